@@ -1,0 +1,95 @@
+/**
+ * The closed list of everything that can go wrong for a user, each with a stable code and the data that its sentence
+ * needs. The sentences are in src/texts (English and Spanish), the exit codes in src/cli/exit-codes.ts; both are typed
+ * over this list, so a new code does not compile until it has them.
+ *
+ * Anything that is thrown and is not a GuardapesosError is a bug in guardapesos.
+ */
+export interface ErrorData {
+  // Images
+  FOLDER_NOT_FOUND: { folder: string };
+  NO_IMAGES: { folder: string };
+  UNKNOWN_CLASS: { folder: string; wanted: string; classes: readonly string[] };
+  CLASS_NEEDED: { folder: string; classes: readonly string[] };
+  IMAGES_UNREADABLE: { folder: string; first: string; reason: string };
+  // Options
+  OPTION_INVALID: { option: string; value: string; expected: string };
+  RESOLUTION_INVALID: { option: string; value: string };
+  RESOLUTION_RANGE: { start: number; end: number };
+  BATCH_SIZES_LENGTH: { given: number; expected: number };
+  PRESET_UNKNOWN: { preset: string; presets: readonly string[] };
+  CONFIG_NOT_JSON: { file: string; reason: string };
+  CONFIG_UNKNOWN_KEY: { file: string; key: string; suggestion: string | undefined };
+  CONFIG_INVALID: { file: string; key: string; reason: string };
+  CONFIG_NOT_FOUND: { file: string };
+  // Engine
+  DEVICE_UNAVAILABLE: { device: string; available: readonly string[]; reason: string };
+  ENGINE_MEMORY: { what: string; reason: string };
+  ENGINE_FAILED: { what: string; reason: string };
+  // Torch files
+  TORCH_FILE_INVALID: { file: string; where: string; offset: number; reason: string };
+  TORCH_FILE_REFUSED: { file: string; name: string; offset: number };
+  TORCH_FILE_UNSUPPORTED: { file: string; what: string };
+  // Checkpoints
+  WEIGHTS_NOT_WRITABLE: { folder: string; reason: string };
+  WEIGHTS_IN_USE: { folder: string; pid: number; since: string };
+  DISK_FULL: { folder: string; needed: number; free: number };
+  SAVE_FAILED: { folder: string; reason: string };
+  SAVE_NOT_VERIFIED: { id: string; file: string; reason: string };
+  CHECKPOINT_NOT_FOUND: { reference: string; known: readonly string[] };
+  CHECKPOINT_DAMAGED: { id: string; file: string; reason: string };
+  CHECKPOINT_ARCHITECTURE: { id: string; differences: readonly string[] };
+  CHECKPOINT_PAIR_MISMATCH: { generator: string; critic: string; partner: string | undefined };
+  CHECKPOINT_FORMAT_NEWER: { id: string; format: number };
+  NOTHING_TO_GENERATE_FROM: { folder: string };
+  // Training
+  WEIGHTS_NOT_FINITE: { step: number; tensor: string };
+  OUTPUT_NOT_WRITABLE: { path: string; reason: string };
+}
+
+export type ErrorCode = keyof ErrorData;
+
+/** An error that a user can do something about. `data` fills the sentence of `code`. */
+export class GuardapesosError<Code extends ErrorCode = ErrorCode> extends Error {
+  readonly code: Code;
+  readonly data: ErrorData[Code];
+
+  constructor(code: Code, data: ErrorData[Code], cause?: unknown) {
+    super(`${code} ${JSON.stringify(data)}`, cause === undefined ? undefined : { cause });
+    this.name = "GuardapesosError";
+    this.code = code;
+    this.data = data;
+  }
+}
+
+/** What crosses a thread boundary, where classes are lost. */
+export interface ErrorMessage {
+  readonly code: ErrorCode | undefined;
+  readonly data: unknown;
+  readonly message: string;
+  readonly stack: string | undefined;
+}
+
+/** Error -> plain data, for postMessage. */
+export function packError(error: unknown): ErrorMessage {
+  if (error instanceof GuardapesosError) {
+    return { code: error.code, data: error.data, message: error.message, stack: error.stack };
+  }
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  return { code: undefined, data: undefined, message, stack };
+}
+
+/** Plain data -> Error, on the other side. */
+export function unpackError(packed: ErrorMessage): Error {
+  const error =
+    packed.code === undefined
+      ? new Error(packed.message)
+      : new GuardapesosError(packed.code, packed.data as ErrorData[ErrorCode]);
+  if (packed.stack !== undefined) error.stack = packed.stack;
+  return error;
+}
+
+/** The text of any thrown value, for the `reason` of an error. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

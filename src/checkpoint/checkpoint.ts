@@ -1,0 +1,50 @@
+/** What a checkpoint is, apart from how it lies on disk. Any set of networks, not only GANs. */
+import type { NamedArray, NamedArrays } from "../base/named-arrays.js";
+
+/** Options of Adam as PyTorch's param_group names them. */
+export interface AdamOptions {
+  readonly lr: number;
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+}
+
+/** Adam's memory of one parameter. A parameter that never had a gradient has none. */
+export interface AdamEntry {
+  /** Updates so far, a whole number. */
+  readonly step: number;
+  /** First and second moment, of the parameter's shape. */
+  readonly expAvg: NamedArray;
+  readonly expAvgSq: NamedArray;
+}
+
+export interface AdamState {
+  readonly options: AdamOptions;
+  readonly entries: ReadonlyMap<string, AdamEntry>;
+}
+
+/** One network and its optimizer: the content of one `.pth` file. */
+export interface NetworkState {
+  /** state_dict, in PyTorch's order. Two names with the same NamedArray object share one storage in the file. */
+  readonly stateDict: NamedArrays;
+  /** Names of the parameters in the optimizer's order; a shared parameter stands here once, under its first name. */
+  readonly parameters: readonly string[];
+  /** Absent in files that hold weights alone. */
+  readonly adam: AdamState | undefined;
+}
+
+/** auto: every N batches. epoch, stage: at their ends. emergency: on a stop. imported: from a plain PyTorch pair. */
+export type CheckpointKind = "auto" | "epoch" | "stage" | "emergency" | "manual" | "imported";
+
+/** Plain JSON: what training needs, beside the weights, to go on exactly where it was. The store does not read it. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+export interface Checkpoint {
+  readonly kind: CheckpointKind;
+  /** Optimizer steps so far; orders the generations. */
+  readonly step: number;
+  /** For a person: why this save happened, e.g. "SIGINT". */
+  readonly reason: string;
+  /** By network name, e.g. "generator" and "critic"; each becomes NAME.pth. */
+  readonly networks: ReadonlyMap<string, NetworkState>;
+  readonly progress: { readonly [key: string]: Json };
+}

@@ -1,0 +1,137 @@
+/**
+ * Everything that a run tells, as plain JSON. The terminal, `--json`, the dashboard and any log read this one stream.
+ * Additive only: a field or a type may be added, never renamed, removed or given another meaning (docs/events.md).
+ * Times are in seconds unless the name says otherwise; `at` is ISO 8601.
+ */
+import type { ErrorCode } from "../base/errors.js";
+import type { CheckpointKind } from "../checkpoint/checkpoint.js";
+
+/** Where in the plan training stands. Counts start at 0 and say what is done. */
+export interface Position {
+  /** Optimizer steps done. */
+  readonly step: number;
+  /** Batches done since the very first one, over all sessions. */
+  readonly batches: number;
+  readonly resolution: number;
+  /** Epochs done at this resolution. */
+  readonly epoch: number;
+  /** Batches done in this epoch. */
+  readonly batch: number;
+  /** Share of the new layers in the fade-in, more than 0 to 1. */
+  readonly alpha: number;
+}
+
+export interface Losses {
+  readonly criticLoss: number;
+  readonly generatorLoss: number;
+  readonly gradientPenalty: number;
+  /** Mean critic score of the real and of the generated images. */
+  readonly realScore: number;
+  readonly fakeScore: number;
+}
+
+export interface SavedFile {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+interface EventData {
+  "run-started": {
+    readonly device: string;
+    readonly threads: number;
+    readonly data: string;
+    readonly label: string;
+    readonly images: number;
+    readonly weights: string;
+    readonly samples: string;
+    readonly preset: string;
+    readonly start: number;
+    readonly end: number;
+    readonly parameters: { readonly generator: number; readonly critic: number };
+  };
+  /** Training continues from a checkpoint; `skipped` are newer ones that are not whole. */
+  resumed: {
+    readonly id: string;
+    readonly kind: CheckpointKind;
+    readonly position: Position;
+    readonly skipped: readonly { readonly id: string; readonly reason: string }[];
+  };
+  "images-loading": { readonly done: number; readonly total: number; readonly resolution: number };
+  "image-skipped": { readonly path: string; readonly reason: string };
+  /** The graphs of a resolution are being made: can take seconds. */
+  "stage-preparing": { readonly resolution: number };
+  "stage-started": {
+    readonly resolution: number;
+    readonly epochs: number;
+    readonly images: number;
+    readonly batchSize: number;
+    readonly accumulate: number;
+    readonly batchesPerEpoch: number;
+    readonly alpha: number;
+  };
+  /** After each optimizer step. */
+  stepped: Position &
+    Losses & {
+      readonly epochs: number;
+      readonly batchesPerEpoch: number;
+      /** Smoothed over the last steps. */
+      readonly imagesPerSecond: number;
+      /** Until the end of this epoch, and of the whole plan. */
+      readonly epochSecondsLeft: number;
+      readonly planSecondsLeft: number;
+      /** How long this step waited for its images. */
+      readonly waitedForImages: number;
+      /** Since the last verified save; undefined before the first. */
+      readonly saveAge: number | undefined;
+      /** GPU temperature in °C; undefined when it is not known. */
+      readonly temperature: number | undefined;
+    };
+  "epoch-finished": Position & { readonly seconds: number; readonly epochs: number };
+  "stage-finished": { readonly resolution: number; readonly seconds: number };
+  "preview-written": { readonly path: string; readonly resolution: number; readonly epoch: number };
+  "save-started": { readonly kind: CheckpointKind; readonly reason: string; readonly batches: number };
+  saved: {
+    readonly id: string;
+    readonly kind: CheckpointKind;
+    readonly reason: string;
+    /** The names that users know, links into the generation. */
+    readonly files: readonly SavedFile[];
+    readonly folder: string;
+    readonly bytes: number;
+    readonly seconds: number;
+    readonly position: Position;
+  };
+  /** Training goes on; the older checkpoints are as they were. */
+  "save-failed": { readonly kind: CheckpointKind; readonly code: ErrorCode | undefined; readonly message: string };
+  "stop-requested": { readonly signal: string; readonly times: number; readonly saving: boolean };
+  warning: { readonly code: WarningCode; readonly detail: string };
+  /** The last event of every run. */
+  ended: {
+    readonly how: "finished" | "stopped" | "limit" | "failed";
+    readonly signal: string | undefined;
+    readonly position: Position | undefined;
+    readonly seconds: number;
+    /** Paths of the newest whole pair; empty when nothing was ever saved. */
+    readonly files: readonly SavedFile[];
+    readonly preview: string | undefined;
+    /** What to type to go on; undefined when the plan is finished. */
+    readonly resumeCommand: string | undefined;
+    readonly batchesLost: number;
+    readonly code: ErrorCode | undefined;
+  };
+}
+
+/** Things worth saying that stop nothing. */
+export type WarningCode =
+  | "THREADS_DIFFER" // other thread count than the checkpoint's: same training, other rounding
+  | "DEVICE_DIFFERS" // other device than the checkpoint's: the same
+  | "DATA_DIFFERS" // other images than the checkpoint's: the order cannot be the same
+  | "PLAN_ALREADY_FINISHED"
+  | "NO_OPTIMIZER_STATE" // the imported pair has weights alone: Adam starts fresh
+  | "SAMPLES_NOT_WRITTEN";
+
+export type RunEvent = { [Type in keyof EventData]: { readonly type: Type } & EventData[Type] }[keyof EventData];
+export type RunEventOf<Type extends keyof EventData> = Extract<RunEvent, { readonly type: Type }>;
+
+/** Where a run tells its events. Never throws, never waits. */
+export type Emit = (event: RunEvent) => void;
