@@ -1,0 +1,26 @@
+/** What a run is asked to do: the command line and the config file, already parsed and checked. */
+import type { PresetName, TrainingConfig } from "../progan/config.js";
+
+export type Device = "auto" | "cpu" | "webgpu" | "dml" | "cuda" | "coreml";
+export const devices = ["auto", "cpu", "webgpu", "dml", "cuda", "coreml"] as const;
+
+export interface RunOptions {
+  /** Only if given explicitly. */
+  readonly preset: PresetName | undefined;
+  /** Only what was given explicitly (flags over config file). */
+  readonly overrides: Partial<TrainingConfig>;
+  readonly data: string | undefined;
+  readonly className: string | undefined;
+  readonly weights: string;
+  readonly name: string;
+  /** Folder of the preview pictures. */
+  readonly samples: string;
+  readonly device: Device | undefined;
+  readonly threads: number | undefined;
+  /** Stop when training has done this many batches in all, over every session. */
+  readonly maxBatches: number | undefined;
+  readonly fresh: boolean;
+  readonly resume: string | undefined;
+  /** What the user typed after `guardapesos`, to print the resume command. */
+  readonly command: readonly string[];
+}
