@@ -12,15 +12,23 @@ export interface ErrorData {
   UNKNOWN_CLASS: { folder: string; wanted: string; classes: readonly string[] };
   CLASS_NEEDED: { folder: string; classes: readonly string[] };
   IMAGES_UNREADABLE: { folder: string; first: string; reason: string };
+  // Command line
+  COMMAND_UNKNOWN: { command: string; suggestion: string | undefined };
+  OPTION_UNKNOWN: { option: string; suggestion: string | undefined };
+  OPTION_VALUE_MISSING: { option: string };
+  ARGUMENT_MISSING: { argument: string };
+  ARGUMENT_UNEXPECTED: { command: string; argument: string };
   // Options
-  OPTION_INVALID: { option: string; value: string; expected: string };
+  OPTION_INVALID: { option: string; value: string; expected: Expected };
   RESOLUTION_INVALID: { option: string; value: string };
   RESOLUTION_RANGE: { start: number; end: number };
   BATCH_SIZES_LENGTH: { given: number; expected: number };
   PRESET_UNKNOWN: { preset: string; presets: readonly string[] };
   CONFIG_NOT_JSON: { file: string; reason: string };
   CONFIG_UNKNOWN_KEY: { file: string; key: string; suggestion: string | undefined };
-  CONFIG_INVALID: { file: string; key: string; reason: string };
+  CONFIG_KEY_TWICE: { file: string; key: string; other: string };
+  /** `key` is empty when the whole file is meant. */
+  CONFIG_INVALID: { file: string; key: string; value: string; expected: Expected };
   CONFIG_NOT_FOUND: { file: string };
   // Engine
   DEVICE_UNAVAILABLE: { device: string; available: readonly string[]; reason: string };
@@ -46,6 +54,15 @@ export interface ErrorData {
   WEIGHTS_NOT_FINITE: { step: number; tensor: string };
   OUTPUT_NOT_WRITABLE: { path: string; reason: string };
 }
+
+/** What an option would have accepted; the texts say it in words. */
+export type Expected =
+  | { readonly kind: "text" | "name" | "boolean" | "object" }
+  | { readonly kind: "integer"; readonly min: number; readonly max?: number }
+  | { readonly kind: "number"; readonly above: number }
+  /** One whole number, or exactly `count` of them. */
+  | { readonly kind: "integers"; readonly min: number; readonly count: number }
+  | { readonly kind: "one-of"; readonly values: readonly (string | number)[] };
 
 export type ErrorCode = keyof ErrorData;
 
