@@ -1,0 +1,122 @@
+/** The English sentence of each error: what happened, why, what to do, and whether the weights are safe. */
+import type { ErrorCode, ErrorData, Expected } from "../base/errors.js";
+import { formats } from "./formats.js";
+
+const { and, or, bytes, integer, moment } = formats("en");
+
+export type ErrorTexts = { readonly [Code in ErrorCode]: (data: ErrorData[Code]) => string };
+
+const meant = (suggestion: string | undefined): string =>
+  suggestion === undefined ? "" : ` Did you mean ${suggestion}?`;
+
+/** What an option accepts, to stand after "it takes". */
+export function expectation(expected: Expected): string {
+  switch (expected.kind) {
+    case "text":
+      return "a text that is not empty";
+    case "name":
+      return "letters, digits, dots, dashes and underscores (it becomes part of a file name)";
+    case "boolean":
+      return "true or false";
+    case "object":
+      return 'an object such as { "preset": "demo" }';
+    case "integer":
+      return expected.max === undefined
+        ? `a whole number of at least ${expected.min}`
+        : `a whole number from ${expected.min} to ${expected.max}`;
+    case "number":
+      return `a number greater than ${expected.above}`;
+    case "integers":
+      return `one whole number of at least ${expected.min}, or ${expected.count} of them (one per resolution from 4x4 to 1024x1024)`;
+    case "one-of":
+      return or(expected.values);
+  }
+}
+
+export const errors: ErrorTexts = {
+  FOLDER_NOT_FOUND: ({ folder }) => `The folder ${folder} does not exist. Check how the path is written.`,
+  NO_IMAGES: ({ folder }) =>
+    `There are no images in ${folder}. Put JPEG, PNG, WebP or TIFF files there, or leave --data out to train on generated phantoms.`,
+  UNKNOWN_CLASS: ({ folder, wanted, classes }) =>
+    classes.length === 0
+      ? `${folder} has no class folders, so there is no class ${wanted}. Leave --class out to train on the images in it.`
+      : `There is no class ${wanted} in ${folder}. Choose ${or(classes)} with --class.`,
+  CLASS_NEEDED: ({ folder, classes }) =>
+    `${folder} holds class folders, not images. Say which one to train on with --class: ${or(classes)}.`,
+  IMAGES_UNREADABLE: ({ folder, first, reason }) =>
+    `Not one image in ${folder} can be read; the first, ${first}, fails with: ${reason}. Check that they are whole JPEG, PNG, WebP or TIFF files.`,
+
+  COMMAND_UNKNOWN: ({ command, suggestion }) =>
+    `There is no command ${command}.${meant(suggestion)} See all of them with guardapesos --help.`,
+  OPTION_UNKNOWN: ({ option, suggestion }) =>
+    `There is no option ${option}.${meant(suggestion)} See all of them with --help.`,
+  OPTION_VALUE_MISSING: ({ option }) => `${option} needs a value after it.`,
+  ARGUMENT_MISSING: ({ argument }) => `Something is missing: ${argument}. See how to write it with --help.`,
+  ARGUMENT_UNEXPECTED: ({ command, argument }) =>
+    `${command} has no use for "${argument}". If it was meant for an option, write the option's name before it; see --help.`,
+
+  OPTION_INVALID: ({ option, value, expected }) =>
+    `${option} takes ${expectation(expected)}; "${value}" is not that.`,
+  RESOLUTION_INVALID: ({ option, value }) =>
+    `${option} takes a resolution that is a power of two from 4 to 1024 (4, 8, 16, 32, 64, 128, 256, 512 or 1024); "${value}" is not one.`,
+  RESOLUTION_RANGE: ({ start, end }) =>
+    `Training cannot start at ${start}x${start} and end at ${end}x${end}. Make --start smaller than or equal to --end.`,
+  BATCH_SIZES_LENGTH: ({ given, expected }) =>
+    `--batch-sizes takes one number, or exactly ${expected} (one per resolution from 4x4 to 1024x1024); it was given ${given}.`,
+  PRESET_UNKNOWN: ({ preset, presets }) => `There is no preset "${preset}". Choose ${or(presets)}.`,
+  CONFIG_NOT_JSON: ({ file, reason }) =>
+    `${file} is not valid JSON (${reason}). Correct it, or move it away to train with the command line alone.`,
+  CONFIG_UNKNOWN_KEY: ({ file, key, suggestion }) =>
+    `${file} has a key that does not exist: "${key}".${meant(suggestion === undefined ? undefined : `"${suggestion}"`)} Its keys are the options of guardapesos train --help.`,
+  CONFIG_KEY_TWICE: ({ file, key, other }) =>
+    `${file} gives the same setting twice, as "${key}" and as "${other}". Keep one of them.`,
+  CONFIG_INVALID: ({ file, key, value, expected }) =>
+    key === ""
+      ? `${file} must hold ${expectation(expected)}; it holds ${value}.`
+      : `In ${file}, "${key}" takes ${expectation(expected)}; ${value} is not that.`,
+  CONFIG_NOT_FOUND: ({ file }) => `The config file ${file} cannot be read. Check the path given to --config.`,
+
+  DEVICE_UNAVAILABLE: ({ device, available, reason }) =>
+    `The device ${device} cannot be used here: ${reason}. Choose --device ${or(available)}.`,
+  ENGINE_MEMORY: ({ what, reason }) =>
+    `There was not enough memory for ${what} (${reason}). Use smaller --batch-sizes, fewer --channels, a smaller --end or another --device; saved weights are not affected.`,
+  ENGINE_FAILED: ({ what, reason }) =>
+    `The compute engine failed at ${what}: ${reason}. Try --device cpu; saved weights are not affected.`,
+
+  TORCH_FILE_INVALID: ({ file, where, offset, reason }) =>
+    `${file} is not a whole PyTorch file: ${reason} (in ${where}, byte ${integer(offset)}). Use another copy of it.`,
+  TORCH_FILE_REFUSED: ({ file, name, offset }) =>
+    `${file} asks to run ${name} (byte ${integer(offset)}), and nothing inside a .pth file is ever run here. Use it only if you trust it: load it in PyTorch and save its state_dict again.`,
+  TORCH_FILE_UNSUPPORTED: ({ file, what }) =>
+    `${file} holds something this version cannot read: ${what}. Load it in PyTorch and save its state_dict again.`,
+
+  WEIGHTS_NOT_WRITABLE: ({ folder, reason }) =>
+    `The weights folder ${folder} cannot be written to (${reason}). Give another with --weights, or change its permissions; training has not started and nothing was touched.`,
+  WEIGHTS_IN_USE: ({ folder, pid, since }) =>
+    `Another training (process ${pid}, since ${moment(since)}) is using ${folder}. Stop that one first, or give this one another folder with --weights; nothing was touched.`,
+  DISK_FULL: ({ folder, needed, free }) =>
+    `The disk of ${folder} is full: a checkpoint needs ${bytes(needed)} and ${bytes(free)} are free. Free some space; the checkpoints already there are whole.`,
+  SAVE_FAILED: ({ folder, reason }) =>
+    `A checkpoint could not be written to ${folder}: ${reason}. The checkpoints already there are whole.`,
+  SAVE_NOT_VERIFIED: ({ id, file, reason }) =>
+    `Checkpoint ${id} was written, but reading ${file} back gave something else (${reason}), so it does not count. The older checkpoints are whole; check that disk.`,
+  CHECKPOINT_NOT_FOUND: ({ reference, known }) =>
+    known.length === 0
+      ? `There is no checkpoint "${reference}": the weights folder holds none. Check --weights.`
+      : `There is no checkpoint "${reference}". The newest ones are ${and(known)}; see all of them with guardapesos list.`,
+  CHECKPOINT_DAMAGED: ({ id, file, reason }) =>
+    `Checkpoint ${id} is damaged: ${file}: ${reason}. It was left as it is; guardapesos list shows the others, and --resume takes one of them.`,
+  CHECKPOINT_ARCHITECTURE: ({ id, differences }) =>
+    `Checkpoint ${id} belongs to another network: ${differences.join("; ")}. Leave those options out to go on with its own sizes, or start anew with --fresh; nothing was touched.`,
+  CHECKPOINT_PAIR_MISMATCH: ({ generator, critic, partner }) =>
+    `${generator} and ${critic} were not saved together, so training on from them would go wrong.${partner === undefined ? " Give two files of the same save." : ` The right partner is ${partner}.`}`,
+  CHECKPOINT_FORMAT_NEWER: ({ id, format }) =>
+    `Checkpoint ${id} was written by a newer guardapesos (format ${format}). Update guardapesos to read it; nothing was touched.`,
+  NOTHING_TO_GENERATE_FROM: ({ folder }) =>
+    `There is no checkpoint in ${folder} to generate from. Train first with guardapesos train, or give the folder with --weights.`,
+
+  WEIGHTS_NOT_FINITE: ({ step, tensor }) =>
+    `At step ${integer(step)} the weights stopped being numbers (${tensor}): training has diverged. They were not saved over anything; go on from the last good checkpoint with a smaller --lr.`,
+  OUTPUT_NOT_WRITABLE: ({ path, reason }) =>
+    `${path} cannot be written (${reason}). Give another place for it.`,
+};

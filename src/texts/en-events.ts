@@ -1,0 +1,196 @@
+/**
+ * What a run says in English. Each event gives lines, none when there is nothing to say. Lines may begin with an emoji:
+ * a terminal that cannot show it gets the line without.
+ */
+import type { CheckpointKind } from "../checkpoint/checkpoint.js";
+import type { RunEvent, RunEventOf, SavedFile, WarningCode } from "../training/events.js";
+import { formats } from "./formats.js";
+
+const { bytes, clock, compact, decimal, duration, integer, percent } = formats("en");
+
+export type EventTexts = {
+  readonly [Type in Exclude<RunEvent["type"], "stepped">]: (event: RunEventOf<Type>) => readonly string[];
+};
+
+/** Where the progress line stands, counted as people do: the epoch that is being worked on, from 1. */
+export interface Place {
+  readonly resolution: number;
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly batches: number;
+  /** Of this epoch, from 0 to 1. */
+  readonly share: number;
+}
+
+/** The pieces of the progress line; the presenter chooses those that fit. */
+export interface ProgressTexts {
+  readonly place: (place: Place) => string;
+  readonly share: (share: number) => string;
+  readonly timeLeft: (seconds: number) => string;
+  readonly losses: (critic: number, generator: number) => string;
+  readonly penalty: (value: number) => string;
+  readonly alpha: (value: number) => string;
+  readonly rate: (imagesPerSecond: number) => string;
+  readonly temperature: (celsius: number) => string;
+  readonly saveAge: (seconds: number | undefined) => string;
+  readonly loading: (done: number, total: number, resolution: number) => string;
+}
+
+export const rule = "=".repeat(60);
+
+const plural = (count: number, one: string, many: string): string =>
+  `${integer(count)} ${count === 1 ? one : many}`;
+const square = (side: number): string => `${side}x${side}`;
+const fileLines = (files: readonly SavedFile[]): string[] =>
+  files.map(({ path, bytes: size }) => `    ${path} (${bytes(size)})`);
+
+const caught: Record<string, string> = {
+  SIGINT: "Ctrl+C caught!",
+  SIGTERM: "Asked to terminate (SIGTERM)!",
+  SIGHUP: "The terminal was closed (SIGHUP)!",
+  SIGBREAK: "Ctrl+Break caught!",
+};
+
+const saving: Record<CheckpointKind, (batches: number, reason: string) => string> = {
+  auto: (batches) => `💾 Auto-saving checkpoint at batch ${integer(batches)}...`,
+  epoch: () => "💾 Saving checkpoint at the end of the epoch...",
+  stage: () => "💾 Saving checkpoint at the end of the resolution...",
+  emergency: (batches, reason) => `🛟 Emergency save at batch ${integer(batches)} (${reason})...`,
+  manual: (batches) => `💾 Saving checkpoint at batch ${integer(batches)}...`,
+  imported: () => "💾 Saving the imported weights as a checkpoint...",
+};
+
+const warnings: Record<WarningCode, (detail: string) => string> = {
+  THREADS_DIFFER: (detail) =>
+    `The checkpoint was trained with another number of threads (${detail}): the training is the same, its last decimals are not.`,
+  DEVICE_DIFFERS: (detail) =>
+    `The checkpoint was trained on another device (${detail}): the training is the same, its last decimals are not.`,
+  DATA_DIFFERS: (detail) =>
+    `The images are not those of the checkpoint (${detail}): training goes on with the new ones, in a new order.`,
+  PLAN_ALREADY_FINISHED: () =>
+    "The whole plan is already trained; there is nothing left to do. Raise --epochs or --end to go on, or start anew with --fresh.",
+  NO_OPTIMIZER_STATE: (detail) =>
+    `Those files hold weights alone (${detail}): Adam starts without memory, so the first batches may be a bit rough.`,
+  SAMPLES_NOT_WRITTEN: (detail) =>
+    `The preview picture could not be written (${detail}). Training goes on and the weights are not affected.`,
+};
+
+const goOn = (command: string | undefined): string[] =>
+  command === undefined ? [] : ["💡 To go on exactly where it was:", `   ${command}`];
+
+const safe = (files: readonly SavedFile[], headline: string): string[] =>
+  files.length === 0
+    ? ["⚠ No checkpoint had been saved yet, so there are no weights to keep."]
+    : [headline, ...fileLines(files)];
+
+const preview = (path: string | undefined): string[] =>
+  path === undefined ? [] : [`🖼 Latest picture: ${path}`];
+
+const lost = (batches: number): string =>
+  batches === 0 ? "   Work lost: none." : `   Work lost: ${plural(batches, "batch", "batches")}.`;
+
+export const events: EventTexts = {
+  "run-started": (event) => [
+    `🚀 Training ${event.label} from ${square(event.start)} to ${square(event.end)} (preset ${event.preset})`,
+    `   Images: ${integer(event.images)} (${event.data})`,
+    `   Device: ${event.device}, ${plural(event.threads, "thread", "threads")}. Generator ${compact(event.parameters.generator)} parameters, critic ${compact(event.parameters.critic)}`,
+    `   Weights: ${event.weights}. Pictures: ${event.samples}`,
+    "🛡 Press Ctrl+C whenever you like: your weights are saved before leaving.",
+  ],
+  resumed: ({ id, position, skipped }) => [
+    ...skipped.map((one) => `⚠ Skipped checkpoint ${one.id}: ${one.reason}. It was left as it is.`),
+    `🔄 Going on from ${id}: ${square(position.resolution)}, epoch ${position.epoch + 1}, batch ${integer(position.batch)} (alpha ${decimal(position.alpha, 3)}, ${plural(position.batches, "batch", "batches")} in all).`,
+  ],
+  "images-loading": ({ done, total, resolution }) => [progress.loading(done, total, resolution)],
+  "image-skipped": ({ path, reason }) => [`⚠ Skipping an image that cannot be read: ${path} (${reason})`],
+  "stage-preparing": ({ resolution }) => [`🔧 Preparing ${square(resolution)}...`],
+  "stage-started": (event) => [
+    `📐 ${square(event.resolution)}: ${plural(event.epochs, "epoch", "epochs")} of ${plural(event.batchesPerEpoch, "batch", "batches")}, ${plural(event.batchSize, "image", "images")} each${event.accumulate > 1 ? `, ${event.accumulate} batches per step` : ""}`,
+  ],
+  "epoch-finished": (event) => [
+    `🏁 ${square(event.resolution)}: epoch ${event.epoch}/${event.epochs} finished in ${duration(event.seconds)}`,
+  ],
+  "stage-finished": ({ resolution, seconds }) => [
+    `✅ ${square(resolution)} finished in ${duration(seconds)}`,
+  ],
+  "preview-written": ({ path }) => [`🖼 Picture: ${path}`],
+  "save-started": ({ kind, batches, reason }) => [saving[kind](batches, reason)],
+  saved: ({ files, bytes: size, seconds }) => [
+    ...files.map(({ path }) => `=> Saving checkpoint: ${path}`),
+    `✅ Checkpoint saved and verified (${bytes(size)}, ${duration(seconds)})`,
+  ],
+  "save-failed": ({ message }) => [
+    `❌ The checkpoint could not be saved: ${message}`,
+    "   Training goes on, and the older checkpoints are as they were.",
+  ],
+  "stop-requested": ({ signal, times, saving: busy }) => {
+    if (times === 1) {
+      return [
+        rule,
+        `🛑 ${caught[signal] ?? `Stop requested (${signal})!`} Saving the weights before leaving...`,
+        rule,
+      ];
+    }
+    return busy
+      ? ["💾 Already saving: your weights are safe in a moment. Nothing is interrupted."]
+      : ["⏳ Noted: the last finished state is saved now, without waiting for the batch."];
+  },
+  warning: ({ code, detail }) => [`⚠ ${warnings[code](detail)}`],
+  ended: (event) => {
+    switch (event.how) {
+      case "finished":
+        return [
+          rule,
+          `🎉 Training finished in ${duration(event.seconds)}!`,
+          ...safe(event.files, "✅ The weights are here:"),
+          ...preview(event.preview),
+          rule,
+        ];
+      case "limit":
+        return [
+          rule,
+          `⏸ The limit of batches was reached after ${duration(event.seconds)}.`,
+          ...safe(event.files, "✅ The weights are saved:"),
+          ...preview(event.preview),
+          ...goOn(event.resumeCommand),
+          rule,
+        ];
+      case "stopped":
+        return [
+          ...safe(event.files, "✅ Weights saved successfully:"),
+          ...(event.files.length === 0 ? [] : [lost(event.batchesLost)]),
+          "",
+          ...goOn(event.resumeCommand),
+          rule,
+          "",
+          "👋 Goodbye...",
+        ];
+      case "failed":
+        return [
+          rule,
+          `💥 Training stopped because of an error, after ${duration(event.seconds)}.`,
+          ...safe(event.files, "✅ Your weights are safe here:"),
+          ...(event.files.length === 0 ? [] : [lost(event.batchesLost)]),
+          ...goOn(event.resumeCommand),
+          rule,
+        ];
+    }
+  },
+};
+
+export const progress: ProgressTexts = {
+  place: ({ resolution, epoch, epochs, batch, batches }) =>
+    `${square(resolution)} · epoch ${epoch}/${epochs} · Batch ${batch}/${batches}`,
+  share: percent,
+  timeLeft: (seconds) => `ETA ${clock(seconds)}`,
+  losses: (critic, generator) => `D ${decimal(critic, 3)} · G ${decimal(generator, 3)}`,
+  penalty: (value) => `GP ${decimal(value, 3)}`,
+  alpha: (value) => `alpha ${decimal(value, 3)}`,
+  rate: (imagesPerSecond) => `${decimal(imagesPerSecond, 1)} img/s`,
+  temperature: (celsius) => `${decimal(celsius, 0)} °C`,
+  saveAge: (seconds) =>
+    seconds === undefined ? "not saved yet" : `saved ${duration(Math.floor(seconds))} ago`,
+  loading: (done, total, resolution) =>
+    `Loading images at ${square(resolution)}: ${integer(done)}/${integer(total)} (${percent(total === 0 ? 1 : done / total)})`,
+};

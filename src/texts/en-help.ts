@@ -1,0 +1,142 @@
+/** The words of `--help`, in English. */
+
+interface OptionText {
+  /** What stands for its value, e.g. "folder" in `--data <folder>`. Absent for a switch. */
+  readonly value?: string;
+  readonly help: string;
+}
+
+interface CommandText {
+  readonly description: string;
+  readonly examples: readonly string[];
+}
+
+const options = {
+  data: { value: "folder", help: "images, or class folders with images; without it, generated OCT phantoms" },
+  class: { value: "name", help: "the class folder to train on" },
+  weights: { value: "folder", help: "where the checkpoints live (default: weights)" },
+  name: { value: "name", help: "last part of the weights' names: generator_CLASS_NAME.pth (default: local)" },
+  preset: { value: "name", help: "demo, rtx3070, conservative or full (default: rtx3070)" },
+  latent: { value: "n", help: "numbers in a latent vector" },
+  channels: { value: "n", help: "channels from 4x4 to 32x32; halved at each resolution above" },
+  imageChannels: { value: "n", help: "1 (grey) or 3 (colour)" },
+  start: { value: "side", help: "first resolution: 4, 8, 16 ... 1024" },
+  end: { value: "side", help: "last resolution" },
+  epochs: { value: "n", help: "epochs at each resolution: one number, or nine separated by commas" },
+  batchSizes: { value: "n", help: "images in a batch: one number, or nine, one per resolution" },
+  accumulate: { value: "n", help: "batches whose gradients make one step" },
+  lr: { value: "rate", help: "learning rate of both networks" },
+  seed: { value: "n", help: "start of all random numbers: same seed, same training" },
+  autosave: { value: "batches", help: "batches between automatic saves" },
+  maxBatches: { value: "n", help: "stop when this many batches are done, over all sessions" },
+  device: { value: "name", help: "auto, cpu, webgpu, dml, cuda or coreml (default: auto)" },
+  threads: { value: "n", help: "processor threads (default: one per core)" },
+  samples: { value: "folder", help: "where the preview pictures go (default: samples)" },
+  phantoms: { value: "n", help: "generated images per epoch when there is no --data" },
+  lang: { value: "language", help: "es or en (default: that of the system)" },
+  json: { help: "one JSON object per line, for other programs" },
+  fresh: { help: "start anew; older checkpoints stay as they are" },
+  resume: { value: "ref", help: "go on from this: an id, a kind such as emergency, latest, or a .pth file" },
+  config: {
+    value: "file",
+    help: "options from this JSON file (default: guardapesos.config.json, if it is there)",
+  },
+  count: { value: "n", help: "how many images (default: 16)" },
+  truncation: {
+    value: "limit",
+    help: "keep the noise within this many standard deviations: less variety, cleaner images",
+  },
+  generateSeed: { value: "n", help: "start of the noise: same seed, same images (default: 0)" },
+  grid: { value: "file", help: "one PNG with all of them, instead of one file each" },
+  out: { value: "folder", help: "where the PNG files go (default: generated)" },
+  all: { help: "every checkpoint, not only the newest" },
+  deep: { help: "also open the files and check each tensor" },
+  stats: { help: "also minimum, maximum, mean and NaN count of each tensor" },
+} satisfies Record<string, OptionText>;
+
+export type OptionName = keyof typeof options;
+
+const commands = {
+  train: {
+    description:
+      "Trains a ProGAN. Goes on by itself from the newest whole checkpoint; Ctrl+C saves the weights before leaving.",
+    examples: [
+      "guardapesos train --preset demo",
+      "guardapesos train --data images --class DRUSEN",
+      "guardapesos train --data images --class DRUSEN --resume emergency",
+    ],
+  },
+  generate: {
+    description: "Makes images from a checkpoint, as PNG files or as one grid.",
+    examples: [
+      "guardapesos generate --count 64 --grid grid.png",
+      "guardapesos generate latest --truncation 0.7",
+    ],
+  },
+  list: { description: "Shows the checkpoints of a weights folder, newest first.", examples: [] },
+  verify: {
+    description: "Reads checkpoints back and compares them with what was saved.",
+    examples: ["guardapesos verify", "guardapesos verify --all --deep"],
+  },
+  inspect: {
+    description: "Shows what is inside a .pth or .safetensors file, without running anything in it.",
+    examples: ["guardapesos inspect weights/generator_DRUSEN_local.pth --stats"],
+  },
+  convert: {
+    description: "Converts weights from .pth to .safetensors, or back.",
+    examples: ["guardapesos convert generator.pth generator.safetensors"],
+  },
+} satisfies Record<string, CommandText>;
+
+export type CommandName = keyof typeof commands;
+
+export interface HelpTexts {
+  readonly program: string;
+  readonly usage: string;
+  readonly arguments: string;
+  readonly options: string;
+  readonly commands: string;
+  readonly examples: string;
+  /** Stand-ins in the usage line. */
+  readonly optionsPlaceholder: string;
+  readonly commandPlaceholder: string;
+  readonly displayHelp: string;
+  readonly displayVersion: string;
+  readonly helpCommand: string;
+  readonly more: string;
+  readonly command: Record<CommandName, CommandText>;
+  readonly option: Record<OptionName, OptionText>;
+  readonly argument: {
+    readonly reference: { readonly name: string; readonly help: string };
+    readonly file: { readonly name: string; readonly help: string };
+    readonly from: { readonly name: string; readonly help: string };
+    readonly to: { readonly name: string; readonly help: string };
+  };
+}
+
+export const help: HelpTexts = {
+  program:
+    "Trains a ProGAN and never loses a weight. Press Ctrl+C, cut the power, fill the disk: they are there.",
+  usage: "Usage:",
+  arguments: "Arguments:",
+  options: "Options:",
+  commands: "Commands:",
+  examples: "Examples:",
+  optionsPlaceholder: "[options]",
+  commandPlaceholder: "[command]",
+  displayHelp: "show this help",
+  displayVersion: "show the version",
+  helpCommand: "help [command]",
+  more: "Help of a command: guardapesos train --help",
+  command: commands,
+  option: options,
+  argument: {
+    reference: {
+      name: "ref",
+      help: "an id, a kind such as emergency, latest, or a .pth file (default: latest)",
+    },
+    file: { name: "file", help: "a .pth or .safetensors file" },
+    from: { name: "from", help: "the file to read" },
+    to: { name: "to", help: "the file to write" },
+  },
+};

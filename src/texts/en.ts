@@ -1,0 +1,80 @@
+/** The English catalogue. It defines what a catalogue is; Spanish must satisfy it. */
+import type { ErrorTexts } from "./en-errors.js";
+import { errors } from "./en-errors.js";
+import type { EventTexts, ProgressTexts } from "./en-events.js";
+import { events, progress } from "./en-events.js";
+import type { HelpTexts } from "./en-help.js";
+import { help } from "./en-help.js";
+import type { Formats, Language } from "./formats.js";
+import { formats } from "./formats.js";
+
+/** What the commands other than training say. */
+export interface CommandTexts {
+  /** Stands before an error's sentence where there is no emoji. */
+  readonly error: string;
+  /** A thrown value that is not one of ours; its stack stands below. */
+  readonly bug: (message: string) => string;
+  readonly generated: (count: number, resolution: number, id: string) => string;
+  readonly wrote: (path: string) => string;
+  readonly noCheckpoints: (folder: string) => string;
+  /** Headings of the table of checkpoints. */
+  readonly columns: {
+    readonly id: string;
+    readonly kind: string;
+    readonly step: string;
+    readonly resolution: string;
+    readonly epoch: string;
+    readonly alpha: string;
+    readonly age: string;
+    readonly size: string;
+    readonly whole: string;
+  };
+  readonly ago: (seconds: number) => string;
+  readonly yes: string;
+  readonly no: string;
+}
+
+export interface Texts {
+  readonly language: Language;
+  readonly format: Formats;
+  readonly errors: ErrorTexts;
+  readonly events: EventTexts;
+  readonly progress: ProgressTexts;
+  readonly help: HelpTexts;
+  readonly commands: CommandTexts;
+}
+
+const format = formats("en");
+
+export const en: Texts = {
+  language: "en",
+  format,
+  errors,
+  events,
+  progress,
+  help,
+  commands: {
+    error: "Error:",
+    bug: (message) =>
+      `This is a bug in guardapesos, not in what you did (${message}); checkpoints already saved are not affected. Please report it with the lines below.`,
+    generated: (count, resolution, id) =>
+      `✨ ${format.integer(count)} ${count === 1 ? "image" : "images"} of ${resolution}x${resolution} from ${id}`,
+    wrote: (path) => `🖼 ${path}`,
+    noCheckpoints: (folder) =>
+      `There are no checkpoints in ${folder} yet. guardapesos train makes them by itself.`,
+    columns: {
+      id: "checkpoint",
+      kind: "kind",
+      step: "step",
+      resolution: "resolution",
+      epoch: "epoch",
+      alpha: "alpha",
+      age: "age",
+      size: "size",
+      whole: "whole",
+    },
+    ago: (seconds) => `${format.duration(Math.floor(seconds))} ago`,
+    yes: "yes",
+    no: "no",
+  },
+};

@@ -1,0 +1,121 @@
+/** La frase española de cada error: qué pasó, por qué, qué hacer y si los pesos están a salvo. */
+import type { Expected } from "../base/errors.js";
+import type { ErrorTexts } from "./en-errors.js";
+import { formats } from "./formats.js";
+
+const { and, or, bytes, integer, moment } = formats("es");
+
+const meant = (suggestion: string | undefined): string =>
+  suggestion === undefined ? "" : ` ¿Querías decir ${suggestion}?`;
+
+/** Lo que admite una opción, para ir detrás de «admite». */
+export function expectation(expected: Expected): string {
+  switch (expected.kind) {
+    case "text":
+      return "un texto que no esté vacío";
+    case "name":
+      return "letras, cifras, puntos, guiones y guiones bajos (pasa a ser parte del nombre de un archivo)";
+    case "boolean":
+      return "true o false";
+    case "object":
+      return 'un objeto como { "preset": "demo" }';
+    case "integer":
+      return expected.max === undefined
+        ? `un número entero a partir de ${expected.min}`
+        : `un número entero de ${expected.min} a ${expected.max}`;
+    case "number":
+      return `un número mayor que ${expected.above}`;
+    case "integers":
+      return `un número entero a partir de ${expected.min}, o ${expected.count} de ellos (uno por resolución, de 4x4 a 1024x1024)`;
+    case "one-of":
+      return or(expected.values);
+  }
+}
+
+export const errors: ErrorTexts = {
+  FOLDER_NOT_FOUND: ({ folder }) => `La carpeta ${folder} no existe. Revisa cómo está escrita la ruta.`,
+  NO_IMAGES: ({ folder }) =>
+    `No hay imágenes en ${folder}. Pon ahí archivos JPEG, PNG, WebP o TIFF, o quita --data para entrenar con imágenes sintéticas.`,
+  UNKNOWN_CLASS: ({ folder, wanted, classes }) =>
+    classes.length === 0
+      ? `${folder} no tiene carpetas de clases, así que no hay una clase ${wanted}. Quita --class para entrenar con las imágenes que contiene.`
+      : `No hay una clase ${wanted} en ${folder}. Elige ${or(classes)} con --class.`,
+  CLASS_NEEDED: ({ folder, classes }) =>
+    `${folder} contiene carpetas de clases, no imágenes. Di con cuál quieres entrenar con --class: ${or(classes)}.`,
+  IMAGES_UNREADABLE: ({ folder, first, reason }) =>
+    `No se puede leer ninguna imagen de ${folder}; la primera, ${first}, falla así: ${reason}. Comprueba que sean archivos JPEG, PNG, WebP o TIFF completos.`,
+
+  COMMAND_UNKNOWN: ({ command, suggestion }) =>
+    `No existe el comando ${command}.${meant(suggestion)} Los tienes todos en guardapesos --help.`,
+  OPTION_UNKNOWN: ({ option, suggestion }) =>
+    `No existe la opción ${option}.${meant(suggestion)} Las tienes todas en --help.`,
+  OPTION_VALUE_MISSING: ({ option }) => `A ${option} le falta un valor detrás.`,
+  ARGUMENT_MISSING: ({ argument }) => `Falta algo: ${argument}. En --help está cómo se escribe.`,
+  ARGUMENT_UNEXPECTED: ({ command, argument }) =>
+    `${command} no sabe qué hacer con «${argument}». Si era para una opción, escribe antes el nombre de la opción; mira --help.`,
+
+  OPTION_INVALID: ({ option, value, expected }) =>
+    `${option} admite ${expectation(expected)}; «${value}» no vale.`,
+  RESOLUTION_INVALID: ({ option, value }) =>
+    `${option} admite una resolución que sea potencia de dos, de 4 a 1024 (4, 8, 16, 32, 64, 128, 256, 512 o 1024); «${value}» no lo es.`,
+  RESOLUTION_RANGE: ({ start, end }) =>
+    `El entrenamiento no puede empezar en ${start}x${start} y acabar en ${end}x${end}. Haz que --start sea menor o igual que --end.`,
+  BATCH_SIZES_LENGTH: ({ given, expected }) =>
+    `--batch-sizes admite un número, o exactamente ${expected} (uno por resolución, de 4x4 a 1024x1024); recibió ${given}.`,
+  PRESET_UNKNOWN: ({ preset, presets }) => `No existe el preset «${preset}». Elige ${or(presets)}.`,
+  CONFIG_NOT_JSON: ({ file, reason }) =>
+    `${file} no es JSON válido (${reason}). Corrígelo, o apártalo para entrenar solo con la línea de comandos.`,
+  CONFIG_UNKNOWN_KEY: ({ file, key, suggestion }) =>
+    `${file} tiene una clave que no existe: «${key}».${meant(suggestion === undefined ? undefined : `«${suggestion}»`)} Sus claves son las opciones de guardapesos entrenar --help.`,
+  CONFIG_KEY_TWICE: ({ file, key, other }) =>
+    `${file} da dos veces el mismo ajuste, como «${key}» y como «${other}». Deja solo uno.`,
+  CONFIG_INVALID: ({ file, key, value, expected }) =>
+    key === ""
+      ? `${file} debe contener ${expectation(expected)}; contiene ${value}.`
+      : `En ${file}, «${key}» admite ${expectation(expected)}; ${value} no vale.`,
+  CONFIG_NOT_FOUND: ({ file }) =>
+    `No se puede leer el archivo de configuración ${file}. Revisa la ruta que diste en --config.`,
+
+  DEVICE_UNAVAILABLE: ({ device, available, reason }) =>
+    `El dispositivo ${device} no se puede usar aquí: ${reason}. Elige --device ${or(available)}.`,
+  ENGINE_MEMORY: ({ what, reason }) =>
+    `No alcanzó la memoria para ${what} (${reason}). Usa --batch-sizes más pequeños, menos --channels, un --end menor u otro --device; los pesos guardados siguen intactos.`,
+  ENGINE_FAILED: ({ what, reason }) =>
+    `El motor de cálculo falló en ${what}: ${reason}. Prueba con --device cpu; los pesos guardados siguen intactos.`,
+
+  TORCH_FILE_INVALID: ({ file, where, offset, reason }) =>
+    `${file} no es un archivo de PyTorch completo: ${reason} (en ${where}, byte ${integer(offset)}). Usa otra copia.`,
+  TORCH_FILE_REFUSED: ({ file, name, offset }) =>
+    `${file} pide ejecutar ${name} (byte ${integer(offset)}), y aquí jamás se ejecuta nada de lo que trae un .pth. Solo si te fías de él: ábrelo en PyTorch y vuelve a guardar su state_dict.`,
+  TORCH_FILE_UNSUPPORTED: ({ file, what }) =>
+    `${file} contiene algo que esta versión no sabe leer: ${what}. Ábrelo en PyTorch y vuelve a guardar su state_dict.`,
+
+  WEIGHTS_NOT_WRITABLE: ({ folder, reason }) =>
+    `No se puede escribir en la carpeta de pesos ${folder} (${reason}). Indica otra con --weights o cambia sus permisos; el entrenamiento no ha empezado y no se ha tocado nada.`,
+  WEIGHTS_IN_USE: ({ folder, pid, since }) =>
+    `Otro entrenamiento (proceso ${pid}, desde ${moment(since)}) está usando ${folder}. Detén primero aquel, o dale a este otra carpeta con --weights; no se ha tocado nada.`,
+  DISK_FULL: ({ folder, needed, free }) =>
+    `El disco de ${folder} está lleno: un checkpoint necesita ${bytes(needed)} y quedan ${bytes(free)}. Libera espacio; los checkpoints que ya estaban siguen intactos.`,
+  SAVE_FAILED: ({ folder, reason }) =>
+    `No se pudo escribir un checkpoint en ${folder}: ${reason}. Los checkpoints que ya estaban siguen intactos.`,
+  SAVE_NOT_VERIFIED: ({ id, file, reason }) =>
+    `El checkpoint ${id} se escribió, pero al volver a leer ${file} salió otra cosa (${reason}), así que no cuenta. Los checkpoints anteriores siguen intactos; revisa ese disco.`,
+  CHECKPOINT_NOT_FOUND: ({ reference, known }) =>
+    known.length === 0
+      ? `No existe el checkpoint «${reference}»: la carpeta de pesos no tiene ninguno. Revisa --weights.`
+      : `No existe el checkpoint «${reference}». Los más recientes son ${and(known)}; los tienes todos en guardapesos listar.`,
+  CHECKPOINT_DAMAGED: ({ id, file, reason }) =>
+    `El checkpoint ${id} está dañado: ${file}: ${reason}. Se ha dejado como está; guardapesos listar muestra los demás, y --resume admite cualquiera de ellos.`,
+  CHECKPOINT_ARCHITECTURE: ({ id, differences }) =>
+    `El checkpoint ${id} es de otra red: ${differences.join("; ")}. Quita esas opciones para seguir con sus propios tamaños, o empieza de cero con --fresh; no se ha tocado nada.`,
+  CHECKPOINT_PAIR_MISMATCH: ({ generator, critic, partner }) =>
+    `${generator} y ${critic} no se guardaron juntos, así que seguir entrenando con ellos saldría mal.${partner === undefined ? " Da dos archivos del mismo guardado." : ` Su pareja es ${partner}.`}`,
+  CHECKPOINT_FORMAT_NEWER: ({ id, format }) =>
+    `El checkpoint ${id} lo escribió un guardapesos más nuevo (formato ${format}). Actualiza guardapesos para leerlo; no se ha tocado nada.`,
+  NOTHING_TO_GENERATE_FROM: ({ folder }) =>
+    `No hay ningún checkpoint en ${folder} del que generar. Entrena antes con guardapesos entrenar, o indica la carpeta con --weights.`,
+
+  WEIGHTS_NOT_FINITE: ({ step, tensor }) =>
+    `En el paso ${integer(step)} los pesos dejaron de ser números (${tensor}): el entrenamiento ha divergido. No se han guardado encima de nada; sigue desde el último checkpoint bueno con un --lr menor.`,
+  OUTPUT_NOT_WRITABLE: ({ path, reason }) => `No se puede escribir ${path} (${reason}). Indica otro lugar.`,
+};

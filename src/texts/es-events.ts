@@ -1,0 +1,164 @@
+/** Lo que un entrenamiento dice en español; la forma la fija el inglés. */
+import type { CheckpointKind } from "../checkpoint/checkpoint.js";
+import type { SavedFile, WarningCode } from "../training/events.js";
+import type { EventTexts, ProgressTexts } from "./en-events.js";
+import { rule } from "./en-events.js";
+import { formats } from "./formats.js";
+
+const { bytes, clock, compact, decimal, duration, integer, percent } = formats("es");
+
+const plural = (count: number, one: string, many: string): string =>
+  `${integer(count)} ${count === 1 ? one : many}`;
+const square = (side: number): string => `${side}x${side}`;
+const fileLines = (files: readonly SavedFile[]): string[] =>
+  files.map(({ path, bytes: size }) => `    ${path} (${bytes(size)})`);
+
+const caught: Record<string, string> = {
+  SIGINT: "¡Ctrl+C detectado!",
+  SIGTERM: "¡Petición de terminar detectada (SIGTERM)!",
+  SIGHUP: "¡Se cerró la terminal (SIGHUP)!",
+  SIGBREAK: "¡Ctrl+Break detectado!",
+};
+
+const saving: Record<CheckpointKind, (batches: number, reason: string) => string> = {
+  auto: (batches) => `💾 Auto-guardando checkpoint en batch ${integer(batches)}...`,
+  epoch: () => "💾 Guardando checkpoint al final de la época...",
+  stage: () => "💾 Guardando checkpoint al final de la resolución...",
+  emergency: (batches, reason) => `🛟 Guardado de emergencia en batch ${integer(batches)} (${reason})...`,
+  manual: (batches) => `💾 Guardando checkpoint en batch ${integer(batches)}...`,
+  imported: () => "💾 Guardando los pesos importados como checkpoint...",
+};
+
+const warnings: Record<WarningCode, (detail: string) => string> = {
+  THREADS_DIFFER: (detail) =>
+    `El checkpoint se entrenó con otro número de hilos (${detail}): el entrenamiento es el mismo, cambian los últimos decimales.`,
+  DEVICE_DIFFERS: (detail) =>
+    `El checkpoint se entrenó en otro dispositivo (${detail}): el entrenamiento es el mismo, cambian los últimos decimales.`,
+  DATA_DIFFERS: (detail) =>
+    `Las imágenes no son las del checkpoint (${detail}): el entrenamiento sigue con las nuevas, en un orden nuevo.`,
+  PLAN_ALREADY_FINISHED: () =>
+    "El plan ya está entrenado entero; no queda nada por hacer. Sube --epochs o --end para seguir, o empieza de cero con --fresh.",
+  NO_OPTIMIZER_STATE: (detail) =>
+    `Esos archivos solo contienen pesos (${detail}): Adam empieza sin memoria, así que los primeros batches pueden ir algo bruscos.`,
+  SAMPLES_NOT_WRITTEN: (detail) =>
+    `No se pudo escribir la imagen de muestra (${detail}). El entrenamiento continúa y los pesos no corren peligro.`,
+};
+
+const goOn = (command: string | undefined): string[] =>
+  command === undefined ? [] : ["💡 Para reanudar exactamente donde quedó:", `   ${command}`];
+
+const safe = (files: readonly SavedFile[], headline: string): string[] =>
+  files.length === 0
+    ? ["⚠ Todavía no se había guardado ningún checkpoint, así que no hay pesos que conservar."]
+    : [headline, ...fileLines(files)];
+
+const preview = (path: string | undefined): string[] =>
+  path === undefined ? [] : [`🖼 Última imagen: ${path}`];
+
+const lost = (batches: number): string =>
+  batches === 0 ? "   Trabajo perdido: nada." : `   Trabajo perdido: ${plural(batches, "batch", "batches")}.`;
+
+export const events: EventTexts = {
+  "run-started": (event) => [
+    `🚀 Entrenando ${event.label} de ${square(event.start)} a ${square(event.end)} (preset ${event.preset})`,
+    `   Imágenes: ${integer(event.images)} (${event.data})`,
+    `   Dispositivo: ${event.device}, ${plural(event.threads, "hilo", "hilos")}. Generator ${compact(event.parameters.generator)} de parámetros, critic ${compact(event.parameters.critic)}`,
+    `   Pesos: ${event.weights}. Imágenes de muestra: ${event.samples}`,
+    "🛡 Puedes presionar Ctrl+C cuando quieras: tus pesos se guardan antes de salir.",
+  ],
+  resumed: ({ id, position, skipped }) => [
+    ...skipped.map((one) => `⚠ Se salta el checkpoint ${one.id}: ${one.reason}. Se ha dejado como está.`),
+    `🔄 Reanudando desde ${id}: ${square(position.resolution)}, época ${position.epoch + 1}, batch ${integer(position.batch)} (alfa ${decimal(position.alpha, 3)}, ${plural(position.batches, "batch", "batches")} en total).`,
+  ],
+  "images-loading": ({ done, total, resolution }) => [progress.loading(done, total, resolution)],
+  "image-skipped": ({ path, reason }) => [`⚠ Se salta una imagen que no se puede leer: ${path} (${reason})`],
+  "stage-preparing": ({ resolution }) => [`🔧 Preparando ${square(resolution)}...`],
+  "stage-started": (event) => [
+    `📐 ${square(event.resolution)}: ${plural(event.epochs, "época", "épocas")} de ${plural(event.batchesPerEpoch, "batch", "batches")}, ${plural(event.batchSize, "imagen", "imágenes")} en cada uno${event.accumulate > 1 ? `, ${event.accumulate} batches por paso` : ""}`,
+  ],
+  "epoch-finished": (event) => [
+    `🏁 ${square(event.resolution)}: época ${event.epoch}/${event.epochs} terminada en ${duration(event.seconds)}`,
+  ],
+  "stage-finished": ({ resolution, seconds }) => [
+    `✅ ${square(resolution)} terminado en ${duration(seconds)}`,
+  ],
+  "preview-written": ({ path }) => [`🖼 Imagen de muestra: ${path}`],
+  "save-started": ({ kind, batches, reason }) => [saving[kind](batches, reason)],
+  saved: ({ files, bytes: size, seconds }) => [
+    ...files.map(({ path }) => `=> Guardando checkpoint: ${path}`),
+    `✅ Checkpoint guardado y verificado (${bytes(size)}, ${duration(seconds)})`,
+  ],
+  "save-failed": ({ message }) => [
+    `❌ No se pudo guardar el checkpoint: ${message}`,
+    "   El entrenamiento continúa, y los checkpoints anteriores siguen como estaban.",
+  ],
+  "stop-requested": ({ signal, times, saving: busy }) => {
+    if (times === 1) {
+      return [
+        rule,
+        `🛑 ${caught[signal] ?? `¡Parada pedida (${signal})!`} Guardando pesos antes de salir...`,
+        rule,
+      ];
+    }
+    return busy
+      ? ["💾 Ya se están guardando: en un momento tus pesos estarán a salvo. Nada se interrumpe."]
+      : ["⏳ Entendido: se guarda ya el último estado terminado, sin esperar al batch."];
+  },
+  warning: ({ code, detail }) => [`⚠ ${warnings[code](detail)}`],
+  ended: (event) => {
+    switch (event.how) {
+      case "finished":
+        return [
+          rule,
+          `🎉 ¡Entrenamiento terminado en ${duration(event.seconds)}!`,
+          ...safe(event.files, "✅ Aquí tienes los pesos:"),
+          ...preview(event.preview),
+          rule,
+        ];
+      case "limit":
+        return [
+          rule,
+          `⏸ Se alcanzó el límite de batches en ${duration(event.seconds)}.`,
+          ...safe(event.files, "✅ Los pesos están guardados:"),
+          ...preview(event.preview),
+          ...goOn(event.resumeCommand),
+          rule,
+        ];
+      case "stopped":
+        return [
+          ...safe(event.files, "✅ Pesos guardados exitosamente:"),
+          ...(event.files.length === 0 ? [] : [lost(event.batchesLost)]),
+          "",
+          ...goOn(event.resumeCommand),
+          rule,
+          "",
+          "👋 Saliendo...",
+        ];
+      case "failed":
+        return [
+          rule,
+          `💥 El entrenamiento se detuvo por un error a los ${duration(event.seconds)}.`,
+          ...safe(event.files, "✅ Tus pesos están a salvo aquí:"),
+          ...(event.files.length === 0 ? [] : [lost(event.batchesLost)]),
+          ...goOn(event.resumeCommand),
+          rule,
+        ];
+    }
+  },
+};
+
+export const progress: ProgressTexts = {
+  place: ({ resolution, epoch, epochs, batch, batches }) =>
+    `${square(resolution)} · época ${epoch}/${epochs} · Batch ${batch}/${batches}`,
+  share: percent,
+  timeLeft: (seconds) => `faltan ${clock(seconds)}`,
+  losses: (critic, generator) => `D ${decimal(critic, 3)} · G ${decimal(generator, 3)}`,
+  penalty: (value) => `GP ${decimal(value, 3)}`,
+  alpha: (value) => `alfa ${decimal(value, 3)}`,
+  rate: (imagesPerSecond) => `${decimal(imagesPerSecond, 1)} img/s`,
+  temperature: (celsius) => `${decimal(celsius, 0)} °C`,
+  saveAge: (seconds) =>
+    seconds === undefined ? "aún sin guardar" : `guardado hace ${duration(Math.floor(seconds))}`,
+  loading: (done, total, resolution) =>
+    `Cargando imágenes a ${square(resolution)}: ${integer(done)}/${integer(total)} (${percent(total === 0 ? 1 : done / total)})`,
+};

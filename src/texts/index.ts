@@ -1,0 +1,37 @@
+/** Which catalogue to speak from, and how any thrown error becomes a sentence. */
+import type { ErrorCode, ErrorData, GuardapesosError } from "../base/errors.js";
+import type { Texts } from "./en.js";
+import { en } from "./en.js";
+import { es } from "./es.js";
+import type { Language } from "./formats.js";
+
+export type { CommandTexts, Texts } from "./en.js";
+export type { EventTexts, Place, ProgressTexts } from "./en-events.js";
+export type { CommandName, OptionName } from "./en-help.js";
+export { languages } from "./formats.js";
+export type { Language } from "./formats.js";
+
+const catalogues: Record<Language, Texts> = { en, es };
+
+export function textsOf(language: Language): Texts {
+  return catalogues[language];
+}
+
+/** The sentence of an error. */
+export function sentenceOf(texts: Texts, error: GuardapesosError): string {
+  const sentence = texts.errors[error.code] as (data: ErrorData[ErrorCode]) => string;
+  return sentence(error.data);
+}
+
+/**
+ * The language of the environment: LC_ALL, then LC_MESSAGES, LANG and LANGUAGE, the first that is set, as POSIX orders
+ * them; where none is (Windows), that of the system.
+ * @param systemLocale a BCP 47 tag such as "es-ES"
+ */
+export function languageOf(
+  environment: Readonly<Record<string, string | undefined>>,
+  systemLocale: string,
+): Language {
+  const set = ["LC_ALL", "LC_MESSAGES", "LANG", "LANGUAGE"].map((name) => environment[name]).find(Boolean);
+  return /^es(?![a-z])/i.test(set ?? systemLocale) ? "es" : "en";
+}
