@@ -8,6 +8,7 @@
 export interface ErrorData {
   // Images
   FOLDER_NOT_FOUND: { folder: string };
+  FOLDER_NOT_READABLE: { folder: string; reason: string };
   NO_IMAGES: { folder: string };
   UNKNOWN_CLASS: { folder: string; wanted: string; classes: readonly string[] };
   CLASS_NEEDED: { folder: string; classes: readonly string[] };

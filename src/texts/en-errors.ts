@@ -35,6 +35,8 @@ export function expectation(expected: Expected): string {
 
 export const errors: ErrorTexts = {
   FOLDER_NOT_FOUND: ({ folder }) => `The folder ${folder} does not exist. Check how the path is written.`,
+  FOLDER_NOT_READABLE: ({ folder, reason }) =>
+    `The folder ${folder} cannot be read: ${reason}. Check that it is a folder and that you may open it.`,
   NO_IMAGES: ({ folder }) =>
     `There are no images in ${folder}. Put JPEG, PNG, WebP or TIFF files there, or leave --data out to train on generated phantoms.`,
   UNKNOWN_CLASS: ({ folder, wanted, classes }) =>

@@ -34,6 +34,8 @@ export function expectation(expected: Expected): string {
 
 export const errors: ErrorTexts = {
   FOLDER_NOT_FOUND: ({ folder }) => `La carpeta ${folder} no existe. Revisa cómo está escrita la ruta.`,
+  FOLDER_NOT_READABLE: ({ folder, reason }) =>
+    `No se puede leer la carpeta ${folder}: ${reason}. Comprueba que sea una carpeta y que tengas permiso para abrirla.`,
   NO_IMAGES: ({ folder }) =>
     `No hay imágenes en ${folder}. Pon ahí archivos JPEG, PNG, WebP o TIFF, o quita --data para entrenar con imágenes sintéticas.`,
   UNKNOWN_CLASS: ({ folder, wanted, classes }) =>

@@ -1,0 +1,109 @@
+/**
+ * Decoded images in memory, up to a limit, the rest decoded again when they are asked for. Which ones stay is decided
+ * by order (the first that fit), not by use: an epoch reads every image once in a random order, so any fixed part is
+ * as good as a smarter one, and what a lost file is replaced by does not depend on chance.
+ */
+import { setImmediate } from "node:timers/promises";
+
+export interface CacheOptions<Item> {
+  /** Decodes one image; rejects when it cannot be used. */
+  load(this: void, item: Item): Promise<Uint8Array>;
+  /** Images that fit in memory. */
+  readonly capacity: number;
+  /** Images loaded at once while preparing. */
+  readonly atOnce: number;
+  onProgress(this: void, done: number, total: number): void;
+  readonly signal: AbortSignal | undefined;
+  /** An image that cannot be used; it is left out. */
+  onUnusable(this: void, item: Item, error: unknown): void;
+  /** An image that could be used before and cannot be read now; another stands in. */
+  onLost(this: void, item: Item, error: unknown): void;
+}
+
+export interface CachedImages<Item> {
+  readonly usable: readonly Item[];
+  pixels(index: number): Promise<Uint8Array>;
+}
+
+type Loaded = { readonly pixels: Uint8Array } | { readonly error: unknown };
+
+const secondsBetweenReports = 0.1;
+
+/** Loads every item once, in order; see CacheOptions. Rejects with the signal's reason as soon as it is aborted. */
+export async function cacheImages<Item>(
+  items: readonly Item[],
+  options: CacheOptions<Item>,
+): Promise<CachedImages<Item>> {
+  const { load, capacity, signal } = options;
+  const usable: Item[] = [];
+  const resident: Uint8Array[] = [];
+  const attempt = (item: Item): Promise<Loaded> =>
+    load(item).then(
+      (pixels) => ({ pixels }),
+      (error: unknown) => ({ error }),
+    );
+
+  let reportedAt = -Infinity;
+  const report = (done: number) => {
+    const now = performance.now() / 1000;
+    if (done < items.length && now - reportedAt < secondsBetweenReports) return;
+    reportedAt = now;
+    options.onProgress(done, items.length);
+  };
+
+  const untilAborted = abortion(signal);
+  try {
+    report(0);
+    const inFlight: Promise<Loaded>[] = [];
+    for (const [index, item] of items.entries()) {
+      while (inFlight.length < Math.min(items.length, index + options.atOnce)) {
+        inFlight.push(attempt(items[inFlight.length]!));
+      }
+      const loaded = await Promise.race([inFlight[index]!, untilAborted.promise]);
+      delete inFlight[index];
+      if ("error" in loaded) options.onUnusable(item, loaded.error);
+      else {
+        usable.push(item);
+        if (resident.length < capacity) resident.push(loaded.pixels);
+      }
+      report(index + 1);
+      // Lets signals and timers through when loading never waits by itself.
+      await setImmediate();
+    }
+  } finally {
+    untilAborted.release();
+  }
+
+  return {
+    usable,
+    async pixels(index) {
+      const kept = resident[index];
+      if (kept) return kept;
+      const item = usable[index]!;
+      const loaded = await attempt(item);
+      if ("pixels" in loaded) return loaded.pixels;
+      options.onLost(item, loaded.error);
+      const standIn = resident[index % resident.length];
+      if (!standIn) throw loaded.error;
+      return standIn;
+    },
+  };
+}
+
+/** A promise that rejects with the signal's reason when it is aborted, and how to stop listening. */
+function abortion(signal: AbortSignal | undefined): { promise: Promise<never>; release(): void } {
+  let release = (): void => undefined;
+  const promise = new Promise<never>((_, reject) => {
+    if (!signal) return;
+    const abort = () => {
+      // The reason is the caller's, whatever it is.
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+      reject(signal.reason);
+    };
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort);
+    release = () => signal.removeEventListener("abort", abort);
+  });
+  promise.catch(() => undefined);
+  return { promise, release };
+}

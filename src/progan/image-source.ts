@@ -1,0 +1,50 @@
+/**
+ * Where training images come from: the one interface that a folder of files (image-folder.ts) and the drawn phantoms
+ * (phantom.ts) both keep, so that everything above reads pixels and never asks where they were.
+ */
+import { availableParallelism, totalmem } from "node:os";
+
+/** Images that have been found, before any has been decoded. */
+export interface ImageSource {
+  /** Class name for file names, e.g. "DRUSEN": letters, digits, ".", "-" and "_" alone. */
+  readonly label: string;
+  /** Path of the folder, or "phantom". */
+  readonly description: string;
+  /** Images found, some of which may turn out to be unreadable. */
+  readonly files: number;
+  /**
+   * Decodes every image once at `resolution`, keeps as many as memory allows, and finds out which can be used.
+   * @param options.onProgress told at the start, about ten times a second, and at the end (done = total)
+   * @param options.signal aborted: rejects at once with its reason
+   * @throws IMAGES_UNREADABLE when not one image can be used
+   */
+  prepare(
+    resolution: number,
+    options: { onProgress(this: void, done: number, total: number): void; signal?: AbortSignal },
+  ): Promise<ImageSet>;
+}
+
+/** Images that can be used, at one resolution. */
+export interface ImageSet {
+  readonly count: number;
+  readonly resolution: number;
+  /** 1 (grey) or 3 (RGB). */
+  readonly channels: number;
+  /** 16 hex digits over what the images are; the same data has the same fingerprint at every resolution. */
+  readonly fingerprint: string;
+  /** (channels, resolution, resolution) bytes; not to be written to. Comes from memory for as many as fit. */
+  pixels(index: number): Promise<Uint8Array>;
+}
+
+/** Any name -> one that is safe in a file name on every system. */
+export function fileLabel(name: string): string {
+  const safe = name.normalize("NFC").replace(/[^\p{L}\p{N}.-]+/gu, "_");
+  const trimmed = safe.replace(/^[._-]+|[._-]+$/g, "");
+  return trimmed === "" ? "images" : [...trimmed].slice(0, 64).join("");
+}
+
+/** Bytes of decoded images that may stay in memory: 1 GiB, less on a small machine. */
+export const defaultCacheBytes = Math.min(2 ** 30, totalmem() / 8);
+
+/** Images decoded at once while nothing else runs; libuv has four threads. */
+export const decodesAtOnce = Math.min(4, availableParallelism());
