@@ -25,7 +25,7 @@ export function expectation(expected: Expected): string {
         ? `a whole number of at least ${expected.min}`
         : `a whole number from ${expected.min} to ${expected.max}`;
     case "number":
-      return `a number greater than ${expected.above}`;
+      return `a number greater than ${expected.above}, such as 0.001`;
     case "integers":
       return `one whole number of at least ${expected.min}, or ${expected.count} of them (one per resolution from 4x4 to 1024x1024)`;
     case "one-of":
@@ -85,8 +85,11 @@ export const errors: ErrorTexts = {
   ENGINE_FAILED: ({ what, reason }) =>
     `The compute engine failed at ${what}: ${reason}. Try --device cpu; saved weights are not affected.`,
 
+  TORCH_FILE_UNREADABLE: ({ file, reason }) =>
+    `${file} cannot be read (${reason}). Check the path and its permissions.`,
+  TORCH_FILE_UNREADABLE: ({ file, reason }) => `${file} cannot be read (${reason}). Check the path.`,
   TORCH_FILE_INVALID: ({ file, where, offset, reason }) =>
-    `${file} is not a whole PyTorch file: ${reason} (in ${where}, byte ${integer(offset)}). Use another copy of it.`,
+    `${file} is damaged, cut off, or not a PyTorch file: ${reason} (in ${where}, byte ${integer(offset)}). Use another copy of it, or an older checkpoint (guardapesos list shows them).`,
   TORCH_FILE_REFUSED: ({ file, name, offset }) =>
     `${file} asks to run ${name} (byte ${integer(offset)}), and nothing inside a .pth file is ever run here. Use it only if you trust it: load it in PyTorch and save its state_dict again.`,
   TORCH_FILE_UNSUPPORTED: ({ file, what }) =>

@@ -93,7 +93,7 @@ const lost = (batches: number): string =>
 export const events: EventTexts = {
   "run-started": (event) => [
     `🚀 Training ${event.label} from ${square(event.start)} to ${square(event.end)} (preset ${event.preset})`,
-    `   Images: ${integer(event.images)} (${event.data})`,
+    `   Images: ${integer(event.images)} (${event.data === "phantom" ? "generated OCT phantoms" : event.data})`,
     `   Device: ${event.device}, ${plural(event.threads, "thread", "threads")}. Generator ${compact(event.parameters.generator)} parameters, critic ${compact(event.parameters.critic)}`,
     `   Weights: ${event.weights}. Pictures: ${event.samples}`,
     "🛡 Press Ctrl+C whenever you like: your weights are saved before leaving.",

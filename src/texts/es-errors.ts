@@ -24,7 +24,7 @@ export function expectation(expected: Expected): string {
         ? `un número entero a partir de ${expected.min}`
         : `un número entero de ${expected.min} a ${expected.max}`;
     case "number":
-      return `un número mayor que ${expected.above}`;
+      return `un número mayor que ${expected.above}, con punto decimal, como 0.001`;
     case "integers":
       return `un número entero a partir de ${expected.min}, o ${expected.count} de ellos (uno por resolución, de 4x4 a 1024x1024)`;
     case "one-of":
@@ -85,8 +85,11 @@ export const errors: ErrorTexts = {
   ENGINE_FAILED: ({ what, reason }) =>
     `El motor de cálculo falló en ${what}: ${reason}. Prueba con --device cpu; los pesos guardados siguen intactos.`,
 
+  TORCH_FILE_UNREADABLE: ({ file, reason }) =>
+    `No se puede leer ${file} (${reason}). Comprueba la ruta y sus permisos.`,
+  TORCH_FILE_UNREADABLE: ({ file, reason }) => `No se puede leer ${file} (${reason}). Revisa la ruta.`,
   TORCH_FILE_INVALID: ({ file, where, offset, reason }) =>
-    `${file} no es un archivo de PyTorch completo: ${reason} (en ${where}, byte ${integer(offset)}). Usa otra copia.`,
+    `${file} está dañado, cortado o no es un archivo de PyTorch: ${reason} (en ${where}, byte ${integer(offset)}). Usa otra copia o un checkpoint anterior (guardapesos listar los muestra).`,
   TORCH_FILE_REFUSED: ({ file, name, offset }) =>
     `${file} pide ejecutar ${name} (byte ${integer(offset)}), y aquí jamás se ejecuta nada de lo que trae un .pth. Solo si te fías de él: ábrelo en PyTorch y vuelve a guardar su state_dict.`,
   TORCH_FILE_UNSUPPORTED: ({ file, what }) =>

@@ -61,7 +61,7 @@ const lost = (batches: number): string =>
 export const events: EventTexts = {
   "run-started": (event) => [
     `🚀 Entrenando ${event.label} de ${square(event.start)} a ${square(event.end)} (preset ${event.preset})`,
-    `   Imágenes: ${integer(event.images)} (${event.data})`,
+    `   Imágenes: ${integer(event.images)} (${event.data === "phantom" ? "OCT sintéticas" : event.data})`,
     `   Dispositivo: ${event.device}, ${plural(event.threads, "hilo", "hilos")}. Generator ${compact(event.parameters.generator)} de parámetros, critic ${compact(event.parameters.critic)}`,
     `   Pesos: ${event.weights}. Imágenes de muestra: ${event.samples}`,
     "🛡 Puedes presionar Ctrl+C cuando quieras: tus pesos se guardan antes de salir.",

@@ -1,0 +1,114 @@
+/**
+ * guardapesos.config.json: the options of training in a file, under the names of the command line ("batch-sizes";
+ * "batchSizes" is understood too). What the command line says wins. Paths are relative to the current folder.
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as z from "zod";
+import type { Expected } from "../base/errors.js";
+import { GuardapesosError, reasonOf } from "../base/errors.js";
+import type { OptionName } from "../texts/index.js";
+import { nearest } from "./nearest.js";
+import type { Settings } from "./options.js";
+import { kebab, namePattern, perResolutionList, specialFault, trainingOptions } from "./options.js";
+
+export const configFileName = "guardapesos.config.json";
+
+export type TrainingSettings = Settings<typeof trainingOptions>;
+
+function schemaOf(expected: Expected): z.ZodType {
+  switch (expected.kind) {
+    case "text":
+      return z.string().trim().min(1);
+    case "name":
+      return z.string().regex(namePattern);
+    case "boolean":
+      return z.boolean();
+    case "object":
+      return z.looseObject({});
+    case "integer":
+      return z
+        .int()
+        .min(expected.min)
+        .max(expected.max ?? Number.MAX_SAFE_INTEGER);
+    case "number":
+      return z.number().gt(expected.above);
+    case "integers": {
+      const one = z.int().min(expected.min);
+      return z
+        .union([one.transform((value) => [value]), z.array(one).length(expected.count)])
+        .transform((values) => perResolutionList(values, expected.count));
+    }
+    case "one-of":
+      return z.literal([...expected.values]);
+  }
+}
+
+const keys = Object.keys(trainingOptions) as (keyof TrainingSettings)[];
+const schema = z.strictObject(
+  Object.fromEntries(keys.map((key) => [key, schemaOf(trainingOptions[key]).optional()])),
+);
+
+/** Content of a config file -> settings. Throws the CONFIG_* errors, and those of the options themselves. */
+export function parseConfig(file: string, content: string): TrainingSettings {
+  let json: unknown;
+  try {
+    json = JSON.parse(content.replace(/^\ufeff/, ""));
+  } catch (error) {
+    throw new GuardapesosError("CONFIG_NOT_JSON", { file, reason: reasonOf(error) });
+  }
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    const value = JSON.stringify(json);
+    throw new GuardapesosError("CONFIG_INVALID", { file, key: "", value, expected: { kind: "object" } });
+  }
+
+  const typed = new Map<string, string>();
+  const normalised: Record<string, unknown> = {};
+  for (const [written, value] of Object.entries(json)) {
+    const key = keys.find((known) => kebab(known) === written) ?? written;
+    const other = typed.get(key);
+    if (other !== undefined)
+      throw new GuardapesosError("CONFIG_KEY_TWICE", { file, key: other, other: written });
+    typed.set(key, written);
+    normalised[key] = value;
+  }
+
+  const result = schema.safeParse(normalised);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  if (issue.code === "unrecognized_keys") {
+    const key = issue.keys[0]!;
+    throw new GuardapesosError("CONFIG_UNKNOWN_KEY", {
+      file,
+      key,
+      suggestion: nearest(key, keys.map(kebab)),
+    });
+  }
+  const key = issue.path[0] as OptionName & keyof TrainingSettings;
+  const value = normalised[key];
+  throw (
+    specialFault(key, Array.isArray(value) ? value.map(String) : [String(value)]) ??
+    new GuardapesosError("CONFIG_INVALID", {
+      file,
+      key: typed.get(key) ?? key,
+      value: JSON.stringify(value),
+      expected: trainingOptions[key],
+    })
+  );
+}
+
+/**
+ * The settings of the config file: `path` if it is given, else guardapesos.config.json of `folder` if it is there.
+ * Throws CONFIG_NOT_FOUND when the file that was asked for cannot be read.
+ */
+export async function readConfig(path: string | undefined, folder: string): Promise<TrainingSettings> {
+  const file = path ?? join(folder, configFileName);
+  let content: string;
+  try {
+    content = await readFile(file, "utf8");
+  } catch (error) {
+    if (path === undefined && (error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    throw new GuardapesosError("CONFIG_NOT_FOUND", { file: path ?? configFileName });
+  }
+  return parseConfig(path ?? configFileName, content);
+}

@@ -1,0 +1,78 @@
+/** What the process says to the shell. The numbers are those of BSD's sysexits.h; docs/exit-codes.md explains them. */
+import type { ErrorCode } from "../base/errors.js";
+import { GuardapesosError } from "../base/errors.js";
+
+/** A thrown value that is not one of ours. */
+export const bugExitCode = 70;
+
+/** Exit codes of stops, 128 + the signal's number as shells count (SIGBREAK is 21 on Windows). */
+const stops: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGBREAK: 149 };
+
+export const stopSignals = Object.keys(stops) as NodeJS.Signals[];
+
+/** The exit code of a run that a signal stopped, its weights saved. */
+export function exitCodeOfStop(signal: string | undefined): number {
+  return stops[signal ?? "SIGTERM"] ?? 143;
+}
+
+/** The exit code of an error's code. */
+export function exitCodeOf(code: ErrorCode): number {
+  switch (code) {
+    case "COMMAND_UNKNOWN":
+    case "OPTION_UNKNOWN":
+    case "OPTION_VALUE_MISSING":
+    case "ARGUMENT_MISSING":
+    case "ARGUMENT_UNEXPECTED":
+    case "OPTION_INVALID":
+    case "RESOLUTION_INVALID":
+    case "RESOLUTION_RANGE":
+    case "BATCH_SIZES_LENGTH":
+    case "PRESET_UNKNOWN":
+    case "CLASS_NEEDED":
+      return 64; // EX_USAGE: the command line
+    case "IMAGES_UNREADABLE":
+    case "TORCH_FILE_UNREADABLE":
+    case "TORCH_FILE_INVALID":
+    case "TORCH_FILE_REFUSED":
+    case "TORCH_FILE_UNSUPPORTED":
+    case "CHECKPOINT_DAMAGED":
+    case "CHECKPOINT_ARCHITECTURE":
+    case "CHECKPOINT_PAIR_MISMATCH":
+    case "CHECKPOINT_FORMAT_NEWER":
+      return 65; // EX_DATAERR: what was read is not usable
+    case "FOLDER_NOT_FOUND":
+    case "FOLDER_NOT_READABLE":
+    case "NO_IMAGES":
+    case "UNKNOWN_CLASS":
+    case "TORCH_FILE_UNREADABLE":
+    case "CHECKPOINT_NOT_FOUND":
+    case "NOTHING_TO_GENERATE_FROM":
+      return 66; // EX_NOINPUT: what was to be read is not there
+    case "DEVICE_UNAVAILABLE":
+      return 69; // EX_UNAVAILABLE
+    case "ENGINE_MEMORY":
+    case "ENGINE_FAILED":
+    case "WEIGHTS_NOT_FINITE":
+      return 70; // EX_SOFTWARE: the computation itself failed
+    case "WEIGHTS_NOT_WRITABLE":
+    case "OUTPUT_NOT_WRITABLE":
+      return 73; // EX_CANTCREAT
+    case "DISK_FULL":
+    case "SAVE_FAILED":
+    case "SAVE_NOT_VERIFIED":
+      return 74; // EX_IOERR
+    case "WEIGHTS_IN_USE":
+      return 75; // EX_TEMPFAIL: works once the other training has ended
+    case "CONFIG_NOT_JSON":
+    case "CONFIG_UNKNOWN_KEY":
+    case "CONFIG_KEY_TWICE":
+    case "CONFIG_INVALID":
+    case "CONFIG_NOT_FOUND":
+      return 78; // EX_CONFIG
+  }
+}
+
+/** The exit code of any thrown value. */
+export function exitCodeOfError(error: unknown): number {
+  return error instanceof GuardapesosError ? exitCodeOf(error.code as ErrorCode) : bugExitCode;
+}

@@ -1,0 +1,189 @@
+/**
+ * Every option once: what it is called and what it accepts. The command line and the config file both read these
+ * tables, so that they cannot differ.
+ */
+import type { Command } from "commander";
+import { Option } from "commander";
+import type { Expected } from "../base/errors.js";
+import { GuardapesosError } from "../base/errors.js";
+import { presetNames, resolutions } from "../progan/config.js";
+import type { OptionName, Texts } from "../texts/index.js";
+import { languages } from "../texts/index.js";
+import { devices } from "../training/options.js";
+
+export type OptionTable = Readonly<Partial<Record<OptionName, Expected>>>;
+
+const text: Expected = { kind: "text" };
+const name: Expected = { kind: "name" };
+const atLeastOne: Expected = { kind: "integer", min: 1 };
+const onOff: Expected = { kind: "boolean" };
+const perResolution: Expected = { kind: "integers", min: 1, count: resolutions.length };
+
+/** Of every command. */
+export const commonOptions = {
+  lang: { kind: "one-of", values: languages },
+  json: onOff,
+} as const satisfies OptionTable;
+
+/** Where checkpoints are and who computes: every command that reads checkpoints takes these from the config file too. */
+const placeOptions = {
+  weights: text,
+  device: { kind: "one-of", values: devices },
+  threads: atLeastOne,
+} as const satisfies OptionTable;
+
+/** Of `train`, and the keys of the config file. In the order of the help. */
+export const trainingOptions = {
+  data: text,
+  class: text,
+  weights: placeOptions.weights,
+  name,
+  preset: { kind: "one-of", values: presetNames },
+  latent: atLeastOne,
+  channels: atLeastOne,
+  imageChannels: { kind: "one-of", values: [1, 3] },
+  start: { kind: "one-of", values: resolutions },
+  end: { kind: "one-of", values: resolutions },
+  epochs: perResolution,
+  batchSizes: perResolution,
+  accumulate: atLeastOne,
+  lr: { kind: "number", above: 0 },
+  seed: { kind: "integer", min: 0 },
+  autosave: atLeastOne,
+  maxBatches: atLeastOne,
+  device: placeOptions.device,
+  threads: placeOptions.threads,
+  samples: text,
+  phantoms: atLeastOne,
+  fresh: onOff,
+  resume: text,
+  ...commonOptions,
+} as const satisfies OptionTable;
+
+export const configOption = { config: text } as const satisfies OptionTable;
+export const generateOptions = {
+  weights: placeOptions.weights,
+  count: atLeastOne,
+  generateSeed: trainingOptions.seed,
+  truncation: { kind: "number", above: 0 },
+  grid: text,
+  out: text,
+  device: placeOptions.device,
+  threads: placeOptions.threads,
+} as const satisfies OptionTable;
+export const listOptions = { weights: placeOptions.weights } as const satisfies OptionTable;
+export const verifyOptions = {
+  weights: placeOptions.weights,
+  all: onOff,
+  deep: onOff,
+} as const satisfies OptionTable;
+
+type ValueOf<E extends Expected> = E extends { kind: "integer" | "number" }
+  ? number
+  : E extends { kind: "integers" }
+    ? readonly number[]
+    : E extends { kind: "boolean" }
+      ? boolean
+      : E extends { kind: "one-of"; values: readonly (infer Value)[] }
+        ? Value
+        : string;
+
+/** The values of the options that were given; those that were not are absent. */
+export type Settings<Table extends OptionTable> = {
+  -readonly [Name in keyof Table]?: Table[Name] extends Expected ? ValueOf<Table[Name]> : never;
+};
+
+/** The name as it is typed: batchSizes -> batch-sizes. */
+export function kebab(option: OptionName): string {
+  return option === "generateSeed"
+    ? "seed"
+    : option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** One number for all resolutions, or one for each. */
+export function perResolutionList(values: readonly number[], count: number): readonly number[] | undefined {
+  if (values.length === count) return values;
+  return values.length === 1 ? Array.from({ length: count }, () => values[0]!) : undefined;
+}
+
+/** A name that can stand in a file name on every system. */
+export const namePattern = /^[\p{L}\p{N}_][\p{L}\p{N}._-]*$/u;
+
+function parsed(typed: string, expected: Expected): unknown {
+  const value = typed.trim();
+  switch (expected.kind) {
+    case "text":
+      return value === "" ? undefined : typed;
+    case "name":
+      return namePattern.test(value) ? value : undefined;
+    case "integer": {
+      const number = /^\d+$/.test(value) ? Number(value) : NaN;
+      const inRange = number >= expected.min && number <= (expected.max ?? Number.MAX_SAFE_INTEGER);
+      return inRange ? number : undefined;
+    }
+    case "number": {
+      const number = value === "" ? NaN : Number(value);
+      return Number.isFinite(number) && number > expected.above ? number : undefined;
+    }
+    case "integers": {
+      const numbers = value.split(",").map((part) => parsed(part, { kind: "integer", min: expected.min }));
+      return numbers.every((number) => typeof number === "number")
+        ? perResolutionList(numbers, expected.count)
+        : undefined;
+    }
+    case "one-of":
+      return expected.values.find((one) => String(one) === value);
+    case "boolean":
+    case "object":
+      return undefined;
+  }
+}
+
+/**
+ * The error that says best what is wrong with a value, beyond "not what the option takes".
+ * @param given the value's parts, as text
+ * @returns undefined when there is nothing better to say
+ */
+export function specialFault(option: OptionName, given: readonly string[]): GuardapesosError | undefined {
+  const value = given.join(",");
+  if (option === "preset")
+    return new GuardapesosError("PRESET_UNKNOWN", { preset: value, presets: presetNames });
+  if (option === "start" || option === "end") {
+    return new GuardapesosError("RESOLUTION_INVALID", { option: `--${option}`, value });
+  }
+  const expected = resolutions.length;
+  if (option === "batchSizes" && given.length > 1 && given.length !== expected) {
+    return new GuardapesosError("BATCH_SIZES_LENGTH", { given: given.length, expected });
+  }
+  return undefined;
+}
+
+/** The value of an option's text. Throws the error that says what it accepts. */
+export function parseOption(option: OptionName, typed: string, expected: Expected): unknown {
+  const value = parsed(typed, expected);
+  if (value !== undefined) return value;
+  throw (
+    specialFault(option, typed.split(",")) ??
+    new GuardapesosError("OPTION_INVALID", { option: `--${kebab(option)}`, value: typed, expected })
+  );
+}
+
+/** Teaches a command the options of a table, in its order. */
+export function addOptions(command: Command, table: OptionTable, texts: Texts): void {
+  for (const [key, expected] of Object.entries(table)) {
+    const option = key as OptionName;
+    const { value, help } = texts.help.option[option];
+    const flag = `--${kebab(option)}`;
+    if (expected.kind === "boolean") {
+      command.addOption(new Option(flag, help));
+      // So that the command line can win over a config file that switches it on.
+      command.addOption(new Option(`--no-${kebab(option)}`).hideHelp());
+    } else {
+      command.addOption(
+        new Option(`${flag} <${value ?? option}>`, help).argParser((typed: string) =>
+          parseOption(option, typed, expected),
+        ),
+      );
+    }
+  }
+}
