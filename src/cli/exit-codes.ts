@@ -31,7 +31,6 @@ export function exitCodeOf(code: ErrorCode): number {
     case "CLASS_NEEDED":
       return 64; // EX_USAGE: the command line
     case "IMAGES_UNREADABLE":
-    case "TORCH_FILE_UNREADABLE":
     case "TORCH_FILE_INVALID":
     case "TORCH_FILE_REFUSED":
     case "TORCH_FILE_UNSUPPORTED":

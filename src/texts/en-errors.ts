@@ -87,7 +87,6 @@ export const errors: ErrorTexts = {
 
   TORCH_FILE_UNREADABLE: ({ file, reason }) =>
     `${file} cannot be read (${reason}). Check the path and its permissions.`,
-  TORCH_FILE_UNREADABLE: ({ file, reason }) => `${file} cannot be read (${reason}). Check the path.`,
   TORCH_FILE_INVALID: ({ file, where, offset, reason }) =>
     `${file} is damaged, cut off, or not a PyTorch file: ${reason} (in ${where}, byte ${integer(offset)}). Use another copy of it, or an older checkpoint (guardapesos list shows them).`,
   TORCH_FILE_REFUSED: ({ file, name, offset }) =>

@@ -87,7 +87,6 @@ export const errors: ErrorTexts = {
 
   TORCH_FILE_UNREADABLE: ({ file, reason }) =>
     `No se puede leer ${file} (${reason}). Comprueba la ruta y sus permisos.`,
-  TORCH_FILE_UNREADABLE: ({ file, reason }) => `No se puede leer ${file} (${reason}). Revisa la ruta.`,
   TORCH_FILE_INVALID: ({ file, where, offset, reason }) =>
     `${file} está dañado, cortado o no es un archivo de PyTorch: ${reason} (en ${where}, byte ${integer(offset)}). Usa otra copia o un checkpoint anterior (guardapesos listar los muestra).`,
   TORCH_FILE_REFUSED: ({ file, name, offset }) =>
