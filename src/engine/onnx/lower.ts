@@ -1,0 +1,104 @@
+/**
+ * How each operation is said in ONNX: one function per operation. Where ONNX Runtime has several ways to compute the
+ * same thing, the choice is made here, per shape; docs/measurements.md has the figures behind each choice.
+ */
+import { sizeOf } from "../../base/named-arrays.js";
+import type { Node, Shape } from "../graph.js";
+import type { OpName } from "../spec.js";
+import type { AttributeValue } from "./model.js";
+import { inputGradient, weightGradient } from "./convolution.js";
+
+/** What the lowered graph will run on. */
+export type Target = "cpu" | "gpu";
+
+/** What a lowering writes with. Every method answers the name of a value. */
+export interface Emitter {
+  readonly target: Target;
+  op(type: string, from: readonly string[], attributes?: Readonly<Record<string, AttributeValue>>): string;
+  ints(values: readonly number[]): string;
+  floats(values: readonly number[], shape: Shape): string;
+  /** Makes a value the first time that its key is asked for. */
+  once(key: string, make: () => string): string;
+}
+
+export type Lowering<Op extends OpName = OpName> = (
+  emitter: Emitter,
+  node: Node<Op>,
+  from: readonly string[],
+) => string;
+
+const plain =
+  (type: string): Lowering =>
+  (e, _node, from) =>
+    e.op(type, from);
+
+const scalar = (e: Emitter, value: number): string => e.floats([value], []);
+
+export const lowerings: { readonly [Op in Exclude<OpName, "input">]: Lowering<Op> } = {
+  constant: (e, node) => scalar(e, node.attributes.value),
+  add: plain("Add"),
+  sub: plain("Sub"),
+  mul: plain("Mul"),
+  div: plain("Div"),
+  sqrt: plain("Sqrt"),
+  rsqrt: (e, _node, [x]) => {
+    const zero = scalar(e, 0);
+    const reciprocal = e.op("Reciprocal", [e.op("Sqrt", [x!])]);
+    return e.op("Where", [e.op("Greater", [x!, zero]), reciprocal, zero]);
+  },
+  tanh: plain("Tanh"),
+  leakyRelu: (e, node, from) => e.op("LeakyRelu", from, { alpha: { float: node.attributes.slope } }),
+  // Cheaper than a comparison and a choice: the sign of y, blown up beyond the two slopes and cut at them.
+  leakySlope: (e, node, [y]) =>
+    e.op("Clip", [e.op("Mul", [y!, scalar(e, 1e38)]), scalar(e, node.attributes.slope), scalar(e, 1)]),
+  stopGradient: (_e, _node, [x]) => x!,
+  sum: (e, node, [x]) => e.op("ReduceSum", [x!, e.ints(node.attributes.axes)], { keepdims: 1 }),
+  broadcast: (e, node, [x]) => e.op("Expand", [x!, e.ints(node.attributes.shape)]),
+  reshape: (e, node, [x]) => e.op("Reshape", [x!, e.ints(node.attributes.shape)]),
+  transpose: (e, node, from) => e.op("Transpose", from, { perm: node.attributes.order }),
+  concat: (e, node, from) => e.op("Concat", from, { axis: node.attributes.axis }),
+  slice: (e, node, [x]) => {
+    const { axis, start, end } = node.attributes;
+    return e.op("Slice", [x!, e.ints([start]), e.ints([end]), e.ints([axis])]);
+  },
+  pad: (e, node, [x]) => {
+    const { axis, before, after } = node.attributes;
+    const at = (amount: number): number[] => node.shape.map((_, i) => (i === axis ? amount : 0));
+    return e.op("Pad", [x!, e.ints([...at(before), ...at(after)])], { mode: "constant" });
+  },
+  upsample: (e, _node, [x]) =>
+    e.op("Resize", [x!, "", e.floats([1, 1, 2, 2], [4])], {
+      mode: "nearest",
+      coordinate_transformation_mode: "asymmetric",
+      nearest_mode: "floor",
+    }),
+  averagePool: (e, _node, from) => e.op("AveragePool", from, { kernel_shape: [2, 2], strides: [2, 2] }),
+  conv: (e, node, from) => {
+    const { padding } = node.attributes;
+    const [, , k] = node.inputs[1]!.shape;
+    return e.op("Conv", from, { kernel_shape: [k!, k!], pads: [padding, padding, padding, padding] });
+  },
+  convInputGradient: inputGradient,
+  convWeightGradient: weightGradient,
+  matmul: (e, node, from) => {
+    const { transposeA, transposeB } = node.attributes;
+    return e.op("Gemm", from, { transA: Number(transposeA), transB: Number(transposeB) });
+  },
+};
+
+/** Number of multiplications and additions of a node's matrix work, for choosing and for reports. */
+export function flops(node: Node): number {
+  const [a, b] = node.inputs;
+  switch (node.op) {
+    case "conv":
+      return 2 * sizeOf(node.shape) * sizeOf(b!.shape.slice(1));
+    case "convInputGradient":
+      return 2 * sizeOf(a!.shape) * sizeOf(b!.shape.slice(1));
+    case "convWeightGradient":
+      return 2 * sizeOf(b!.shape) * sizeOf(node.shape.slice(1));
+    case "matmul":
+      return 2 * sizeOf(node.shape) * (sizeOf(a!.shape) / node.shape[0]!);
+    default:
+      return 0;
+  }
+}

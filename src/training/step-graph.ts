@@ -1,0 +1,199 @@
+/**
+ * The graphs of a training step, for one resolution and batch size. Names of inputs and outputs:
+ * `generator/NAME` or `critic/NAME` a parameter; with `/exp_avg`, `/exp_avg_sq` its moments, with `/gradient` its
+ * gradient averaged so far; `latent`, `real`, `beta`, `alpha`, `weight` and the Adam clocks are fed at each run.
+ *
+ * Without accumulation one graph is the whole step. With it, a step is: critic gradients for each batch, critic update,
+ * generator gradients for each batch (through the updated critic, from the same latent vectors), generator update; so
+ * it is the step of the undivided batch, minibatch statistics aside.
+ */
+import { adam, type AdamClock } from "../engine/adam.js";
+import { createGraph, input, type Graph, type Node } from "../engine/graph.js";
+import { gradients } from "../engine/gradients.js";
+import { add, broadcast, concat, constant, mul, reshape, stopGradient } from "../engine/ops.js";
+import { adamBetas, adamEps, type Architecture, type Resolution } from "../progan/config.js";
+import { generator } from "../progan/generator.js";
+import { criticLosses, generatorLoss } from "../progan/losses.js";
+import { activeParameters, stepsOf, type Network } from "../progan/parameters.js";
+import type { Parameters } from "../progan/layers.js";
+
+export interface StepShape {
+  readonly architecture: Architecture;
+  readonly resolution: Resolution;
+  readonly batchSize: number;
+  /** Whether the newest layers are still fading in; otherwise the graph leaves the old path out. */
+  readonly fading: boolean;
+  /**
+   * Which Adam clock each active parameter of a network follows: parameters whose counters are equal share one.
+   * By parameter name; clocks are numbered from 0.
+   */
+  readonly clocks: Readonly<Record<Network, ReadonlyMap<string, number>>>;
+}
+
+export type Outputs = ReadonlyMap<string, Node>;
+
+/** Losses in the order of the `losses` output. */
+export const criticFigures = ["criticLoss", "gradientPenalty", "realScore", "fakeScore"] as const;
+
+export const adamHyperparameters = { betas: adamBetas, eps: adamEps } as const;
+
+const key = (network: Network, name: string): string => `${network}/${name}`;
+export const rateName = (network: Network, clock: number): string => `${network}/rate/${clock}`;
+export const correctionName = (network: Network, clock: number): string => `${network}/correction/${clock}`;
+
+/** Everything that the graphs of one shape share. */
+function pieces(shape: StepShape) {
+  const { architecture, resolution, batchSize, fading, clocks } = shape;
+  const steps = stepsOf(resolution);
+  const graph = createGraph();
+  const active = (network: Network) => activeParameters(network, architecture, steps);
+  const parameters = (network: Network): Map<string, Node> =>
+    new Map(active(network).map(({ name, shape: own }) => [name, input(graph, key(network, name), own)]));
+  const lookup =
+    (nodes: ReadonlyMap<string, Node>): Parameters =>
+    (name) =>
+      nodes.get(name)!;
+  return {
+    graph,
+    steps,
+    active,
+    parameters,
+    lookup,
+    clocks,
+    alpha: fading && steps > 0 ? input(graph, "alpha", []) : undefined,
+    latent: () => input(graph, "latent", [batchSize, architecture.latent]),
+    real: () => input(graph, "real", [batchSize, architecture.imageChannels, resolution, resolution]),
+    beta: () => input(graph, "beta", [batchSize, 1, 1, 1]),
+  };
+}
+
+/** Gradients by parameter name. The old path, left out once faded in, still gets the 0 that it would have. */
+function gradientsOf(loss: Node, parameters: ReadonlyMap<string, Node>): Map<string, Node> {
+  const slopes = gradients(loss, [...parameters.values()]);
+  return new Map(
+    [...parameters].map(([name, parameter], i) => [
+      name,
+      slopes[i] ?? broadcast(constant(parameter, 0), parameter.shape),
+    ]),
+  );
+}
+
+/** Adds the update of each parameter to the outputs; returns the updated parameters. */
+function update(
+  network: Network,
+  parameters: ReadonlyMap<string, Node>,
+  slopes: ReadonlyMap<string, Node>,
+  clocks: ReadonlyMap<string, number>,
+  outputs: Map<string, Node>,
+): Map<string, Node> {
+  const clockOf = (graph: Graph, name: string): AdamClock => ({
+    rate: input(graph, rateName(network, clocks.get(name)!), []),
+    correction: input(graph, correctionName(network, clocks.get(name)!), []),
+  });
+  return new Map(
+    [...parameters].map(([name, parameter]) => {
+      const { graph } = parameter;
+      const full = key(network, name);
+      const moments = {
+        first: input(graph, `${full}/exp_avg`, parameter.shape),
+        second: input(graph, `${full}/exp_avg_sq`, parameter.shape),
+      };
+      const next = adam(parameter, slopes.get(name)!, moments, clockOf(graph, name), adamHyperparameters);
+      outputs.set(full, next.parameter);
+      outputs.set(`${full}/exp_avg`, next.first);
+      outputs.set(`${full}/exp_avg_sq`, next.second);
+      return [name, next.parameter];
+    }),
+  );
+}
+
+const vector = (...scalars: Node[]): Node =>
+  concat(
+    scalars.map((scalar) => reshape(scalar, [1])),
+    0,
+  );
+
+/** The whole step: critic update, then generator update with the same fakes through the updated critic. */
+export function wholeStep(shape: StepShape): Outputs {
+  const { steps, parameters, lookup, clocks, alpha, latent, real, beta } = pieces(shape);
+  const outputs = new Map<string, Node>();
+  const generatorNodes = parameters("generator");
+  const criticNodes = parameters("critic");
+  const fake = generator(lookup(generatorNodes), latent(), alpha, steps);
+  const losses = criticLosses(lookup(criticNodes), real(), fake, beta(), alpha, steps);
+  const updated = update(
+    "critic",
+    criticNodes,
+    gradientsOf(losses.loss, criticNodes),
+    clocks.critic,
+    outputs,
+  );
+  const throughUpdated = generatorLoss(lookup(updated), fake, alpha, steps);
+  update("generator", generatorNodes, gradientsOf(throughUpdated, generatorNodes), clocks.generator, outputs);
+  outputs.set(
+    "losses",
+    vector(...criticFigures.map((name) => losses[name === "criticLoss" ? "loss" : name]), throughUpdated),
+  );
+  return outputs;
+}
+
+/** Adds `weight` times each gradient to the averages so far. */
+function accumulate(network: Network, slopes: ReadonlyMap<string, Node>, outputs: Map<string, Node>): void {
+  for (const [name, slope] of slopes) {
+    const full = `${key(network, name)}/gradient`;
+    const weight = input(slope.graph, "weight", []);
+    outputs.set(full, add(input(slope.graph, full, slope.shape), mul(slope, weight)));
+  }
+}
+
+/** Critic gradients of one of several batches. `weight`: this batch's share of the images of the step. */
+export function criticGradients(shape: StepShape): Outputs {
+  const { steps, parameters, lookup, alpha, latent, real, beta } = pieces(shape);
+  const outputs = new Map<string, Node>();
+  const criticNodes = parameters("critic");
+  const fake = stopGradient(generator(lookup(parameters("generator")), latent(), alpha, steps));
+  const losses = criticLosses(lookup(criticNodes), real(), fake, beta(), alpha, steps);
+  accumulate("critic", gradientsOf(losses.loss, criticNodes), outputs);
+  outputs.set(
+    "losses",
+    vector(...criticFigures.map((name) => losses[name === "criticLoss" ? "loss" : name])),
+  );
+  return outputs;
+}
+
+/** Generator gradients of one of several batches, through the critic as it is fed. */
+export function generatorGradients(shape: StepShape): Outputs {
+  const { steps, parameters, lookup, alpha, latent } = pieces(shape);
+  const outputs = new Map<string, Node>();
+  const generatorNodes = parameters("generator");
+  const fake = generator(lookup(generatorNodes), latent(), alpha, steps);
+  const loss = generatorLoss(lookup(parameters("critic")), fake, alpha, steps);
+  accumulate("generator", gradientsOf(loss, generatorNodes), outputs);
+  outputs.set("losses", vector(loss));
+  return outputs;
+}
+
+/** One network's update from its averaged gradients. */
+export function updateStep(shape: StepShape, network: Network): Outputs {
+  const { graph, parameters, clocks } = pieces(shape);
+  const outputs = new Map<string, Node>();
+  const nodes = parameters(network);
+  const slopes = new Map(
+    [...nodes].map(([name, node]) => [name, input(graph, `${key(network, name)}/gradient`, node.shape)]),
+  );
+  update(network, nodes, slopes, clocks[network], outputs);
+  return outputs;
+}
+
+/** Images from latent vectors. At 4x4, which has no tanh, values may lie beyond [-1, 1]. */
+export function generation(
+  shape: Pick<StepShape, "architecture" | "resolution" | "batchSize" | "fading">,
+): Outputs {
+  const none = new Map<string, number>();
+  const { steps, parameters, lookup, alpha, latent } = pieces({
+    ...shape,
+    clocks: { generator: none, critic: none },
+  });
+  const images = generator(lookup(parameters("generator")), latent(), alpha, steps);
+  return new Map([["images", images]]);
+}
