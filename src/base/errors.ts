@@ -36,6 +36,7 @@ export interface ErrorData {
   ENGINE_MEMORY: { what: string; reason: string };
   ENGINE_FAILED: { what: string; reason: string };
   // Torch files
+  TORCH_FILE_UNREADABLE: { file: string; reason: string };
   TORCH_FILE_INVALID: { file: string; where: string; offset: number; reason: string };
   TORCH_FILE_REFUSED: { file: string; name: string; offset: number };
   TORCH_FILE_UNSUPPORTED: { file: string; what: string };
@@ -80,6 +81,11 @@ export class GuardapesosError<Code extends ErrorCode = ErrorCode> extends Error 
   }
 }
 
+/** Whether a thrown value is one that a user can do something about; anything else is a bug. */
+export function isGuardapesosError(error: unknown): error is GuardapesosError {
+  return error instanceof GuardapesosError;
+}
+
 /** What crosses a thread boundary, where classes are lost. */
 export interface ErrorMessage {
   readonly code: ErrorCode | undefined;
@@ -90,7 +96,7 @@ export interface ErrorMessage {
 
 /** Error -> plain data, for postMessage. */
 export function packError(error: unknown): ErrorMessage {
-  if (error instanceof GuardapesosError) {
+  if (isGuardapesosError(error)) {
     return { code: error.code, data: error.data, message: error.message, stack: error.stack };
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));

@@ -1,6 +1,6 @@
 /** What the process says to the shell. The numbers are those of BSD's sysexits.h; docs/exit-codes.md explains them. */
 import type { ErrorCode } from "../base/errors.js";
-import { GuardapesosError } from "../base/errors.js";
+import { isGuardapesosError } from "../base/errors.js";
 
 /** A thrown value that is not one of ours. */
 export const bugExitCode = 70;
@@ -43,9 +43,9 @@ export function exitCodeOf(code: ErrorCode): number {
     case "FOLDER_NOT_READABLE":
     case "NO_IMAGES":
     case "UNKNOWN_CLASS":
-    case "TORCH_FILE_UNREADABLE":
     case "CHECKPOINT_NOT_FOUND":
     case "NOTHING_TO_GENERATE_FROM":
+    case "TORCH_FILE_UNREADABLE":
       return 66; // EX_NOINPUT: what was to be read is not there
     case "DEVICE_UNAVAILABLE":
       return 69; // EX_UNAVAILABLE
@@ -73,5 +73,5 @@ export function exitCodeOf(code: ErrorCode): number {
 
 /** The exit code of any thrown value. */
 export function exitCodeOfError(error: unknown): number {
-  return error instanceof GuardapesosError ? exitCodeOf(error.code as ErrorCode) : bugExitCode;
+  return isGuardapesosError(error) ? exitCodeOf(error.code) : bugExitCode;
 }

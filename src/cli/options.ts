@@ -13,11 +13,11 @@ import { devices } from "../training/options.js";
 
 export type OptionTable = Readonly<Partial<Record<OptionName, Expected>>>;
 
-const text: Expected = { kind: "text" };
-const name: Expected = { kind: "name" };
-const atLeastOne: Expected = { kind: "integer", min: 1 };
-const onOff: Expected = { kind: "boolean" };
-const perResolution: Expected = { kind: "integers", min: 1, count: resolutions.length };
+const text = { kind: "text" } as const satisfies Expected;
+const name = { kind: "name" } as const satisfies Expected;
+const atLeastOne = { kind: "integer", min: 1 } as const satisfies Expected;
+const onOff = { kind: "boolean" } as const satisfies Expected;
+const perResolution = { kind: "integers", min: 1, count: resolutions.length } as const satisfies Expected;
 
 /** Of every command. */
 export const commonOptions = {

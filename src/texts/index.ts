@@ -35,3 +35,14 @@ export function languageOf(
   const set = ["LC_ALL", "LC_MESSAGES", "LANG", "LANGUAGE"].map((name) => environment[name]).find(Boolean);
   return /^es(?![a-z])/i.test(set ?? systemLocale) ? "es" : "en";
 }
+
+/**
+ * What a person reads for the text of a thrown value that came through an event: our own errors carry their code and
+ * data in their message, and get their sentence; others stay as they are.
+ */
+export function readable(texts: Texts, message: string): string {
+  const [, code, data] = /^([A-Z_]+) (\{.*\})$/s.exec(message) ?? [];
+  if (code === undefined || data === undefined || !(code in texts.errors)) return message;
+  const sentence = texts.errors[code as ErrorCode] as (data: unknown) => string;
+  return sentence(JSON.parse(data));
+}

@@ -1,0 +1,66 @@
+/** What every command is given: where to write, in which language, and how to read its settings. */
+import { isGuardapesosError, reasonOf } from "../base/errors.js";
+import type { Texts } from "../texts/index.js";
+import { sentenceOf, textsOf } from "../texts/index.js";
+import type { TrainingSettings } from "./config-file.js";
+import type { commonOptions, configOption, Settings } from "./options.js";
+import { exitCodeOfError } from "./exit-codes.js";
+import type { Output } from "./output.js";
+import { jsonLine } from "./present/json.js";
+import { styled } from "./present/lines.js";
+
+/** One call of the program. The language and `--json` may still change when the config file is read. */
+export interface Context {
+  readonly output: Output;
+  /** What was typed after `guardapesos`. */
+  readonly typed: readonly string[];
+  /** The current folder. */
+  readonly folder: string;
+  texts: Texts;
+  json: boolean;
+  exitCode: number;
+}
+
+/**
+ * The flags of a command over the settings of the config file. Reads the file, and speaks the language it asks for.
+ * @param flags as commander gives them; `config` among them names the file
+ */
+export async function settingsOf<Flags extends Settings<typeof commonOptions & typeof configOption>>(
+  context: Context,
+  flags: Flags,
+): Promise<TrainingSettings & Flags> {
+  const { readConfig } = await import("./config-file.js");
+  const settings: TrainingSettings & Flags = {
+    ...(await readConfig(flags.config, context.folder)),
+    ...flags,
+  };
+  if (settings.lang !== undefined) context.texts = textsOf(settings.lang);
+  if (settings.json !== undefined) context.json = settings.json;
+  return settings;
+}
+
+/** Writes a line for a person; with `--json`, nothing. */
+export function say(context: Context, line: string): void {
+  if (!context.json) context.output.write(`${styled(line, context.output)}\n`);
+}
+
+/** With `--json`, writes a line for a program; otherwise nothing. */
+export function tell(context: Context, type: string, data: object): void {
+  if (context.json) context.output.write(jsonLine(type, data));
+}
+
+/** Tells a thrown value, in one sentence or one line of JSON; a bug's stack goes to standard error. Sets the exit code. */
+export function tellError(context: Context, error: unknown): void {
+  const { output, texts, json } = context;
+  const known = isGuardapesosError(error);
+  const message = known ? sentenceOf(texts, error) : texts.commands.bug(reasonOf(error));
+  context.exitCode = exitCodeOfError(error);
+  if (json) {
+    const code = known ? error.code : "BUG";
+    output.write(jsonLine("error", { code, message, exitCode: context.exitCode }));
+  } else {
+    const mark = output.symbols ? "❌" : texts.commands.error;
+    output.writeError(`${output.colors.red(`${mark} ${message}`)}\n`);
+  }
+  if (!known) output.writeError(`${error instanceof Error ? (error.stack ?? "") : ""}\n`);
+}

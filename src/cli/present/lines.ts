@@ -1,0 +1,95 @@
+/** Events and figures as lines of text, with or without emoji and colours. */
+import type { RunEvent, RunEventOf } from "../../training/events.js";
+import type { Place, Texts } from "../../texts/index.js";
+import { readable } from "../../texts/index.js";
+import type { Output } from "../output.js";
+
+export type Stepped = RunEventOf<"stepped">;
+
+/** Takes the emoji that a line begins with, and the space after it, away. */
+function withoutSymbols(line: string): string {
+  return line.replace(/\p{Extended_Pictographic}\uFE0F? ?/gu, "");
+}
+
+/** A line as this output can show it: coloured by the emoji it begins with, which goes where it cannot be shown. */
+export function styled(line: string, { symbols, colors }: Output): string {
+  const shown = symbols ? line : withoutSymbols(line);
+  if (/^(✅|🎉)/u.test(line)) return colors.green(shown);
+  if (/^(❌|💥)/u.test(line)) return colors.red(shown);
+  if (/^(⚠|⏳)/u.test(line)) return colors.yellow(shown);
+  if (/^(🛑|🚀|📐)/u.test(line)) return colors.bold(shown);
+  if (/^(💡|🛡)/u.test(line)) return colors.cyan(shown);
+  return shown;
+}
+
+/** What an event says. */
+export function linesOf(texts: Texts, event: Exclude<RunEvent, Stepped>): readonly string[] {
+  if (event.type === "save-failed") {
+    return texts.events["save-failed"]({ ...event, message: readable(texts, event.message) });
+  }
+  const sentence = texts.events[event.type] as (event: RunEvent) => readonly string[];
+  return sentence(event);
+}
+
+/** A step's place as people count: the epoch that it belongs to, from 1. */
+export function placeOf(event: Stepped): Place {
+  const { resolution, epochs, batchesPerEpoch: batches } = event;
+  // The last step of an epoch may already stand at the start of the next one.
+  const ended = event.batch === 0;
+  const epoch = Math.max(1, ended ? event.epoch : Math.min(event.epoch + 1, epochs));
+  const batch = ended ? batches : event.batch;
+  return { resolution, epoch, epochs, batch, batches, share: batches === 0 ? 1 : batch / batches };
+}
+
+/**
+ * The figures of a step, as they stand `elapsed` seconds after it.
+ * @returns in the order of the line; those known to nobody are left out
+ */
+export function figuresOf(texts: Texts, event: Stepped, elapsed: number): string[] {
+  const { progress } = texts;
+  return [
+    progress.timeLeft(Math.max(0, event.epochSecondsLeft - elapsed)),
+    progress.losses(event.criticLoss, event.generatorLoss),
+    progress.penalty(event.gradientPenalty),
+    progress.alpha(event.alpha),
+    progress.rate(event.imagesPerSecond),
+    ...(event.temperature === undefined ? [] : [progress.temperature(event.temperature)]),
+    progress.saveAge(event.saveAge === undefined ? undefined : event.saveAge + elapsed),
+  ];
+}
+
+/**
+ * The progress of an epoch as the seed script shows it, "Batch 500/1200:  41 %|████      | ...".
+ * @param width columns
+ * @returns one line when all of it fits, else two
+ */
+export function progressLines(
+  texts: Texts,
+  event: Stepped,
+  options: { readonly elapsed: number; readonly width: number; readonly symbols: boolean },
+): readonly string[] {
+  const { elapsed, width, symbols } = options;
+  const place = placeOf(event);
+  const head = `${texts.progress.place(place)}: ${texts.progress.share(place.share).padStart(5)}|`;
+  const figures = figuresOf(texts, event, elapsed);
+  const bar = (columns: number): string => {
+    const full = Math.round(Math.min(1, place.share) * columns);
+    return (symbols ? "█" : "#").repeat(full) + " ".repeat(columns - full);
+  };
+  const narrowest = 10;
+  const widest = 30;
+  const room = (tail: string): number => Math.min(widest, width - 1 - head.length - tail.length);
+
+  const whole = `| ${figures.join(" · ")}`;
+  if (room(whole) >= narrowest) return [head + bar(room(whole)) + whole];
+  const first = `| ${figures[0]!}`;
+  return [head + bar(Math.max(narrowest, room(first))) + first, `  ${figures.slice(1).join(" · ")}`].map(
+    (line) => line.slice(0, width - 1),
+  );
+}
+
+/** The same without a bar, for logs. */
+export function progressSentence(texts: Texts, event: Stepped): string {
+  const place = placeOf(event);
+  return `${texts.progress.place(place)}: ${texts.progress.share(place.share)} · ${figuresOf(texts, event, 0).join(" · ")}`;
+}

@@ -1,0 +1,38 @@
+/** A run as plain lines, when standard output is not a terminal: no control codes, progress now and then. */
+import type { Texts } from "../../texts/index.js";
+import type { Output } from "../output.js";
+import { linesOf, progressSentence, styled } from "./lines.js";
+import type { Presenter } from "./presenter.js";
+
+/** Least time between two progress lines, in milliseconds. */
+export const plainInterval = 10_000;
+
+/** @param now milliseconds, for tests */
+export function createPlainPresenter(output: Output, texts: Texts, now: () => number = Date.now): Presenter {
+  let quietUntil = -Infinity;
+  const say = (lines: readonly string[]) => {
+    for (const line of lines) output.write(`${styled(line, output).trimEnd()}\n`);
+  };
+  const sayAtMostNowAndThen = (lines: readonly string[], always: boolean) => {
+    if (!always && now() < quietUntil) return;
+    quietUntil = now() + plainInterval;
+    say(lines);
+  };
+  return {
+    emit(event) {
+      switch (event.type) {
+        case "stepped": {
+          const lastOfEpoch = event.batch === 0 || event.batch >= event.batchesPerEpoch;
+          sayAtMostNowAndThen([progressSentence(texts, event)], lastOfEpoch);
+          break;
+        }
+        case "images-loading":
+          sayAtMostNowAndThen(linesOf(texts, event), event.done >= event.total);
+          break;
+        default:
+          say(linesOf(texts, event));
+      }
+    },
+    close: () => undefined,
+  };
+}

@@ -1,0 +1,105 @@
+/**
+ * A run on a terminal: one live progress line per epoch, as on the seed page, and everything else above it. The line
+ * is cli-progress's; figures that grow with time (age of the last save, time left) tick between steps too.
+ */
+import { MultiBar } from "cli-progress";
+import type { Texts } from "../../texts/index.js";
+import type { RunEventOf } from "../../training/events.js";
+import type { Output } from "../output.js";
+import { linesOf, progressLines, styled, type Stepped } from "./lines.js";
+import type { Presenter } from "./presenter.js";
+
+type Live = Stepped | RunEventOf<"images-loading">;
+
+/** The live lines of one epoch, or of loading images. */
+interface LiveArea {
+  readonly about: string;
+  readonly show: (event: Live) => void;
+  /** Prints a line above. */
+  readonly above: (line: string) => void;
+  /** Stops. An epoch's last state stays on the screen, that of loading goes. */
+  readonly stop: () => void;
+}
+
+const aboutOf = (event: Live): string =>
+  event.type === "stepped" ? `${event.resolution}` : `loading ${event.resolution}`;
+
+function createLiveArea(output: Output, texts: Texts, first: Live, now: () => number): LiveArea {
+  let latest = first;
+  let since = now();
+  const linesNow = (): readonly string[] => {
+    const width = output.stream.columns || 80;
+    if (latest.type === "images-loading") return [linesOf(texts, latest)[0]!.slice(0, width - 1)];
+    const elapsed = (now() - since) / 1000;
+    return progressLines(texts, latest, { elapsed, width, symbols: output.symbols });
+  };
+  const count = linesNow().length;
+  const bars = new MultiBar({
+    stream: output.stream,
+    fps: 5,
+    forceRedraw: true,
+    linewrap: true,
+    clearOnComplete: first.type === "images-loading",
+  });
+  for (let i = 0; i < count; i++) bars.create(1, 0, {}, { format: () => linesNow()[i] ?? "" });
+  return {
+    about: aboutOf(first),
+    show(event) {
+      [latest, since] = [event, now()];
+    },
+    above(line) {
+      bars.log(`${line}\n`);
+      bars.update();
+    },
+    stop: () => bars.stop(),
+  };
+}
+
+/** @param now milliseconds, for tests */
+export function createTerminalPresenter(
+  output: Output,
+  texts: Texts,
+  now: () => number = Date.now,
+): Presenter {
+  let live: LiveArea | undefined;
+  let stopping = false;
+  const endLive = () => {
+    live?.stop();
+    live = undefined;
+  };
+  const show = (event: Live) => {
+    if (live !== undefined && live.about !== aboutOf(event)) endLive();
+    if (live === undefined) live = createLiveArea(output, texts, event, now);
+    else live.show(event);
+  };
+  return {
+    emit(event) {
+      switch (event.type) {
+        case "stepped":
+          // After Ctrl+C the screen belongs to the message; the batch that still ends is not shown.
+          if (!stopping) show(event);
+          return;
+        case "images-loading":
+          if (!stopping) show(event);
+          if (event.done >= event.total) endLive();
+          return;
+        case "epoch-finished":
+          endLive();
+          return;
+        case "stop-requested":
+          stopping = true;
+          endLive();
+          break;
+        case "ended":
+          endLive();
+          break;
+        default:
+      }
+      for (const line of linesOf(texts, event).map((text) => styled(text, output))) {
+        if (live === undefined) output.write(`${line}\n`);
+        else live.above(line);
+      }
+    },
+    close: endLive,
+  };
+}

@@ -1,0 +1,34 @@
+/**
+ * Signals ask a run to stop; they never end the process themselves. It ends when the run has returned, its weights
+ * saved.
+ */
+import { stopSignals } from "./exit-codes.js";
+
+/** What a signal is told to. */
+export interface StopTarget {
+  readonly request: (signal: string) => void;
+}
+
+/**
+ * npm and npx pass a Ctrl+C on that the terminal has already sent to the whole process group: what comes again within
+ * this time, in milliseconds, is the same press.
+ */
+const samePress = 100;
+
+/**
+ * Listens until the returned function is called. A signal that this system does not have is not listened to.
+ * @param now milliseconds, for tests
+ */
+export function listenToSignals(stop: StopTarget, now: () => number = Date.now): () => void {
+  let last = -Infinity;
+  const listener = (signal: NodeJS.Signals) => {
+    const pressed = now();
+    if (pressed - last >= samePress) stop.request(signal);
+    last = pressed;
+  };
+  const listening = stopSignals.filter((signal) => signal !== "SIGBREAK" || process.platform === "win32");
+  for (const signal of listening) process.on(signal, listener);
+  return () => {
+    for (const signal of listening) process.off(signal, listener);
+  };
+}
