@@ -1,0 +1,170 @@
+/**
+ * The format before PyTorch 1.6, still written by `_use_new_zipfile_serialization=False`: pickles one after the other
+ * (magic number, version, machine, value, keys of the storages), then each storage as its length and its bytes. There
+ * are no checksums, but every byte up to the end of the file is accounted for. Grammar: docs/torch-format.md.
+ */
+import { dtypes } from "./dtypes.js";
+import { PickleCutOff, unpickle, type NoStorage, type Unpickled } from "./pickle-read.js";
+import { invalid, unsupported, type Origin } from "./problems.js";
+import { readBytes, type Source } from "./source.js";
+import { storageId, storageOver, type StorageId, type TorchFile } from "./torch-read.js";
+import { isKind, type TorchStorage, type TorchValue } from "./values.js";
+import type { RecordReader } from "./zip-read.js";
+
+const MAGIC = 0x1950a86a20f9469cfc6cn;
+const PROTOCOL = 1001;
+
+/** First try at the length of the pickles; doubled until they fit. */
+const WINDOW = 2 ** 20;
+const MAX_WINDOW = 64 * 2 ** 20;
+const CHUNK = 4 * 2 ** 20;
+
+/** A storage whose place in the file is known once the keys are read. */
+interface Pending {
+  readonly id: StorageId;
+  /** Byte of the file where its elements begin. */
+  position?: number;
+  readonly storage: TorchStorage;
+}
+
+/** Reads the head. @throws TORCH_FILE_INVALID, TORCH_FILE_REFUSED, TORCH_FILE_UNSUPPORTED */
+export async function openLegacy(source: Source): Promise<Pick<TorchFile, "value" | "format" | "verify">> {
+  for (let window = WINDOW; ; window *= 4) {
+    const bytes = await readBytes(source, 0, Math.min(window, MAX_WINDOW, source.size));
+    try {
+      const head = readHead(source, bytes);
+      await placeStorages(source, head);
+      return { value: head.value, format: "legacy", verify: () => Promise.resolve() };
+    } catch (error) {
+      if (!(error instanceof PickleCutOff)) throw error;
+      const origin: Origin = { file: source.path, record: "pickle", base: 0 };
+      if (bytes.length === source.size)
+        throw invalid(origin, bytes.length, `the file is cut off: ${error.message}`);
+      if (window >= MAX_WINDOW)
+        throw unsupported(source.path, "a legacy file with more than 64 MiB before its tensors");
+    }
+  }
+}
+
+interface Head {
+  readonly value: TorchValue;
+  readonly keys: readonly string[];
+  readonly storages: ReadonlyMap<string, Pending>;
+  /** Byte of the file where the storages begin. */
+  readonly length: number;
+}
+
+function readHead(source: Source, bytes: Uint8Array): Head {
+  let position = 0;
+  const origin = (record: string): Origin => ({ file: source.path, record, base: position });
+  const none = (): NoStorage => ({ problem: "a storage where there can be none" });
+  const next = (
+    record: string,
+    storageOf: (id: readonly TorchValue[]) => TorchStorage | NoStorage = none,
+  ) => {
+    const result: Unpickled = unpickle(bytes.subarray(position), origin(record), storageOf, bytes.length);
+    position += result.length;
+    return result.value;
+  };
+  if (next("magic number") !== MAGIC)
+    throw invalid(origin("magic number"), 0, "it is a pickle, but not of torch.save");
+  const version = next("version");
+  if (version !== PROTOCOL) throw unsupported(source.path, "another version than 1001 of the legacy format");
+  const machine = next("machine");
+  if (!(machine instanceof Map))
+    throw invalid(origin("machine"), 0, "it does not say on what machine it was made");
+  const bigEndian = machine.get("little_endian") === false;
+
+  const storages = new Map<string, Pending>();
+  const value = next("pickle", (id) => legacyStorage(source, id, storages, bigEndian));
+  const keys = next("storage keys");
+  if (!Array.isArray(keys))
+    throw invalid(origin("storage keys"), 0, "the keys of the storages are not a list");
+  const names = keys.filter((key) => typeof key === "string");
+  if (names.length !== keys.length || new Set(names).size !== names.length) {
+    throw invalid(origin("storage keys"), 0, "the keys of the storages are not different texts");
+  }
+  if (names.length !== storages.size || names.some((key) => !storages.has(key))) {
+    throw invalid(origin("storage keys"), 0, "the storages are not those that the tensors use");
+  }
+  return { value, keys: names, storages, length: position };
+}
+
+/** ("storage", class, key, location, elements, view): view is None, or (key, offset, elements) of a part. */
+function legacyStorage(
+  source: Source,
+  id: readonly TorchValue[],
+  storages: Map<string, Pending>,
+  bigEndian: boolean,
+): TorchStorage | NoStorage {
+  const wanted = storageId(id);
+  if ("problem" in wanted) return wanted;
+  if (id.length < 5 || id.length > 6) return { problem: "a persistent id that is not a storage" };
+  const known = storages.get(wanted.key);
+  if (known !== undefined && (known.id.dtype !== wanted.dtype || known.id.length !== wanted.length)) {
+    return { problem: `storage ${wanted.key} has two types or lengths` };
+  }
+  const root = known ?? pendingStorage(source, wanted, bigEndian);
+  storages.set(wanted.key, root);
+  const view = id[5] ?? null;
+  return view === null ? root.storage : partOf(root.storage, view);
+}
+
+function partOf(root: TorchStorage, view: TorchValue): TorchStorage | NoStorage {
+  const [, offset, length] = isKind(view, "tuple") ? view.items : [];
+  const good = (n: TorchValue | undefined): n is number =>
+    typeof n === "number" && Number.isSafeInteger(n) && n >= 0;
+  if (!good(offset) || !good(length) || offset + length > root.length) {
+    return { problem: "a part of a storage that reaches beyond it" };
+  }
+  // The whole storage shifted: views of one root stay views of the same numbers.
+  if (offset === 0 && length === root.length) return root;
+  return { problem: "a part of a storage" };
+}
+
+function pendingStorage(source: Source, id: StorageId, bigEndian: boolean): Pending {
+  const size = id.length * dtypes[id.dtype].size;
+  const pending: { position?: number } = {};
+  const reader: RecordReader = {
+    size,
+    position: () => Promise.resolve(pending.position),
+    readInto: (start, target) => source.readInto(pending.position! + start, target),
+    check: () => Promise.resolve(),
+    async *chunks() {
+      for (let at = 0; at < size; at += CHUNK) {
+        yield await readBytes(source, pending.position! + at, Math.min(CHUNK, size - at));
+      }
+    },
+  };
+  const storage = storageOver(id, reader, bigEndian ? dtypes[id.dtype].word : 1);
+  return Object.assign(pending, { id, storage });
+}
+
+/** Finds each storage behind the pickles: 8 bytes of length in elements, then the elements. */
+async function placeStorages(source: Source, head: Head): Promise<void> {
+  let position = head.length;
+  for (const key of head.keys) {
+    const pending = head.storages.get(key)!;
+    const origin: Origin = { file: source.path, record: `storage ${key}`, base: position };
+    const size = pending.id.length * dtypes[pending.id.dtype].size;
+    if (position + 8 + size > source.size)
+      throw invalid(origin, 0, "the file is cut off: a tensor's data is missing");
+    const length = new DataView((await readBytes(source, position, 8)).buffer).getBigInt64(0, true);
+    if (length !== BigInt(pending.id.length)) {
+      throw invalid(
+        origin,
+        0,
+        `${length} elements instead of the ${pending.id.length} that the tensors need`,
+      );
+    }
+    pending.position = position + 8;
+    position += 8 + size;
+  }
+  if (position !== source.size) {
+    throw invalid(
+      { file: source.path, record: "end of the file", base: 0 },
+      position,
+      "there is more after the last storage",
+    );
+  }
+}

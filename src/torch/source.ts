@@ -1,0 +1,55 @@
+/** A file that is read at any place. The only I/O of the reader. */
+import { open } from "node:fs/promises";
+import { GuardapesosError, reasonOf } from "../base/errors.js";
+
+export interface Source {
+  readonly path: string;
+  /** Bytes of the file when it was opened. */
+  readonly size: number;
+  /** Fills `target` from byte `position` on. REQUIRES: it lies inside the file. */
+  readInto(position: number, target: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @throws TORCH_FILE_UNREADABLE when it is not there, not a file, or the disk does not give it */
+export async function openSource(path: string): Promise<Source> {
+  const unreadable = (error: unknown) =>
+    new GuardapesosError("TORCH_FILE_UNREADABLE", { file: path, reason: reasonOf(error) }, error);
+  const handle = await open(path, "r").catch((error: unknown) => {
+    throw unreadable(error);
+  });
+  try {
+    const stat = await handle.stat();
+    if (!stat.isFile()) throw new Error("not a file");
+    return {
+      path,
+      size: stat.size,
+      async readInto(position, target) {
+        for (let done = 0; done < target.length;) {
+          const { bytesRead } = await handle
+            .read(target, done, target.length - done, position + done)
+            .catch((error: unknown) => {
+              throw unreadable(error);
+            });
+          if (bytesRead === 0) throw unreadable("it became shorter while it was read");
+          done += bytesRead;
+        }
+      },
+      close: () => handle.close(),
+    };
+  } catch (error) {
+    await handle.close();
+    throw error instanceof GuardapesosError ? error : unreadable(error);
+  }
+}
+
+/** Reads bytes into an array of their own. REQUIRES: they lie inside the file, and there is memory for them. */
+export async function readBytes(
+  source: Source,
+  position: number,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length);
+  await source.readInto(position, bytes);
+  return bytes;
+}

@@ -1,0 +1,77 @@
+/**
+ * One pass over the bytes of a file: gathers small pieces into blocks, hashes each block while the one before it is
+ * being written, and counts. Large pieces are written from where they lie, without a copy.
+ */
+import { createHash } from "node:crypto";
+import type { FileSink } from "./sink.js";
+
+const BLOCK = 2 * 2 ** 20;
+/** Pieces up to this size are copied into a block; larger ones would cost more to copy than a write of their own. */
+const SMALL = 128 * 2 ** 10;
+
+export interface WrittenFile {
+  readonly bytes: number;
+  /** SHA-256 of the whole file, hexadecimal. */
+  readonly sha256: string;
+}
+
+export interface ByteStream {
+  /** Bytes appended so far. */
+  readonly position: number;
+  /** Appends. `bytes` must not change until the next append (or finish) has settled. */
+  append(bytes: Uint8Array): Promise<void>;
+  /** Waits for the last byte. */
+  finish(): Promise<WrittenFile>;
+}
+
+/** @param onProgress told the bytes that have reached the sink so far, after each write */
+export function byteStream(sink: FileSink, onProgress?: (bytes: number) => void): ByteStream {
+  const hash = createHash("sha256");
+  // Two blocks: one is filled while the other is written.
+  let block = new Uint8Array(BLOCK);
+  let spare = new Uint8Array(BLOCK);
+  let filled = 0;
+  let position = 0;
+  let written = 0;
+  let pending: Promise<void> = Promise.resolve();
+
+  const send = async (bytes: Uint8Array): Promise<void> => {
+    hash.update(bytes);
+    await pending;
+    pending = sink.write(bytes).then(() => {
+      written += bytes.length;
+      onProgress?.(written);
+    });
+    // It is awaited before the next write; until then a failure must not count as unhandled.
+    pending.catch(() => undefined);
+  };
+  const flush = async (): Promise<void> => {
+    if (filled === 0) return;
+    const full = block.subarray(0, filled);
+    await send(full);
+    [block, spare] = [spare, block];
+    filled = 0;
+  };
+
+  return {
+    get position() {
+      return position;
+    },
+    async append(bytes) {
+      position += bytes.length;
+      if (bytes.length > SMALL) {
+        await flush();
+        await send(bytes);
+        return;
+      }
+      if (filled + bytes.length > BLOCK) await flush();
+      block.set(bytes, filled);
+      filled += bytes.length;
+    },
+    async finish() {
+      await flush();
+      await pending;
+      return { bytes: position, sha256: hash.digest("hex") };
+    },
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * Tensors over storages, in memory or in a file: the one place that knows how a view (shape, strides, offset) finds
+ * its elements.
+ */
+import { dtypes, type Dtype, type TypedArray } from "./dtypes.js";
+import { invariant } from "../base/invariant.js";
+import { sizeOf } from "../base/named-arrays.js";
+import type { TorchStorage, TorchTensor } from "./values.js";
+
+const CHUNK = 4 * 2 ** 20;
+
+/** Strides of a row-major tensor: (2, 3, 4) -> (12, 4, 1), as PyTorch counts them. */
+export function rowMajorStrides(shape: readonly number[]): number[] {
+  const strides = new Array<number>(shape.length);
+  let step = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    strides[i] = step;
+    step *= Math.max(shape[i]!, 1);
+  }
+  return strides;
+}
+
+/** Whether the elements lie one after the other in row-major order. */
+export function isContiguous(tensor: Pick<TorchTensor, "shape" | "strides">): boolean {
+  if (sizeOf(tensor.shape) === 0) return true;
+  const expected = rowMajorStrides(tensor.shape);
+  return tensor.shape.every((length, i) => length === 1 || tensor.strides[i] === expected[i]);
+}
+
+/** Elements from the first to the last that a view touches, both counted; 0 for an empty view. */
+export function extentOf(shape: readonly number[], strides: readonly number[]): number {
+  if (sizeOf(shape) === 0) return 0;
+  return shape.reduce((last, length, i) => last + (length - 1) * strides[i]!, 0) + 1;
+}
+
+/** A tensor without its `read`. */
+export type View = Omit<TorchTensor, "kind" | "read">;
+
+/** REQUIRES: the view lies inside its storage. */
+export function tensorOver(view: View): TorchTensor {
+  const tensor: TorchTensor = { ...view, kind: "tensor", read: () => readElements(tensor) };
+  return tensor;
+}
+
+async function readElements(tensor: TorchTensor): Promise<TypedArray> {
+  const { size, array } = dtypes[tensor.dtype];
+  const bytes = new ArrayBuffer(sizeOf(tensor.shape) * size);
+  if (bytes.byteLength > 0) {
+    const start = tensor.offset * size;
+    if (isContiguous(tensor)) await tensor.storage.readInto(start, new Uint8Array(bytes));
+    else {
+      const span = new ArrayBuffer(extentOf(tensor.shape, tensor.strides) * size);
+      await tensor.storage.readInto(start, new Uint8Array(span));
+      gather(span, bytes, tensor.shape, tensor.strides, size);
+    }
+  }
+  return array(bytes);
+}
+
+/** Copies the elements of a view, which begins at the start of `from`, to `to` in row-major order. */
+function gather(
+  from: ArrayBuffer,
+  to: ArrayBuffer,
+  shape: readonly number[],
+  strides: readonly number[],
+  size: number,
+): void {
+  // Whole words at a time: a complex128 element is four words of 4 bytes.
+  const word = size >= 4 ? 4 : size;
+  const words = size / word;
+  const View = word === 4 ? Uint32Array : word === 2 ? Uint16Array : Uint8Array;
+  const source = new View(from);
+  const target = new View(to);
+  const inner = shape.length - 1;
+  const innerLength = shape[inner]!;
+  const innerStep = strides[inner]! * words;
+  const index = new Array<number>(inner).fill(0);
+  let row = 0;
+  for (let out = 0; out < target.length;) {
+    for (let i = 0, at = row; i < innerLength; i++, at += innerStep) {
+      for (let w = 0; w < words; w++) target[out++] = source[at + w]!;
+    }
+    // The next row: the last outer index that can grow does, those after it begin again.
+    let axis = inner - 1;
+    for (; axis >= 0; axis--) {
+      row += strides[axis]! * words;
+      if (++index[axis]! < shape[axis]!) break;
+      row -= strides[axis]! * words * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+}
+
+type ArrayOf<D extends Dtype> = ReturnType<(typeof dtypes)[D]["array"]>;
+
+/** A storage over memory: the array itself, not a copy. `identity` is the array, so the same array is shared. */
+function memoryStorage(dtype: Dtype, data: TypedArray): TorchStorage {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return {
+    kind: "storage",
+    dtype,
+    length: bytes.length / dtypes[dtype].size,
+    location: "cpu",
+    identity: data,
+    readInto: (start, target) => {
+      target.set(bytes.subarray(start, start + target.length));
+      return Promise.resolve();
+    },
+    // eslint-disable-next-line @typescript-eslint/require-await -- a file's storage does wait
+    chunks: async function* () {
+      for (let at = 0; at < bytes.length; at += CHUNK) yield bytes.subarray(at, at + CHUNK);
+    },
+  };
+}
+
+/**
+ * A row-major tensor over an array, for writing. The array is not copied and must not change until it is written.
+ * Tensors over the same array share one storage in the file.
+ * @param data as many elements as the shape has (complex: two numbers each), little-endian host
+ */
+export function tensorOf<D extends Dtype>(dtype: D, shape: readonly number[], data: ArrayOf<D>): TorchTensor {
+  invariant(
+    data.byteLength === sizeOf(shape) * dtypes[dtype].size,
+    `${dtype} data has the size of its shape`,
+  );
+  return tensorOver({
+    dtype,
+    shape: [...shape],
+    strides: rowMajorStrides(shape),
+    offset: 0,
+    storage: memoryStorage(dtype, data),
+    requiresGrad: false,
+    parameter: false,
+  });
+}
+
+/** A row-major float32 tensor over `data` (see tensorOf). */
+export function float32Tensor(shape: readonly number[], data: Float32Array<ArrayBuffer>): TorchTensor {
+  return tensorOf("float32", shape, data);
+}
+
+/** The same tensor as a torch.nn.Parameter. */
+export function asParameter(tensor: TorchTensor, requiresGrad = true): TorchTensor {
+  return tensorOver({ ...tensor, parameter: true, requiresGrad });
+}

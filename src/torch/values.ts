@@ -1,0 +1,151 @@
+/**
+ * Python's values as JavaScript's: what a torch file holds apart from the elements of its tensors. Everything is plain
+ * data; nothing here can run. Reading and writing use the same types, so that what was read can be written again.
+ *
+ *   None, bool, str    null, boolean, string
+ *   int                number, or bigint beyond 2^53
+ *   float              number; a PythonFloat where the number alone would be taken for an int (1.0)
+ *   bytes              Uint8Array
+ *   list, tuple, set   array, TorchTuple, Set
+ *   dict               Map (any key, in order), also OrderedDict, defaultdict and Counter: see TorchDict
+ *   torch.Tensor       TorchTensor
+ *   anything else      TorchObject or TorchGlobal: its name and what it was made from
+ */
+import type { Dtype, TypedArray } from "./dtypes.js";
+
+export type TorchValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | PythonFloat
+  | TorchTuple
+  | TorchTensor
+  | TorchStorage
+  | TorchGlobal
+  | TorchObject
+  | TorchValue[]
+  | TorchDict
+  | Set<TorchValue>;
+
+/** A Python float whose value is a whole number; other floats are plain numbers. Made by `pythonFloat`. */
+export interface PythonFloat {
+  readonly kind: "float";
+  readonly value: number;
+}
+
+export interface TorchTuple {
+  readonly kind: "tuple";
+  readonly items: readonly TorchValue[];
+}
+
+/** A Python dict. A plain Map is a plain dict. */
+export interface TorchDict extends Map<TorchValue, TorchValue> {
+  /** Which dict it is; absent for a plain one. */
+  pythonType?: "collections.OrderedDict" | "collections.defaultdict" | "collections.Counter";
+  /** Python attributes of the dict itself: a state_dict has `_metadata`. */
+  attributes?: Map<TorchValue, TorchValue>;
+  /** What a defaultdict makes for a missing key, e.g. the global `builtins.list`. */
+  factory?: TorchValue;
+}
+
+/** A name that stands for itself, e.g. the dtype `torch.float16`. It is never looked up. */
+export interface TorchGlobal {
+  readonly kind: "global";
+  readonly module: string;
+  readonly name: string;
+}
+
+/** An object of a type that is kept as data: its type, what it was called with, and the state set afterwards. */
+export interface TorchObject {
+  readonly kind: "object";
+  readonly type: TorchGlobal;
+  readonly args: readonly TorchValue[];
+  state?: TorchValue;
+}
+
+/** Memory that tensors share. Two tensors with one storage object are views of the same numbers. */
+export interface TorchStorage {
+  readonly kind: "storage";
+  /** Type of its elements; "uint8" for a torch.UntypedStorage. */
+  readonly dtype: Dtype;
+  /** Elements. */
+  readonly length: number;
+  /** Where it was when it was saved: "cpu", "cuda:0". Only said, never used. */
+  readonly location: string;
+  /** Same identity, same storage. */
+  readonly identity: object;
+  /** Fills `target` with the bytes from `start` on, little-endian. */
+  readInto(start: number, target: Uint8Array): Promise<void>;
+  /** All its bytes in order, little-endian, in pieces of a few MiB; each stays as it is until the next but one is asked for. */
+  chunks(): AsyncIterable<Uint8Array>;
+}
+
+/** A tensor: a view of a storage. */
+export interface TorchTensor {
+  readonly kind: "tensor";
+  readonly dtype: Dtype;
+  /** Sizes of the dimensions; [] is a scalar. */
+  readonly shape: readonly number[];
+  /** Elements from one index to the next, per dimension. */
+  readonly strides: readonly number[];
+  /** Element of the storage where the tensor begins. */
+  readonly offset: number;
+  readonly storage: TorchStorage;
+  readonly requiresGrad: boolean;
+  /** Whether it is a torch.nn.Parameter. */
+  readonly parameter: boolean;
+  /**
+   * A row-major copy of the elements, in the typed array of `dtype` (see dtypes.ts: raw words for half precision).
+   * @throws TORCH_FILE_INVALID when the file is damaged (CRC-32), from a file
+   */
+  read(): Promise<TypedArray>;
+}
+
+/** A Python float, also for whole numbers: 1.0 is not 1 in Python. */
+export function pythonFloat(value: number): number | PythonFloat {
+  return isPythonInt(value) ? { kind: "float", value } : value;
+}
+
+/** Whether a plain number stands for a Python int: a whole number that a double holds exactly, and not -0. */
+export function isPythonInt(value: number): boolean {
+  return Number.isSafeInteger(value) && !Object.is(value, -0);
+}
+
+/** The number in an int or a float, undefined for anything else. A bigint is rounded. */
+export function numberOf(value: TorchValue | undefined): number | undefined {
+  if (typeof value === "number") return value;
+  if (typeof value === "bigint") return Number(value);
+  return isKind(value, "float") ? value.value : undefined;
+}
+
+export function tuple(...items: TorchValue[]): TorchTuple {
+  return { kind: "tuple", items };
+}
+
+/** A plain dict with string keys, in the object's order. */
+export function dict(entries: Readonly<Record<string, TorchValue>>): Map<TorchValue, TorchValue> {
+  return new Map<TorchValue, TorchValue>(Object.entries(entries));
+}
+
+/** collections.OrderedDict: what a state_dict is. */
+export function orderedDict(entries: Iterable<readonly [TorchValue, TorchValue]> = []): TorchDict {
+  return Object.assign(new Map(entries), { pythonType: "collections.OrderedDict" as const });
+}
+
+type Kinded = Extract<TorchValue, { readonly kind: string }>;
+
+/** Narrows a value to one of the kinds: "tensor", "tuple", "float", "global", "object", "storage". */
+export function isKind<Kind extends Kinded["kind"]>(
+  value: TorchValue | undefined,
+  kind: Kind,
+): value is Extract<Kinded, { readonly kind: Kind }> {
+  return typeof value === "object" && value !== null && "kind" in value && value.kind === kind;
+}
+
+/** Whether a value is a dict of any type. */
+export function isDict(value: TorchValue | undefined): value is TorchDict {
+  return value instanceof Map;
+}
