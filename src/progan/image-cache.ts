@@ -7,22 +7,22 @@ import { setImmediate } from "node:timers/promises";
 
 export interface CacheOptions<Item> {
   /** Decodes one image; rejects when it cannot be used. */
-  load(this: void, item: Item): Promise<Uint8Array>;
+  readonly load: (item: Item) => Promise<Uint8Array>;
   /** Images that fit in memory. */
   readonly capacity: number;
   /** Images loaded at once while preparing. */
   readonly atOnce: number;
-  onProgress(this: void, done: number, total: number): void;
+  readonly onProgress: (done: number, total: number) => void;
   readonly signal: AbortSignal | undefined;
   /** An image that cannot be used; it is left out. */
-  onUnusable(this: void, item: Item, error: unknown): void;
+  readonly onUnusable: (item: Item, error: unknown) => void;
   /** An image that could be used before and cannot be read now; another stands in. */
-  onLost(this: void, item: Item, error: unknown): void;
+  readonly onLost: (item: Item, error: unknown) => void;
 }
 
 export interface CachedImages<Item> {
   readonly usable: readonly Item[];
-  pixels(index: number): Promise<Uint8Array>;
+  readonly pixels: (index: number) => Promise<Uint8Array>;
 }
 
 type Loaded = { readonly pixels: Uint8Array } | { readonly error: unknown };
@@ -55,12 +55,11 @@ export async function cacheImages<Item>(
   try {
     report(0);
     const inFlight: Promise<Loaded>[] = [];
+    let started = 0;
     for (const [index, item] of items.entries()) {
-      while (inFlight.length < Math.min(items.length, index + options.atOnce)) {
-        inFlight.push(attempt(items[inFlight.length]!));
-      }
-      const loaded = await Promise.race([inFlight[index]!, untilAborted.promise]);
-      delete inFlight[index];
+      while (started < Math.min(items.length, index + options.atOnce))
+        inFlight.push(attempt(items[started++]!));
+      const loaded = await Promise.race([inFlight.shift()!, untilAborted.promise]);
       if ("error" in loaded) options.onUnusable(item, loaded.error);
       else {
         usable.push(item);

@@ -12,7 +12,11 @@ import { loadSharp } from "./sharp.js";
  * @param channels 1 or 3
  * @returns (channels, resolution, resolution) bytes
  */
-export async function decodeImage(file: Uint8Array, resolution: number, channels: number): Promise<Uint8Array> {
+export async function decodeImage(
+  file: Uint8Array,
+  resolution: number,
+  channels: number,
+): Promise<Uint8Array> {
   const sharp = await loadSharp();
   const image = sharp(file, { failOn: "error", autoOrient: true });
   const { autoOrient: size } = await image.metadata();
@@ -65,7 +69,7 @@ export function enlarge(from: Plane, to: Uint8Array, resolution: number): void {
     }
     return row;
   };
-  let above = { y: -1, row: new Float32Array(0) };
+  let above: { y: number; row: Float32Array } = { y: -1, row: new Float32Array(0) };
   let below = above;
   for (let y = 0; y < resolution; y++) {
     const [before, after, share] = [rows.before[y]!, rows.after[y]!, rows.share[y]!];

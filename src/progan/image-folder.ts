@@ -21,7 +21,7 @@ export interface ImageFolderOptions {
   /** 1 (grey) or 3 (RGB). */
   readonly channels: number;
   /** Told once for each file or sub-folder that cannot be used. */
-  onSkipped(this: void, path: string, reason: string): void;
+  readonly onSkipped: (path: string, reason: string) => void;
   /** Bytes of decoded images that stay in memory. */
   readonly cacheBytes?: number;
 }
@@ -128,9 +128,12 @@ async function sortOut(folder: string, entries: readonly Dirent[]) {
   for (const entry of entries) {
     if (entry.name.startsWith(".")) continue;
     // A link that leads nowhere counts as a file: reading it will fail, and that will be told.
-    const target = entry.isSymbolicLink() ? await stat(join(folder, entry.name)).catch(() => undefined) : entry;
+    const target = entry.isSymbolicLink()
+      ? await stat(join(folder, entry.name)).catch(() => undefined)
+      : entry;
     if (target?.isDirectory()) folders.push(entry.name);
-    else if (imageEnding.test(entry.name) && (target === undefined || target.isFile())) images.push(entry.name);
+    else if (imageEnding.test(entry.name) && (target === undefined || target.isFile()))
+      images.push(entry.name);
   }
   return { folders: folders.sort(), images: images.sort() };
 }
@@ -178,5 +181,7 @@ function fingerprintOf(files: readonly (readonly [name: string, bytes: number])[
 
 /** The decoder's message; libvips writes several lines. */
 function oneLine(error: unknown): string {
-  return reasonOf(error).trim().replace(/\s*\n\s*/g, "; ");
+  return reasonOf(error)
+    .trim()
+    .replace(/\s*\n\s*/g, "; ");
 }

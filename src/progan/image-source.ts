@@ -20,7 +20,7 @@ export interface ImageSource {
    */
   prepare(
     resolution: number,
-    options: { onProgress(this: void, done: number, total: number): void; signal?: AbortSignal },
+    options: { readonly onProgress: (done: number, total: number) => void; readonly signal?: AbortSignal },
   ): Promise<ImageSet>;
 }
 
@@ -40,7 +40,7 @@ export interface ImageSet {
 export function fileLabel(name: string): string {
   const safe = name.normalize("NFC").replace(/[^\p{L}\p{N}.-]+/gu, "_");
   const trimmed = safe.replace(/^[._-]+|[._-]+$/g, "");
-  return trimmed === "" ? "images" : [...trimmed].slice(0, 64).join("");
+  return trimmed === "" ? "images" : trimmed.slice(0, 64);
 }
 
 /** Bytes of decoded images that may stay in memory: 1 GiB, less on a small machine. */

@@ -1,0 +1,106 @@
+/**
+ * Images -> batches for training. A batch is a pure function of the seed, its place and the data, so a resumed training
+ * sees exactly what an uninterrupted one would have seen; preparing one ahead of its use changes nothing but the wait.
+ */
+import { invariant } from "../base/invariant.js";
+import { permutation, uniform } from "../base/random.js";
+import type { ImageSet } from "./image-source.js";
+
+/** Which images, of which epoch. */
+export interface BatchPlace {
+  /** Unique for each epoch of each stage. */
+  readonly epochKey: number;
+  /** Position of the batch's first image in the epoch's order. */
+  readonly start: number;
+  /** Images in the batch; REQUIRES: start + size <= the set's count. */
+  readonly size: number;
+}
+
+export interface Batches {
+  /**
+   * (size, channels, resolution, resolution) floats in [-1, 1], about half of the images mirrored. The array is the
+   * caller's to keep or to transfer.
+   */
+  at(place: BatchPlace): Promise<Float32Array<ArrayBuffer>>;
+  /** Starts preparing a batch, for `at` to find it ready. */
+  prefetch(place: BatchPlace): void;
+}
+
+/** The order of an epoch, and which images are mirrored, both by position in that order. */
+interface Epoch {
+  readonly key: number;
+  readonly order: Uint32Array;
+  readonly mirrored: readonly boolean[];
+}
+
+/** Batches prepared ahead and not yet asked for: more than this are forgotten, oldest first. */
+const mostAhead = 4;
+
+/** Bytes to [-1, 1]. */
+const scaled = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1);
+
+export function createBatches(set: ImageSet, seed: number): Batches {
+  const { channels, resolution } = set;
+  const imageSize = channels * resolution ** 2;
+  const ahead = new Map<string, Promise<Float32Array<ArrayBuffer>>>();
+  // The current epoch and, when prefetching across its end, the next.
+  let epochs: readonly Epoch[] = [];
+
+  function epoch(key: number): Epoch {
+    const known = epochs.find((candidate) => candidate.key === key);
+    if (known) return known;
+    const order = permutation(seed, "order", key, set.count);
+    const mirrored = Array.from(uniform(seed, "flip", key, set.count), (value) => value < 0.5);
+    const made = { key, order, mirrored };
+    epochs = [made, ...epochs.slice(0, 1)];
+    return made;
+  }
+
+  async function assemble({ epochKey, start, size }: BatchPlace): Promise<Float32Array<ArrayBuffer>> {
+    invariant(start >= 0 && size > 0 && start + size <= set.count, "a batch lies within its epoch");
+    const { order, mirrored } = epoch(epochKey);
+    const batch = new Float32Array(size * imageSize);
+    // Two at a time: images that are not in memory are decoded, and the training needs the processor too.
+    const lane = async (first: number): Promise<void> => {
+      for (let i = first; i < size; i += 2) {
+        const pixels = await set.pixels(order[start + i]!);
+        const target = batch.subarray(i * imageSize, (i + 1) * imageSize);
+        write(pixels, target, resolution, mirrored[start + i]!);
+      }
+    };
+    await Promise.all([lane(0), lane(1)]);
+    return batch;
+  }
+
+  const nameOf = (place: BatchPlace): string => `${place.epochKey} ${place.start} ${place.size}`;
+
+  return {
+    at(place) {
+      const name = nameOf(place);
+      const prepared = ahead.get(name);
+      ahead.delete(name);
+      return prepared ?? assemble(place);
+    },
+    prefetch(place) {
+      const name = nameOf(place);
+      if (ahead.has(name)) return;
+      const [oldest] = ahead.keys();
+      if (ahead.size >= mostAhead && oldest !== undefined) ahead.delete(oldest);
+      const preparing = assemble(place);
+      // A failure is for `at` to tell, if the batch is ever asked for.
+      preparing.catch(() => undefined);
+      ahead.set(name, preparing);
+    },
+  };
+}
+
+/** One image's planes into its place in the batch, each row reversed when mirrored. */
+function write(pixels: Uint8Array, target: Float32Array, width: number, mirrored: boolean): void {
+  if (!mirrored) {
+    for (let i = 0; i < target.length; i++) target[i] = scaled[pixels[i]!]!;
+    return;
+  }
+  for (let row = 0; row < target.length; row += width) {
+    for (let x = 0; x < width; x++) target[row + x] = scaled[pixels[row + width - 1 - x]!]!;
+  }
+}
