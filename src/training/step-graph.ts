@@ -128,7 +128,9 @@ export function wholeStep(shape: StepShape): Outputs {
     clocks.critic,
     outputs,
   );
-  const throughUpdated = generatorLoss(lookup(updated), fake, alpha, steps);
+  // The updated critic came from these fakes, but the generator is not to learn by way of the critic's update.
+  const fixed = new Map([...updated].map(([name, node]) => [name, stopGradient(node)]));
+  const throughUpdated = generatorLoss(lookup(fixed), fake, alpha, steps);
   update("generator", generatorNodes, gradientsOf(throughUpdated, generatorNodes), clocks.generator, outputs);
   outputs.set(
     "losses",
