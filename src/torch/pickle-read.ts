@@ -231,9 +231,8 @@ function tupleOf(m: Machine, items: TorchValue[]): void {
 }
 
 function lastItems(m: Machine, count: number): TorchValue[] {
-  const items: TorchValue[] = [];
-  for (let i = 0; i < count; i++) items.unshift(pop(m));
-  return items;
+  if (m.stack.length - count < (m.marks.at(-1) ?? 0)) fail(m, "it takes a value where there is none");
+  return m.stack.splice(m.stack.length - count);
 }
 
 function newDict(m: Machine): TorchDict {
@@ -255,7 +254,8 @@ function setItems(m: Machine, items: readonly TorchValue[]): void {
 function appendItems(m: Machine, items: readonly TorchValue[]): void {
   const target = top(m);
   if (!Array.isArray(target)) fail(m, "it appends to something that is not a list");
-  charge(m, 8 * items.length);
+  // The engine makes room for 17 items with the first.
+  charge(m, (target.length === 0 ? 136 : 0) + 16 * items.length);
   for (const item of items) target.push(item);
 }
 

@@ -277,6 +277,7 @@ function byteBuffer() {
   let buffer = new Uint8Array(4096);
   let view = new DataView(buffer.buffer);
   let length = 0;
+  /** Makes room. It may move the buffer: `buffer` and `view` are good only after it. */
   const reserve = (count: number): number => {
     if (length + count > buffer.length) {
       const larger = new Uint8Array(Math.max(buffer.length * 2, length + count));
@@ -287,22 +288,37 @@ function byteBuffer() {
     length += count;
     return length - count;
   };
+  const byte = (value: number): void => {
+    const at = reserve(1);
+    view.setUint8(at, value);
+  };
+  const uint32 = (value: number): void => {
+    const at = reserve(4);
+    view.setUint32(at, value, true);
+  };
   return {
-    byte: (value: number): void => view.setUint8(reserve(1), value),
-    uint16: (value: number): void => view.setUint16(reserve(2), value, true),
-    uint32: (value: number): void => view.setUint32(reserve(4), value, true),
+    byte,
+    uint32,
+    uint16(value: number): void {
+      const at = reserve(2);
+      view.setUint16(at, value, true);
+    },
     /** BINFLOAT: big-endian. */
     float(value: number): void {
-      view.setUint8(reserve(1), op.binFloat);
-      view.setFloat64(reserve(8), value, false);
+      byte(op.binFloat);
+      const at = reserve(8);
+      view.setFloat64(at, value, false);
     },
     /** One op for numbers of one byte, another for larger ones. */
     numbered(short: number, long: number, value: number): void {
-      view.setUint8(reserve(1), value < 256 ? short : long);
-      if (value < 256) view.setUint8(reserve(1), value);
-      else view.setUint32(reserve(4), value, true);
+      byte(value < 256 ? short : long);
+      if (value < 256) byte(value);
+      else uint32(value);
     },
-    raw: (bytes: Uint8Array): void => buffer.set(bytes, reserve(bytes.length)),
+    raw(bytes: Uint8Array): void {
+      const at = reserve(bytes.length);
+      buffer.set(bytes, at);
+    },
     bytes: (): Uint8Array<ArrayBuffer> => buffer.slice(0, length),
   };
 }
