@@ -4,12 +4,13 @@
  * are no checksums, but every byte up to the end of the file is accounted for. Grammar: docs/torch-format.md.
  */
 import { dtypes } from "./dtypes.js";
-import { PickleCutOff, unpickle, type NoStorage, type Unpickled } from "./pickle-read.js";
+import { PickleCutOff, type NoStorage } from "./pickle-machine.js";
+import { unpickle, type Unpickled } from "./pickle-read.js";
 import { invalid, unsupported, type Origin } from "./problems.js";
 import { readBytes, type Source } from "./source.js";
-import { storageId, storageOver, type StorageId, type TorchFile } from "./torch-read.js";
+import { storageId, storageOver, type Opened, type StorageId } from "./storage.js";
 import { isKind, type TorchStorage, type TorchValue } from "./values.js";
-import type { RecordReader } from "./zip-read.js";
+import type { RecordReader } from "./zip-record.js";
 
 const MAGIC = 0x1950a86a20f9469cfc6cn;
 const PROTOCOL = 1001;
@@ -28,13 +29,19 @@ interface Pending {
 }
 
 /** Reads the head. @throws TORCH_FILE_INVALID, TORCH_FILE_REFUSED, TORCH_FILE_UNSUPPORTED */
-export async function openLegacy(source: Source): Promise<Pick<TorchFile, "value" | "format" | "verify">> {
+export async function openLegacy(source: Source): Promise<Opened> {
   for (let window = WINDOW; ; window *= 4) {
     const bytes = await readBytes(source, 0, Math.min(window, MAX_WINDOW, source.size));
     try {
       const head = readHead(source, bytes);
       await placeStorages(source, head);
-      return { value: head.value, format: "legacy", verify: () => Promise.resolve() };
+      return {
+        value: head.value,
+        format: "legacy",
+        pickleBytes: head.length,
+        // There are no checksums; that all storages are there was seen on opening.
+        verify: () => Promise.resolve(),
+      };
     } catch (error) {
       if (!(error instanceof PickleCutOff)) throw error;
       const origin: Origin = { file: source.path, record: "pickle", base: 0 };
@@ -110,6 +117,7 @@ function legacyStorage(
   return view === null ? root.storage : partOf(root.storage, view);
 }
 
+/** A storage that is a part of another, as PyTorch 0.3 wrote views. */
 function partOf(root: TorchStorage, view: TorchValue): TorchStorage | NoStorage {
   const [, offset, length] = isKind(view, "tuple") ? view.items : [];
   const good = (n: TorchValue | undefined): n is number =>
@@ -117,9 +125,21 @@ function partOf(root: TorchStorage, view: TorchValue): TorchStorage | NoStorage 
   if (!good(offset) || !good(length) || offset + length > root.length) {
     return { problem: "a part of a storage that reaches beyond it" };
   }
-  // The whole storage shifted: views of one root stay views of the same numbers.
-  if (offset === 0 && length === root.length) return root;
-  return { problem: "a part of a storage" };
+  const { size } = dtypes[root.dtype];
+  const readInto = (start: number, target: Uint8Array) => root.readInto(start + offset * size, target);
+  return {
+    ...root,
+    length,
+    identity: {},
+    readInto,
+    async *chunks() {
+      for (let at = 0; at < length * size; at += CHUNK) {
+        const piece = new Uint8Array(Math.min(CHUNK, length * size - at));
+        await readInto(at, piece);
+        yield piece;
+      }
+    },
+  };
 }
 
 function pendingStorage(source: Source, id: StorageId, bigEndian: boolean): Pending {

@@ -9,8 +9,9 @@ import { invalid, unsupported, type Origin } from "./problems.js";
 import { isKind, type TorchValue } from "./values.js";
 
 const MAX_DEPTH = 200;
-/** Values that a walk meets, shared ones each time. */
-const MAX_WALK = 20_000_000;
+/** Values that a walk meets, shared ones each time: for each byte of the pickle and anyway. */
+const WALK_PER_BYTE = 8;
+const WALK_ANYWAY = 100_000;
 /** Bytes of all tensors together, for each byte of the file and anyway: views repeat what they share. */
 const TENSOR_BYTES_PER_BYTE = 16;
 const TENSOR_BYTES_ANYWAY = 64 * 2 ** 20;
@@ -87,14 +88,23 @@ function measure(value: TorchValue, origin: Origin): Measure {
   return result;
 }
 
-/** @param size bytes of the file */
-export function checkShape(value: TorchValue, origin: Origin, size: number): void {
+/**
+ * @param bytes of the file, and of the pickle in it
+ * @throws TORCH_FILE_INVALID; TORCH_FILE_UNSUPPORTED when it is a single number, text or the like
+ */
+export function checkWalkable(
+  value: TorchValue,
+  origin: Origin,
+  bytes: { file: number; pickle: number },
+): void {
   const isCheckpoint =
     value instanceof Map || Array.isArray(value) || isKind(value, "tuple") || isKind(value, "tensor");
   if (!isCheckpoint) throw unsupported(origin.file, "a single value that is no tensor, so no checkpoint");
-  const { walk, bytes } = measure(value, origin);
-  if (walk > MAX_WALK) throw invalid(origin, 0, "the same values are repeated inside each other without end");
-  if (bytes > TENSOR_BYTES_ANYWAY + TENSOR_BYTES_PER_BYTE * size) {
-    throw invalid(origin, 0, `its tensors would take ${bytes} bytes, far more than the file has`);
+  const total = measure(value, origin);
+  if (total.walk > WALK_ANYWAY + WALK_PER_BYTE * bytes.pickle) {
+    throw invalid(origin, 0, "the same values are repeated inside each other too often");
+  }
+  if (total.bytes > TENSOR_BYTES_ANYWAY + TENSOR_BYTES_PER_BYTE * bytes.file) {
+    throw invalid(origin, 0, `its tensors would take ${total.bytes} bytes, far more than the file has`);
   }
 }

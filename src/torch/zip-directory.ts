@@ -1,22 +1,22 @@
 /**
- * Reads the directory of a zip archive, and records by it, believing nothing: every byte of the file belongs to exactly
+ * Reads the directory of a zip archive, believing nothing: every byte of the file belongs to exactly
  * one record, the directory or the end records, or the file is refused. So there is only one way to read it, and what
  * one program takes for the data no other takes for something else. The grammar is in docs/torch-format.md.
  *
- * Sizes are compared with the file's before anything is allocated. The CRC-32 of a record is checked the first time
- * that any of it is read.
+ * Sizes are compared with the file's before anything is allocated.
  */
-import { createInflateRaw, crc32 } from "node:zlib";
 import { invalid, unsupported, type Origin } from "./problems.js";
-import { readBytes, type Source } from "./source.js";
+import type { Source } from "./source.js";
+import { originOf, readPart, uint64, type Part } from "./zip-part.js";
 
-const CHUNK = 4 * 2 ** 20;
 const END = 22;
 const LOCATOR = 20;
 const END64 = 56;
 const CENTRAL = 46;
-const LOCAL = 30;
-const LIMIT = 0xffffffff;
+/** Bytes of a local header without its name and extra field. */
+export const LOCAL = 30;
+/** What a 32-bit field holds when the true value stands in a zip64 field. */
+export const LIMIT = 0xffffffff;
 
 /** Bytes of the largest directory: a record takes about 80, and 100,000 records are more than any checkpoint has. */
 const MAX_DIRECTORY = 32 * 2 ** 20;
@@ -24,8 +24,8 @@ const MAX_DIRECTORY = 32 * 2 ** 20;
 /** deflate makes at most 1032 bytes of one. */
 const MAX_RATIO = 1032;
 
-const STORED = 0;
-const DEFLATED = 8;
+export const STORED = 0;
+export const DEFLATED = 8;
 
 export interface Entry {
   /** Its path in the archive, with the top folder. */
@@ -46,29 +46,12 @@ export interface Archive {
   readonly entries: readonly Entry[];
 }
 
-/** Bytes as they stand in the zip: a view with the position where they come from. */
-interface Part {
-  readonly view: DataView;
-  readonly bytes: Uint8Array;
-  /** Byte of the file at which the part begins. */
-  readonly base: number;
-}
-
-async function readPart(source: Source, base: number, length: number): Promise<Part> {
-  const bytes = await readBytes(source, base, length);
-  return { bytes, base, view: new DataView(bytes.buffer) };
-}
-
-function originOf(source: Source, record: string, base = 0): Origin {
-  return { file: source.path, record, base };
-}
-
 /** @throws TORCH_FILE_INVALID when it is not a whole, unambiguous zip archive; TORCH_FILE_UNSUPPORTED */
 export async function readArchive(source: Source): Promise<Archive> {
   const directory = await findDirectory(source);
   const part = await readPart(source, directory.offset, directory.size);
   const entries = centralEntries(source, part, directory.count);
-  return { entries: withoutGaps(source, entries, directory.offset) };
+  return { entries: placed(source, entries, directory.offset) };
 }
 
 interface Directory {
@@ -148,11 +131,6 @@ function zip64Directory(
     same(directory.offset, narrow.offset, LIMIT);
   if (!agree) throw invalid(origin, at, "it and the end record contradict each other");
   return { directory, at: tail.base + at };
-}
-
-/** A 64-bit field; beyond 2^53 rounded, which is larger than any file all the same. */
-function uint64(view: DataView, at: number): number {
-  return Number(view.getBigUint64(at, true));
 }
 
 type CentralEntry = Omit<Entry, "end">;
@@ -246,7 +224,7 @@ function zip64Fields(origin: Origin, extra: Uint8Array, narrow: Sizes, at: numbe
 }
 
 /** Gives each entry its end. @throws when entries overlap each other or the directory, or the first is not at 0 */
-function withoutGaps(source: Source, entries: readonly CentralEntry[], directory: number): Entry[] {
+function placed(source: Source, entries: readonly CentralEntry[], directory: number): Entry[] {
   const origin = originOf(source, "zip directory");
   const starts = [...entries].sort((a, b) => a.offset - b.offset);
   const first = starts[0];
@@ -271,181 +249,4 @@ function withoutGaps(source: Source, entries: readonly CentralEntry[], directory
     ends.set(entry, end);
   }
   return entries.map((entry) => ({ ...entry, end: ends.get(entry)! }));
-}
-
-/** A record's bytes, whichever way they are packed. */
-export interface RecordReader {
-  /** Bytes. */
-  readonly size: number;
-  /** Byte of the file where the data begins; undefined when it is packed. */
-  position(): Promise<number | undefined>;
-  /** Fills `target` with the bytes from `start` on; the whole record's CRC is checked once. */
-  readInto(start: number, target: Uint8Array): Promise<void>;
-  /** All bytes; each piece stays as it is until the next but one is asked for. The CRC is checked at the end. */
-  chunks(): AsyncIterable<Uint8Array>;
-  /** Reads all of it, once more if need be. @throws TORCH_FILE_INVALID when it is damaged */
-  check(): Promise<void>;
-}
-
-export function recordReader(source: Source, entry: Entry): RecordReader {
-  let position: Promise<number> | undefined;
-  const begin = () => (position ??= dataPosition(source, entry));
-  let sound = false;
-  const damaged = async (reason: string) => invalid(originOf(source, entry.name), await begin(), reason);
-
-  async function* chunks(): AsyncGenerator<Uint8Array> {
-    const packed = storedChunks(source, await begin(), entry.packed);
-    let crc = 0;
-    let length = 0;
-    try {
-      for await (const piece of entry.method === STORED ? packed : inflated(packed)) {
-        length += piece.length;
-        if (length > entry.size) throw await damaged("there is more in it than the directory says");
-        crc = crc32(piece, crc);
-        yield piece;
-      }
-    } catch (error) {
-      if (error instanceof Error && "code" in error && String(error.code).startsWith("Z_")) {
-        throw await damaged("the packed data is damaged");
-      }
-      throw error;
-    }
-    if (length !== entry.size) throw await damaged("there is less in it than the directory says");
-    if (crc !== entry.crc)
-      throw await damaged("the data is damaged: its checksum (CRC-32) is not the recorded one");
-    sound = true;
-  }
-
-  return {
-    size: entry.size,
-    position: async () => (entry.method === STORED ? begin() : undefined),
-    chunks,
-    async check() {
-      const pieces = chunks();
-      while ((await pieces.next()).done !== true);
-    },
-    async readInto(start, target) {
-      if (sound && entry.method === STORED) return source.readInto((await begin()) + start, target);
-      if (entry.method === STORED && start === 0 && target.length === entry.size) {
-        await readWhole(source, await begin(), target, async (crc) => {
-          if (crc !== entry.crc)
-            throw await damaged("the data is damaged: its checksum (CRC-32) is not the recorded one");
-        });
-        sound = true;
-        return;
-      }
-      let at = 0;
-      for await (const piece of chunks()) {
-        const from = Math.max(start - at, 0);
-        const to = Math.min(start + target.length - at, piece.length);
-        if (from < to) target.set(piece.subarray(from, to), at + from - start);
-        at += piece.length;
-      }
-    },
-  };
-}
-
-/** Straight into its place; one piece is checked while the next is read. */
-async function readWhole(
-  source: Source,
-  position: number,
-  target: Uint8Array,
-  check: (crc: number) => Promise<void>,
-): Promise<void> {
-  let crc = 0;
-  let next = source.readInto(position, target.subarray(0, CHUNK));
-  for (let at = 0; at < target.length; at += CHUNK) {
-    await next;
-    next = source.readInto(position + at + CHUNK, target.subarray(at + CHUNK, at + 2 * CHUNK));
-    next.catch(() => undefined); // awaited in the next round
-    crc = crc32(target.subarray(at, at + CHUNK), crc);
-  }
-  await next;
-  await check(crc);
-}
-
-/** Pieces of the file in two buffers in turn, one read ahead. */
-async function* storedChunks(source: Source, position: number, length: number): AsyncGenerator<Uint8Array> {
-  const size = Math.min(CHUNK, length);
-  const buffers = [new Uint8Array(size), new Uint8Array(size), new Uint8Array(size)];
-  const read = (at: number, turn: number) => {
-    const piece = buffers[turn % 3]!.subarray(0, Math.max(0, Math.min(CHUNK, length - at)));
-    const done = source.readInto(position + at, piece).then(() => piece);
-    done.catch(() => undefined); // awaited when its turn comes
-    return done;
-  };
-  let next = read(0, 0);
-  for (let at = 0, turn = 1; at < length; at += CHUNK, turn++) {
-    const piece = await next;
-    next = read(at + CHUNK, turn);
-    yield piece;
-  }
-}
-
-async function* inflated(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const inflate = createInflateRaw({ chunkSize: 2 ** 18 });
-  const feed = async () => {
-    for await (const piece of packed) {
-      // A copy: the stream may keep it longer than the buffer stays as it is.
-      if (!inflate.write(piece.slice())) await new Promise((resolve) => inflate.once("drain", resolve));
-    }
-    inflate.end();
-  };
-  const fed = feed().catch((error: unknown) => inflate.destroy(error as Error));
-  try {
-    for await (const piece of inflate) yield piece as Uint8Array;
-    await fed;
-  } finally {
-    inflate.destroy();
-  }
-}
-
-/** Reads a local header, which must say the same as the directory. @returns where the data begins */
-async function dataPosition(source: Source, entry: Entry): Promise<number> {
-  const origin = originOf(source, entry.name, entry.offset);
-  const { view } = await readPart(source, entry.offset, LOCAL);
-  if (view.getUint32(0, true) !== 0x04034b50) throw invalid(origin, 0, "its header is damaged");
-  const nameLength = view.getUint16(26, true);
-  const extraLength = view.getUint16(28, true);
-  const start = LOCAL + nameLength + extraLength;
-  const gap = entry.end - entry.offset - start - entry.packed;
-  const described = (entry.flags & 8) !== 0;
-  // A data descriptor of CRC and two sizes, with or without its signature, with sizes of 4 or 8 bytes.
-  if (!(described ? [12, 16, 20, 24] : [0]).includes(gap)) {
-    throw invalid(origin, 0, "its header is damaged, or there is something between it and the next record");
-  }
-  const rest = await readPart(source, entry.offset + LOCAL, nameLength);
-  const sameName = Buffer.from(rest.bytes).equals(Buffer.from(entry.name));
-  const sameKind = view.getUint16(6, true) === entry.flags && view.getUint16(8, true) === entry.method;
-  const crc = view.getUint32(14, true);
-  const packed = view.getUint32(18, true);
-  const size = view.getUint32(22, true);
-  const none = described && crc === 0;
-  const sameSizes =
-    (none || crc === entry.crc) &&
-    ((none && packed === 0) || packed === LIMIT || packed === entry.packed) &&
-    ((none && size === 0) || size === LIMIT || size === entry.size);
-  if (!sameName || !sameKind || !sameSizes) {
-    throw invalid(origin, 0, "its header is damaged: it contradicts the directory");
-  }
-  if (described) await checkDescriptor(source, entry, entry.offset + start + entry.packed, gap);
-  return entry.offset + start;
-}
-
-async function checkDescriptor(
-  source: Source,
-  entry: Entry,
-  position: number,
-  length: number,
-): Promise<void> {
-  const { view } = await readPart(source, position, length);
-  const signed = length === 16 || length === 24 ? 4 : 0;
-  const wide = length >= 20;
-  const good =
-    (signed === 0 || view.getUint32(0, true) === 0x08074b50) &&
-    view.getUint32(signed, true) === entry.crc &&
-    (wide ? uint64(view, signed + 4) : view.getUint32(signed + 4, true)) === entry.packed &&
-    (wide ? uint64(view, signed + 12) : view.getUint32(signed + 8, true)) === entry.size;
-  if (!good)
-    throw invalid(originOf(source, entry.name), position, "the data descriptor behind it is damaged");
 }

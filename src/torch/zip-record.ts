@@ -1,0 +1,189 @@
+/**
+ * Reads the records of a zip archive. Before the first byte of a record its local header and data descriptor must say
+ * the same as the directory; the CRC-32 is checked the first time that any of the record is read. A packed record is
+ * unpacked as it is read and never gives more than the directory says.
+ */
+import { createInflateRaw, crc32 } from "node:zlib";
+import { invalid } from "./problems.js";
+import type { Source } from "./source.js";
+import { LIMIT, LOCAL, STORED, type Entry } from "./zip-directory.js";
+import { originOf, readPart, uint64 } from "./zip-part.js";
+
+const CHUNK = 4 * 2 ** 20;
+
+/** A record's bytes, whichever way they are packed. */
+export interface RecordReader {
+  /** Bytes. */
+  readonly size: number;
+  /** Byte of the file where the data begins; undefined when it is packed. */
+  position(): Promise<number | undefined>;
+  /** Fills `target` with the bytes from `start` on; the whole record's CRC is checked once. */
+  readInto(start: number, target: Uint8Array): Promise<void>;
+  /** All bytes; each piece stays as it is until the next but one is asked for. The CRC is checked at the end. */
+  chunks(): AsyncIterable<Uint8Array>;
+  /** Reads all of it, once more if need be. @throws TORCH_FILE_INVALID when it is damaged */
+  check(): Promise<void>;
+}
+
+export function recordReader(source: Source, entry: Entry): RecordReader {
+  let position: Promise<number> | undefined;
+  const begin = () => (position ??= dataPosition(source, entry));
+  let sound = false;
+  const damaged = async (reason: string) => invalid(originOf(source, entry.name), await begin(), reason);
+
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    const packed = storedChunks(source, await begin(), entry.packed);
+    let crc = 0;
+    let length = 0;
+    try {
+      for await (const piece of entry.method === STORED ? packed : inflated(packed)) {
+        length += piece.length;
+        if (length > entry.size) throw await damaged("there is more in it than the directory says");
+        crc = crc32(piece, crc);
+        yield piece;
+      }
+    } catch (error) {
+      if (error instanceof Error && "code" in error && String(error.code).startsWith("Z_")) {
+        throw await damaged("the packed data is damaged");
+      }
+      throw error;
+    }
+    if (length !== entry.size) throw await damaged("there is less in it than the directory says");
+    if (crc !== entry.crc)
+      throw await damaged("the data is damaged: its checksum (CRC-32) is not the recorded one");
+    sound = true;
+  }
+
+  return {
+    size: entry.size,
+    position: async () => (entry.method === STORED ? begin() : undefined),
+    chunks,
+    async check() {
+      const pieces = chunks();
+      while ((await pieces.next()).done !== true);
+    },
+    async readInto(start, target) {
+      if (sound && entry.method === STORED) return source.readInto((await begin()) + start, target);
+      if (entry.method === STORED && start === 0 && target.length === entry.size) {
+        await readWhole(source, await begin(), target, async (crc) => {
+          if (crc !== entry.crc)
+            throw await damaged("the data is damaged: its checksum (CRC-32) is not the recorded one");
+        });
+        sound = true;
+        return;
+      }
+      let at = 0;
+      for await (const piece of chunks()) {
+        const from = Math.max(start - at, 0);
+        const to = Math.min(start + target.length - at, piece.length);
+        if (from < to) target.set(piece.subarray(from, to), at + from - start);
+        at += piece.length;
+      }
+    },
+  };
+}
+
+/** Straight into its place; one piece is checked while the next is read. */
+async function readWhole(
+  source: Source,
+  position: number,
+  target: Uint8Array,
+  check: (crc: number) => Promise<void>,
+): Promise<void> {
+  let crc = 0;
+  let next = source.readInto(position, target.subarray(0, CHUNK));
+  for (let at = 0; at < target.length; at += CHUNK) {
+    await next;
+    next = source.readInto(position + at + CHUNK, target.subarray(at + CHUNK, at + 2 * CHUNK));
+    next.catch(() => undefined); // awaited in the next round
+    crc = crc32(target.subarray(at, at + CHUNK), crc);
+  }
+  await next;
+  await check(crc);
+}
+
+/** Pieces of the file in two buffers in turn, one read ahead. */
+async function* storedChunks(source: Source, position: number, length: number): AsyncGenerator<Uint8Array> {
+  const size = Math.min(CHUNK, length);
+  const buffers = [new Uint8Array(size), new Uint8Array(size), new Uint8Array(size)];
+  const read = (at: number, turn: number) => {
+    const piece = buffers[turn % 3]!.subarray(0, Math.max(0, Math.min(CHUNK, length - at)));
+    const done = source.readInto(position + at, piece).then(() => piece);
+    done.catch(() => undefined); // awaited when its turn comes
+    return done;
+  };
+  let next = read(0, 0);
+  for (let at = 0, turn = 1; at < length; at += CHUNK, turn++) {
+    const piece = await next;
+    next = read(at + CHUNK, turn);
+    yield piece;
+  }
+}
+
+async function* inflated(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const inflate = createInflateRaw({ chunkSize: 2 ** 18 });
+  const feed = async () => {
+    for await (const piece of packed) {
+      // A copy: the stream may keep it longer than the buffer stays as it is.
+      if (!inflate.write(piece.slice())) await new Promise((resolve) => inflate.once("drain", resolve));
+    }
+    inflate.end();
+  };
+  const fed = feed().catch((error: unknown) => inflate.destroy(error as Error));
+  try {
+    for await (const piece of inflate) yield piece as Uint8Array;
+    await fed;
+  } finally {
+    inflate.destroy();
+  }
+}
+
+/** Reads a local header, which must say the same as the directory. @returns where the data begins */
+async function dataPosition(source: Source, entry: Entry): Promise<number> {
+  const origin = originOf(source, entry.name, entry.offset);
+  const { view } = await readPart(source, entry.offset, LOCAL);
+  if (view.getUint32(0, true) !== 0x04034b50) throw invalid(origin, 0, "its header is damaged");
+  const nameLength = view.getUint16(26, true);
+  const extraLength = view.getUint16(28, true);
+  const start = LOCAL + nameLength + extraLength;
+  const gap = entry.end - entry.offset - start - entry.packed;
+  const described = (entry.flags & 8) !== 0;
+  // A data descriptor of CRC and two sizes, with or without its signature, with sizes of 4 or 8 bytes.
+  if (!(described ? [12, 16, 20, 24] : [0]).includes(gap)) {
+    throw invalid(origin, 0, "its header is damaged, or there is something between it and the next record");
+  }
+  const rest = await readPart(source, entry.offset + LOCAL, nameLength);
+  const sameName = Buffer.from(rest.bytes).equals(Buffer.from(entry.name));
+  const sameKind = view.getUint16(6, true) === entry.flags && view.getUint16(8, true) === entry.method;
+  const crc = view.getUint32(14, true);
+  const packed = view.getUint32(18, true);
+  const size = view.getUint32(22, true);
+  const none = described && crc === 0;
+  const sameSizes =
+    (none || crc === entry.crc) &&
+    ((none && packed === 0) || packed === LIMIT || packed === entry.packed) &&
+    ((none && size === 0) || size === LIMIT || size === entry.size);
+  if (!sameName || !sameKind || !sameSizes) {
+    throw invalid(origin, 0, "its header is damaged: it contradicts the directory");
+  }
+  if (described) await checkDescriptor(source, entry, entry.offset + start + entry.packed, gap);
+  return entry.offset + start;
+}
+
+async function checkDescriptor(
+  source: Source,
+  entry: Entry,
+  position: number,
+  length: number,
+): Promise<void> {
+  const { view } = await readPart(source, position, length);
+  const signed = length === 16 || length === 24 ? 4 : 0;
+  const wide = length >= 20;
+  const good =
+    (signed === 0 || view.getUint32(0, true) === 0x08074b50) &&
+    view.getUint32(signed, true) === entry.crc &&
+    (wide ? uint64(view, signed + 4) : view.getUint32(signed + 4, true)) === entry.packed &&
+    (wide ? uint64(view, signed + 12) : view.getUint32(signed + 8, true)) === entry.size;
+  if (!good)
+    throw invalid(originOf(source, entry.name), position, "the data descriptor behind it is damaged");
+}
