@@ -63,15 +63,16 @@ export function parseConfig(file: string, content: string): TrainingSettings {
   }
 
   const typed = new Map<string, string>();
-  const normalised: Record<string, unknown> = {};
+  const entries: [string, unknown][] = [];
   for (const [written, value] of Object.entries(json)) {
     const key = keys.find((known) => kebab(known) === written) ?? written;
     const other = typed.get(key);
     if (other !== undefined)
       throw new GuardapesosError("CONFIG_KEY_TWICE", { file, key: other, other: written });
     typed.set(key, written);
-    normalised[key] = value;
+    entries.push([key, value]);
   }
+  const normalised = Object.fromEntries(entries);
 
   const result = schema.safeParse(normalised);
   if (result.success) return result.data;

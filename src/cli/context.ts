@@ -8,14 +8,17 @@ import { exitCodeOfError } from "./exit-codes.js";
 import type { Output } from "./output.js";
 import { jsonLine } from "./present/json.js";
 import { styled } from "./present/lines.js";
+import type { Services } from "./services.js";
 
 /** One call of the program. The language and `--json` may still change when the config file is read. */
 export interface Context {
   readonly output: Output;
+  readonly services: Services;
   /** What was typed after `guardapesos`. */
   readonly typed: readonly string[];
   /** The current folder. */
   readonly folder: string;
+  readonly version: string;
   texts: Texts;
   json: boolean;
   exitCode: number;

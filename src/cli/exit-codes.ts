@@ -24,6 +24,8 @@ export function exitCodeOf(code: ErrorCode): number {
     case "ARGUMENT_MISSING":
     case "ARGUMENT_UNEXPECTED":
     case "OPTION_INVALID":
+    case "OPTIONS_CONFLICT":
+    case "OPTION_NEEDS":
     case "RESOLUTION_INVALID":
     case "RESOLUTION_RANGE":
     case "BATCH_SIZES_LENGTH":

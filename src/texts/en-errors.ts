@@ -59,6 +59,9 @@ export const errors: ErrorTexts = {
 
   OPTION_INVALID: ({ option, value, expected }) =>
     `${option} takes ${expectation(expected)}; "${value}" is not that.`,
+  OPTIONS_CONFLICT: ({ option, other }) => `${option} and ${other} contradict each other. Keep one of them.`,
+  OPTION_NEEDS: ({ option, needed }) =>
+    `${option} says nothing without ${needed}. Add ${needed}, or leave ${option} out.`,
   RESOLUTION_INVALID: ({ option, value }) =>
     `${option} takes a resolution that is a power of two from 4 to 1024 (4, 8, 16, 32, 64, 128, 256, 512 or 1024); "${value}" is not one.`,
   RESOLUTION_RANGE: ({ start, end }) =>

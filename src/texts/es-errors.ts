@@ -58,6 +58,9 @@ export const errors: ErrorTexts = {
 
   OPTION_INVALID: ({ option, value, expected }) =>
     `${option} admite ${expectation(expected)}; «${value}» no vale.`,
+  OPTIONS_CONFLICT: ({ option, other }) => `${option} y ${other} se contradicen. Quédate con una de las dos.`,
+  OPTION_NEEDS: ({ option, needed }) =>
+    `${option} no dice nada sin ${needed}. Añade ${needed}, o quita ${option}.`,
   RESOLUTION_INVALID: ({ option, value }) =>
     `${option} admite una resolución que sea potencia de dos, de 4 a 1024 (4, 8, 16, 32, 64, 128, 256, 512 o 1024); «${value}» no lo es.`,
   RESOLUTION_RANGE: ({ start, end }) =>

@@ -41,21 +41,36 @@ export function placeOf(event: Stepped): Place {
   return { resolution, epoch, epochs, batch, batches, share: batches === 0 ? 1 : batch / batches };
 }
 
-/**
- * The figures of a step, as they stand `elapsed` seconds after it.
- * @returns in the order of the line; those known to nobody are left out
- */
-export function figuresOf(texts: Texts, event: Stepped, elapsed: number): string[] {
-  const { progress } = texts;
+interface Figure {
+  readonly text: string;
+  /** Those of lower rank go first where there is no room. */
+  readonly rank: number;
+}
+
+/** The figures of a step as they stand `elapsed` seconds after it, in the order of the line. */
+function figuresOf({ progress }: Texts, event: Stepped, elapsed: number): readonly [Figure, ...Figure[]] {
+  const { saveAge, temperature } = event;
   return [
-    progress.timeLeft(Math.max(0, event.epochSecondsLeft - elapsed)),
-    progress.losses(event.criticLoss, event.generatorLoss),
-    progress.penalty(event.gradientPenalty),
-    progress.alpha(event.alpha),
-    progress.rate(event.imagesPerSecond),
-    ...(event.temperature === undefined ? [] : [progress.temperature(event.temperature)]),
-    progress.saveAge(event.saveAge === undefined ? undefined : event.saveAge + elapsed),
+    { rank: 7, text: progress.timeLeft(Math.max(0, event.epochSecondsLeft - elapsed)) },
+    { rank: 4, text: progress.losses(event.criticLoss, event.generatorLoss) },
+    { rank: 1, text: progress.penalty(event.gradientPenalty) },
+    { rank: 3, text: progress.alpha(event.alpha) },
+    { rank: 2, text: progress.rate(event.imagesPerSecond) },
+    ...(temperature === undefined ? [] : [{ rank: 5, text: progress.temperature(temperature) }]),
+    { rank: 6, text: progress.saveAge(saveAge === undefined ? undefined : saveAge + elapsed) },
   ];
+}
+
+const joined = (figures: readonly Figure[]): string => figures.map(({ text }) => text).join(" · ");
+
+/** As many figures as `width` holds. */
+function fitting(figures: readonly Figure[], width: number): string {
+  if (figures.length <= 1 || joined(figures).length <= width) return joined(figures).slice(0, width);
+  const lowest = Math.min(...figures.map(({ rank }) => rank));
+  return fitting(
+    figures.filter(({ rank }) => rank !== lowest),
+    width,
+  );
 }
 
 /**
@@ -80,16 +95,16 @@ export function progressLines(
   const widest = 30;
   const room = (tail: string): number => Math.min(widest, width - 1 - head.length - tail.length);
 
-  const whole = `| ${figures.join(" · ")}`;
+  const whole = `| ${joined(figures)}`;
   if (room(whole) >= narrowest) return [head + bar(room(whole)) + whole];
-  const first = `| ${figures[0]!}`;
-  return [head + bar(Math.max(narrowest, room(first))) + first, `  ${figures.slice(1).join(" · ")}`].map(
-    (line) => line.slice(0, width - 1),
-  );
+  const [timeLeft, ...rest] = figures;
+  const tail = `| ${timeLeft.text}`;
+  const first = head + bar(Math.max(narrowest, room(tail))) + tail;
+  return [first.slice(0, width - 1), `  ${fitting(rest, width - 3)}`];
 }
 
 /** The same without a bar, for logs. */
 export function progressSentence(texts: Texts, event: Stepped): string {
   const place = placeOf(event);
-  return `${texts.progress.place(place)}: ${texts.progress.share(place.share)} · ${figuresOf(texts, event, 0).join(" · ")}`;
+  return `${texts.progress.place(place)}: ${texts.progress.share(place.share)} · ${joined(figuresOf(texts, event, 0))}`;
 }

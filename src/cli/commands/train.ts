@@ -1,0 +1,103 @@
+/** `guardapesos train`: settings in, a run, its end as an exit code. */
+import { GuardapesosError } from "../../base/errors.js";
+import type { TrainingConfig } from "../../progan/config.js";
+import type { RunEventOf } from "../../training/events.js";
+import type { RunOptions } from "../../training/options.js";
+import type { TrainingSettings } from "../config-file.js";
+import type { Context } from "../context.js";
+import { settingsOf } from "../context.js";
+import { bugExitCode, exitCodeOf, exitCodeOfStop } from "../exit-codes.js";
+import type { configOption, Settings, trainingOptions } from "../options.js";
+import type { Presenter } from "../present/presenter.js";
+import { listenToSignals } from "../signals.js";
+
+/** Without the keys whose value is undefined. */
+function given<T extends object>(values: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}
+
+/**
+ * Settings -> what the run is asked to do.
+ * @param typed what was typed after `guardapesos`
+ * @throws RESOLUTION_RANGE, OPTIONS_CONFLICT or OPTION_NEEDS when the settings do not go together
+ */
+export function runOptions(settings: TrainingSettings, typed: readonly string[]): RunOptions {
+  const { start, end, preset, data, resume } = settings;
+  if (start !== undefined && end !== undefined && start > end) {
+    throw new GuardapesosError("RESOLUTION_RANGE", { start, end });
+  }
+  if (settings.fresh === true && resume !== undefined) {
+    throw new GuardapesosError("OPTIONS_CONFLICT", { option: "--fresh", other: "--resume" });
+  }
+  if (settings.class !== undefined && data === undefined) {
+    throw new GuardapesosError("OPTION_NEEDS", { option: "--class", needed: "--data" });
+  }
+  const overrides: Partial<TrainingConfig> = given({
+    latent: settings.latent,
+    channels: settings.channels,
+    imageChannels: settings.imageChannels,
+    start,
+    end,
+    epochs: settings.epochs,
+    batchSizes: settings.batchSizes,
+    accumulate: settings.accumulate,
+    learningRate: settings.lr,
+    seed: settings.seed,
+    autosave: settings.autosave,
+    phantoms: settings.phantoms,
+  });
+  return {
+    preset,
+    overrides,
+    data,
+    className: settings.class,
+    weights: settings.weights ?? "weights",
+    name: settings.name ?? "local",
+    samples: settings.samples ?? "samples",
+    device: settings.device,
+    threads: settings.threads,
+    maxBatches: settings.maxBatches,
+    fresh: settings.fresh ?? false,
+    resume,
+    command: typed,
+  };
+}
+
+/** The exit code of a run's end. */
+export function exitCodeOfEnd({ how, signal, code }: RunEventOf<"ended">): number {
+  switch (how) {
+    case "finished":
+    case "limit":
+      return 0;
+    case "stopped":
+      return exitCodeOfStop(signal);
+    case "failed":
+      return code === undefined ? bugExitCode : exitCodeOf(code);
+  }
+}
+
+async function presenterOf({ json, output, texts }: Context): Promise<Presenter> {
+  if (json) return (await import("../present/json.js")).createJsonPresenter(output);
+  return output.isTerminal
+    ? (await import("../present/terminal.js")).createTerminalPresenter(output, texts)
+    : (await import("../present/plain.js")).createPlainPresenter(output, texts);
+}
+
+/** Trains until the plan, the limit or a signal ends it. */
+export async function train(
+  context: Context,
+  flags: Settings<typeof trainingOptions & typeof configOption>,
+): Promise<void> {
+  const options = runOptions(await settingsOf(context, flags), context.typed);
+  const presenter = await presenterOf(context);
+  const { run, createStop } = await context.services.training();
+  const stop = createStop();
+  const deafen = listenToSignals(stop);
+  try {
+    const ended = await run(options, presenter.emit, stop);
+    context.exitCode = exitCodeOfEnd(ended);
+  } finally {
+    presenter.close();
+    deafen();
+  }
+}

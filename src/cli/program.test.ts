@@ -1,0 +1,253 @@
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { describe, expect, it } from "vitest";
+import { GuardapesosError } from "../base/errors.js";
+import type { RunEventOf } from "../training/events.js";
+import type { RunOptions } from "../training/options.js";
+import { runProgram } from "./main.js";
+import { createOutput } from "./output.js";
+import type { Services } from "./services.js";
+
+const ended: RunEventOf<"ended"> = {
+  type: "ended",
+  how: "finished",
+  signal: undefined,
+  position: undefined,
+  seconds: 1,
+  files: [],
+  preview: undefined,
+  resumeCommand: undefined,
+  batchesLost: 0,
+  code: undefined,
+};
+
+interface Called {
+  readonly exitCode: number;
+  readonly out: string;
+  readonly err: string;
+  readonly options: RunOptions | undefined;
+}
+
+/** Runs one command line in a folder, with a training that ends as told. */
+async function call(
+  line: string,
+  {
+    folder = "/nowhere",
+    lang = "en_US.UTF-8",
+    end = () => Promise.resolve(ended),
+  }: { folder?: string; lang?: string; end?: () => Promise<RunEventOf<"ended">> } = {},
+): Promise<Called> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  let options: RunOptions | undefined;
+  const services = {
+    training: () =>
+      Promise.resolve({
+        run: (asked: RunOptions) => {
+          options = asked;
+          return end();
+        },
+        createStop: () => ({ request: () => undefined }),
+      }),
+  } as unknown as Services;
+  const output = createOutput(
+    stdout as unknown as NodeJS.WriteStream,
+    stderr as unknown as NodeJS.WriteStream,
+    { environment: {}, platform: "linux" },
+  );
+  const exitCode = await runProgram(line === "" ? [] : line.split(" "), output, {
+    environment: { LANG: lang },
+    locale: "en-US",
+    folder,
+    version: "1.2.3",
+    services,
+  });
+  const text = (stream: PassThrough): string => (stream.read() as Buffer | null)?.toString() ?? "";
+  return { exitCode, out: text(stdout), err: text(stderr), options };
+}
+
+async function folderWith(config: unknown): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "guardapesos-"));
+  await writeFile(join(folder, "guardapesos.config.json"), JSON.stringify(config));
+  return folder;
+}
+
+describe("the command line", () => {
+  it("shows its help and version, and that is no fault", async () => {
+    for (const line of ["--help", "help", "ayuda", ""]) {
+      const { exitCode, out, err } = await call(line);
+      expect(exitCode, line).toBe(0);
+      expect(out, line).toContain("Usage: guardapesos [command] [options]");
+      expect(out, line).toContain("train | entrenar");
+      expect(err, line).toBe("");
+    }
+    expect(await call("--version")).toMatchObject({ exitCode: 0, out: "1.2.3\n", err: "" });
+  });
+
+  it.each(["--help", "entrenar --help", "train --help --lang es", "ayuda entrenar"])(
+    "leaves no English in the Spanish help of %s",
+    async (line) => {
+      const { out, exitCode } = await call(line, { lang: "es_ES.UTF-8" });
+      expect(exitCode).toBe(0);
+      expect(out).toContain("Uso: guardapesos");
+      expect(out).toContain("Opciones:");
+      expect(out).toContain("muestra esta ayuda");
+      const english =
+        /\b(usage|options?|commands?|arguments?|display|default|show|help for|the|of|and|images|folder|version)\b/i;
+      // "--help" and the like are names, not words.
+      const words = out.replace(/--?[a-z][a-z-]*/g, "").replace(/guardapesos.config.json/g, "");
+      expect(words).not.toMatch(english);
+    },
+  );
+
+  it("shows every option of training in both languages", async () => {
+    const [en, es] = [await call("train --help"), await call("train --help --lang es")];
+    const flags = (text: string) =>
+      [...text.matchAll(/^ {2}(?:-., )?(--[a-z-]+)/gm)].map((match) => match[1]);
+    expect(flags(en.out)).toEqual(flags(es.out));
+    const wanted =
+      "data class weights name preset latent channels image-channels start end epochs batch-sizes accumulate lr seed autosave max-batches device threads samples phantoms lang json fresh resume config";
+    expect(flags(en.out)).toEqual(expect.arrayContaining(wanted.split(" ").map((flag) => `--${flag}`)));
+  });
+
+  it("hands training only what was given, under either name of the command", async () => {
+    const line =
+      "--data scans --class DRUSEN --end 64 --batch-sizes 8 --epochs 1,2,3,4,5,6,7,8,9 --lr 0.002 --max-batches 7";
+    for (const command of ["train", "entrenar"]) {
+      const { options, exitCode, err } = await call(`${command} ${line}`);
+      expect(err).toBe("");
+      expect(exitCode).toBe(0);
+      expect(options).toEqual({
+        preset: undefined,
+        overrides: {
+          end: 64,
+          batchSizes: [8, 8, 8, 8, 8, 8, 8, 8, 8],
+          epochs: [1, 2, 3, 4, 5, 6, 7, 8, 9],
+          learningRate: 0.002,
+        },
+        data: "scans",
+        className: "DRUSEN",
+        weights: "weights",
+        name: "local",
+        samples: "samples",
+        device: undefined,
+        threads: undefined,
+        maxBatches: 7,
+        fresh: false,
+        resume: undefined,
+        command: `${command} ${line}`.split(" "),
+      });
+    }
+  });
+
+  it.each([
+    ["trian", 64, /no command trian.*train/],
+    ["entrena", 64, /no command entrena.*entrenar/],
+    ["--nonsense", 64, /no option --nonsense/],
+    ["train --epoch 3", 64, /no option --epoch\. Did you mean --epochs/],
+    ["train --batchsizes=3", 64, /no option --batchsizes\. Did you mean --batch-sizes/],
+    ["train --lr", 64, /--lr needs a value/],
+    ["train DRUSEN", 64, /"DRUSEN"/],
+    ["train --lr 0", 64, /--lr takes a number greater than 0.*"0"/],
+    ["train --lr fast", 64, /"fast"/],
+    ["train --seed -1", 64, /--seed takes a whole number of at least 0.*"-1"/],
+    ["train --seed 1.5", 64, /"1.5"/],
+    ["train --latent 0", 64, /--latent/],
+    ["train --image-channels 2", 64, /--image-channels takes 1 or 3/],
+    ["train --start 5", 64, /--start takes a resolution that is a power of two/],
+    ["train --end 2048", 64, /--end takes a resolution/],
+    ["train --start 64 --end 32", 64, /64x64 .* 32x32/],
+    ["train --batch-sizes 1,2,3", 64, /exactly 9.*given 3/],
+    ["train --batch-sizes 1,2,3,4,5,6,7,8,x", 64, /--batch-sizes takes/],
+    ["train --epochs 1,2", 64, /--epochs takes one whole number/],
+    ["train --preset demmo", 64, /no preset "demmo".*demo/],
+    ["train --device tpu", 64, /--device takes auto, cpu/],
+    ["train --lang fr", 64, /--lang takes en or es/],
+    ["train --name a/b", 64, /--name takes letters/],
+    ["train --fresh --resume latest", 64, /--fresh and --resume contradict/],
+    ["train --class DRUSEN", 64, /--class says nothing without --data/],
+    ["train --config missing.json", 78, /missing\.json cannot be read/],
+  ])("refuses '%s' with exit code %i and one sentence", async (line, code, sentence) => {
+    const { exitCode, out, err, options } = await call(line);
+    expect(err).toMatch(sentence);
+    expect(err.trimEnd()).not.toContain("\n");
+    expect(exitCode).toBe(code);
+    expect(out).toBe("");
+    expect(options).toBeUndefined();
+  });
+
+  it("refuses in Spanish too", async () => {
+    const { err, exitCode } = await call("entrenar --epoch 3", { lang: "es_ES.UTF-8" });
+    expect(err).toBe(
+      "Error: No existe la opción --epoch. ¿Querías decir --epochs? Las tienes todas en --help.\n",
+    );
+    expect(exitCode).toBe(64);
+  });
+
+  it("with --json tells an error as one line on standard output, and nothing else", async () => {
+    for (const line of ["train --json --start 5", "--json nonsense", "train --json --nonsense"]) {
+      const { out, err, exitCode } = await call(line);
+      expect(out.trimEnd().split("\n"), line).toHaveLength(1);
+      expect(JSON.parse(out)).toMatchObject({ type: "error", exitCode: 64 });
+      expect([err, exitCode]).toEqual(["", 64]);
+    }
+  });
+
+  it("calls anything else that is thrown a bug, with its stack, and exits with 70", async () => {
+    const end = () => Promise.reject(new TypeError("x is not a function"));
+    const plain = await call("train", { end });
+    expect(plain.err).toMatch(
+      /^Error: This is a bug in guardapesos.*x is not a function.*\n.*TypeError[\s\S]*at /,
+    );
+    expect(plain.exitCode).toBe(70);
+    const json = await call("train --json", { end });
+    expect(JSON.parse(json.out)).toMatchObject({ type: "error", code: "BUG", exitCode: 70 });
+    expect(json.err).toMatch(/TypeError/);
+  });
+
+  it("exits with the code of what training throws, and of how it ends", async () => {
+    const folder = "scans";
+    const thrown = await call("train", {
+      end: () => Promise.reject(new GuardapesosError("NO_IMAGES", { folder })),
+    });
+    expect(thrown.exitCode).toBe(66);
+    const codeFor = async (how: Partial<RunEventOf<"ended">>) =>
+      (await call("train", { end: () => Promise.resolve({ ...ended, ...how }) })).exitCode;
+    expect(await codeFor({ how: "limit" })).toBe(0);
+    expect(await codeFor({ how: "stopped", signal: "SIGINT" })).toBe(130);
+    expect(await codeFor({ how: "stopped", signal: "SIGTERM" })).toBe(143);
+    expect(await codeFor({ how: "stopped", signal: "SIGHUP" })).toBe(129);
+    expect(await codeFor({ how: "stopped", signal: "SIGBREAK" })).toBe(149);
+    expect(await codeFor({ how: "failed", code: "DISK_FULL" })).toBe(74);
+    expect(await codeFor({ how: "failed" })).toBe(70);
+  });
+});
+
+describe("the config file", () => {
+  it("gives settings under either spelling, and the command line wins", async () => {
+    const folder = await folderWith({ "batch-sizes": 4, maxBatches: 10, lr: 0.01, fresh: true, end: 32 });
+    const { options, err } = await call("train --lr 0.002 --no-fresh", { folder });
+    expect(err).toBe("");
+    expect(options).toMatchObject({
+      overrides: { batchSizes: [4, 4, 4, 4, 4, 4, 4, 4, 4], learningRate: 0.002, end: 32 },
+      maxBatches: 10,
+      fresh: false,
+    });
+  });
+
+  it("is read from where --config says", async () => {
+    const folder = await folderWith({ preset: "demo" });
+    const { options } = await call(`train --config ${join(folder, "guardapesos.config.json")}`);
+    expect(options?.preset).toBe("demo");
+  });
+
+  it("can choose the language and JSON", async () => {
+    const folder = await folderWith({ lang: "es", json: true, class: "DRUSEN" });
+    const { out, exitCode } = await call("train", { folder });
+    const told = JSON.parse(out) as { code: string; message: string };
+    expect(told.code).toBe("OPTION_NEEDS");
+    expect(told.message).toContain("no dice nada");
+    expect(exitCode).toBe(64);
+  });
+});

@@ -1,0 +1,153 @@
+/**
+ * The commands and their help, in the user's language. commander parses; its English headings and complaints are
+ * replaced here by the catalogue's, complaints as errors with a code like any other.
+ */
+import { Command, CommanderError } from "commander";
+import { GuardapesosError } from "../base/errors.js";
+import type { CommandName, Texts } from "../texts/index.js";
+import { train } from "./commands/train.js";
+import type { Context } from "./context.js";
+import { nearest } from "./nearest.js";
+import type { OptionTable } from "./options.js";
+import { addOptions, commonOptions, configOption, trainingOptions } from "./options.js";
+
+/** Each command's two names; both work in both languages, the help shows the reader's first. */
+const names: Readonly<Record<CommandName, { readonly en: string; readonly es: string }>> = {
+  train: { en: "train", es: "entrenar" },
+  generate: { en: "generate", es: "generar" },
+  list: { en: "list", es: "listar" },
+  verify: { en: "verify", es: "verificar" },
+  inspect: { en: "inspect", es: "inspeccionar" },
+  convert: { en: "convert", es: "convertir" },
+};
+
+const allNames = Object.values(names).flatMap(({ en, es }) => [en, es]);
+const helpNames = { en: "help", es: "ayuda" } as const;
+
+function localise(program: Command, { help }: Texts, bold: (text: string) => string): void {
+  const titles: Readonly<Record<string, string>> = {
+    "Usage:": help.usage,
+    "Arguments:": help.arguments,
+    "Options:": help.options,
+    "Commands:": help.commands,
+  };
+  program
+    .helpOption("-h, --help", help.displayHelp)
+    .helpCommand(help.helpCommand, help.displayHelp)
+    .configureHelp({
+      styleTitle: (title) => bold(titles[title] ?? title),
+      subcommandTerm: (command) => [command.name(), ...command.aliases()].join(" | "),
+      commandUsage: (command) =>
+        [command.parent?.name(), command.name(), command.usage()].filter(Boolean).join(" "),
+    });
+  program.name("guardapesos").usage(`${help.commandPlaceholder} ${help.optionsPlaceholder}`);
+  program.description(help.program).addHelpText("after", `\n${help.more}`);
+}
+
+/** Parses and acts. Throws CommanderError for what faultOf explains, and whatever the command throws. */
+export async function parse(program: Command, { typed, texts }: Context): Promise<void> {
+  if (typed.length === 0) {
+    program.outputHelp();
+    return;
+  }
+  // commander knows one word for help; the other language's works too.
+  const [first, ...rest] = typed;
+  const isHelp = first === helpNames.en || first === helpNames.es;
+  await program.parseAsync(isHelp ? [helpNames[texts.language], ...rest] : [...typed], { from: "user" });
+}
+
+interface Definition {
+  readonly name: CommandName;
+  readonly options: OptionTable;
+  readonly arguments?: readonly {
+    readonly name: keyof Texts["help"]["argument"];
+    readonly optional?: true;
+  }[];
+  /** @param flags as commander gives them: those of `options` that were typed */
+  readonly act: (context: Context, flags: never, parameters: readonly string[]) => Promise<void>;
+}
+
+const definitions: readonly Definition[] = [
+  { name: "train", options: { ...trainingOptions, ...configOption }, act: train },
+];
+
+function addCommand(program: Command, context: Context, definition: Definition): void {
+  const { help, language } = context.texts;
+  const { en, es } = names[definition.name];
+  const [name, alias] = language === "es" ? [es, en] : [en, es];
+  const { description, examples } = help.command[definition.name];
+  const command = program.command(name).alias(alias).description(description);
+  const words = [help.optionsPlaceholder];
+  for (const { name: key, optional } of definition.arguments ?? []) {
+    const argument = help.argument[key];
+    const word = optional ? `[${argument.name}]` : `<${argument.name}>`;
+    command.argument(word, argument.help);
+    words.push(word);
+  }
+  command.usage(words.join(" "));
+  addOptions(command, { ...definition.options, ...commonOptions }, context.texts);
+  if (examples.length > 0) {
+    const lines = examples.map((example) => `  ${example}`).join("\n");
+    command.addHelpText("after", `\n${context.output.colors.bold(help.examples)}\n${lines}`);
+  }
+  command.action(async (...given: unknown[]) => {
+    const parameters = given.slice(0, -2).filter((one) => typeof one === "string");
+    await definition.act(context, given.at(-2) as never, parameters);
+  });
+}
+
+/** The whole program, ready to parse. */
+export function createProgram(context: Context): Command {
+  const { output, texts } = context;
+  const program = new Command();
+  program.exitOverride().configureOutput({
+    writeOut: output.write,
+    writeErr: output.write,
+    outputError: () => undefined,
+    getOutHelpWidth: () => output.stream.columns || 100,
+    getOutHasColors: () => output.isTerminal,
+  });
+  localise(program, texts, output.colors.bold);
+  program.version(context.version, "-V, --version", texts.help.displayVersion);
+  for (const definition of definitions) addCommand(program, context, definition);
+  return program;
+}
+
+/** commander's complaint -> one of our errors; undefined when help or the version was shown, which is no fault. */
+export function faultOf(program: Command, fault: CommanderError): Error | undefined {
+  const quoted = /'([^']*)'/.exec(fault.message)?.[1] ?? "";
+  const word = program.args[0] ?? "";
+  const command = program.commands.find((one) => one.name() === word || one.aliases().includes(word));
+  switch (fault.code) {
+    case "commander.help":
+    case "commander.helpDisplayed":
+    case "commander.version":
+      return undefined;
+    case "commander.unknownCommand":
+      return new GuardapesosError("COMMAND_UNKNOWN", {
+        command: quoted,
+        suggestion: nearest(quoted, allNames),
+      });
+    case "commander.unknownOption": {
+      const known = (command ?? program).options
+        .filter(({ hidden }) => !hidden)
+        .map(({ long }) => long ?? "");
+      const [option = ""] = quoted.split("=");
+      const suggestion = nearest(option, [...known, "--help"]);
+      return new GuardapesosError("OPTION_UNKNOWN", { option, suggestion });
+    }
+    case "commander.optionMissingArgument":
+      return new GuardapesosError("OPTION_VALUE_MISSING", { option: quoted.split(" ")[0]! });
+    case "commander.missingArgument":
+      return new GuardapesosError("ARGUMENT_MISSING", { argument: quoted });
+    case "commander.excessArguments": {
+      const argument = command?.args[command.registeredArguments.length] ?? word;
+      return new GuardapesosError("ARGUMENT_UNEXPECTED", {
+        command: command?.name() ?? "guardapesos",
+        argument,
+      });
+    }
+    default:
+      return fault;
+  }
+}

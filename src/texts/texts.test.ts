@@ -1,0 +1,227 @@
+import { describe, expect, it } from "vitest";
+import type { ErrorCode, ErrorData, Expected } from "../base/errors.js";
+import { GuardapesosError } from "../base/errors.js";
+import type { RunEvent } from "../training/events.js";
+import { formats } from "./formats.js";
+import { languageOf, readable, sentenceOf, textsOf } from "./index.js";
+
+/** One example of every error; the type makes it complete. */
+const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
+  FOLDER_NOT_FOUND: { folder: "scans" },
+  FOLDER_NOT_READABLE: { folder: "scans", reason: "EACCES" },
+  NO_IMAGES: { folder: "scans" },
+  UNKNOWN_CLASS: { folder: "scans", wanted: "DRUSSEN", classes: ["CNV", "DRUSEN"] },
+  CLASS_NEEDED: { folder: "scans", classes: ["CNV", "DRUSEN"] },
+  IMAGES_UNREADABLE: { folder: "scans", first: "a.png", reason: "EOF" },
+  COMMAND_UNKNOWN: { command: "trian", suggestion: "train" },
+  OPTION_UNKNOWN: { option: "--epoch", suggestion: "--epochs" },
+  OPTION_VALUE_MISSING: { option: "--lr" },
+  ARGUMENT_MISSING: { argument: "file" },
+  ARGUMENT_UNEXPECTED: { command: "train", argument: "DRUSEN" },
+  OPTION_INVALID: { option: "--lr", value: "-1", expected: { kind: "number", above: 0 } },
+  OPTIONS_CONFLICT: { option: "--fresh", other: "--resume" },
+  OPTION_NEEDS: { option: "--class", needed: "--data" },
+  RESOLUTION_INVALID: { option: "--end", value: "100" },
+  RESOLUTION_RANGE: { start: 64, end: 32 },
+  BATCH_SIZES_LENGTH: { given: 3, expected: 9 },
+  PRESET_UNKNOWN: { preset: "demmo", presets: ["demo", "full"] },
+  CONFIG_NOT_JSON: { file: "c.json", reason: "EOF" },
+  CONFIG_UNKNOWN_KEY: { file: "c.json", key: "epoch", suggestion: "epochs" },
+  CONFIG_KEY_TWICE: { file: "c.json", key: "batch-sizes", other: "batchSizes" },
+  CONFIG_INVALID: { file: "c.json", key: "lr", value: '"fast"', expected: { kind: "number", above: 0 } },
+  CONFIG_NOT_FOUND: { file: "c.json" },
+  DEVICE_UNAVAILABLE: { device: "cuda", available: ["cpu", "webgpu"], reason: "no driver" },
+  ENGINE_MEMORY: { what: "64x64", reason: "bad_alloc" },
+  ENGINE_FAILED: { what: "64x64", reason: "NaN" },
+  TORCH_FILE_UNREADABLE: { file: "g.pth", reason: "ENOENT" },
+  TORCH_FILE_INVALID: { file: "g.pth", where: "data.pkl", offset: 12, reason: "EOF" },
+  TORCH_FILE_REFUSED: { file: "g.pth", name: "os.system", offset: 12 },
+  TORCH_FILE_UNSUPPORTED: { file: "g.pth", what: "TorchScript" },
+  WEIGHTS_NOT_WRITABLE: { folder: "weights", reason: "EACCES" },
+  WEIGHTS_IN_USE: { folder: "weights", pid: 4711, since: "2025-11-06T15:30:45Z" },
+  DISK_FULL: { folder: "weights", needed: 582e6, free: 12e6 },
+  SAVE_FAILED: { folder: "weights", reason: "EIO" },
+  SAVE_NOT_VERIFIED: { id: "7-auto", file: "critic.pth", reason: "SHA-256" },
+  CHECKPOINT_NOT_FOUND: { reference: "8-auto", known: ["7-auto"] },
+  CHECKPOINT_DAMAGED: { id: "7-auto", file: "critic.pth", reason: "CRC-32" },
+  CHECKPOINT_ARCHITECTURE: { id: "7-auto", differences: ["latent 64 / 256"] },
+  CHECKPOINT_PAIR_MISMATCH: { generator: "g.pth", critic: "c.pth", partner: "d.pth" },
+  CHECKPOINT_FORMAT_NEWER: { id: "7-auto", format: 9 },
+  NOTHING_TO_GENERATE_FROM: { folder: "weights" },
+  WEIGHTS_NOT_FINITE: { step: 12_345, tensor: "initial.1.weight" },
+  OUTPUT_NOT_WRITABLE: { path: "samples/a.png", reason: "EACCES" },
+};
+
+const position = { step: 900, batches: 900, resolution: 64, epoch: 2, batch: 500, alpha: 0.35 };
+const files = [
+  { path: "weights/EMERGENCY_generator_20251106_153045.pth", bytes: 231e6 },
+  { path: "weights/EMERGENCY_critic_20251106_153045.pth", bytes: 230e6 },
+];
+const stop = {
+  how: "stopped",
+  signal: "SIGINT",
+  position,
+  seconds: 3725,
+  files,
+  preview: undefined,
+} as const;
+const stopped: RunEvent = {
+  type: "ended",
+  ...stop,
+  resumeCommand: "npx guardapesos train --data scans",
+  batchesLost: 0,
+  code: undefined,
+};
+
+const both = ["en", "es"] as const;
+
+describe.each(both)("the catalogue in %s", (language) => {
+  const texts = textsOf(language);
+
+  it.each(Object.keys(examples) as ErrorCode[])("says %s in a finished sentence", (code) => {
+    const sentence = sentenceOf(texts, new GuardapesosError(code, examples[code]));
+    expect(sentence).toMatch(/[.?]$/);
+    expect(sentence).not.toMatch(/undefined|\[object|NaN(?!\.|\))|\n/);
+    for (const value of Object.values(examples[code])) {
+      if (typeof value === "string" && !/^\d{4}-/.test(value)) expect(sentence).toContain(value);
+    }
+  });
+
+  it("says what every kind of option accepts", () => {
+    const kinds: Expected[] = [
+      { kind: "text" },
+      { kind: "name" },
+      { kind: "boolean" },
+      { kind: "object" },
+      { kind: "integer", min: 1 },
+      { kind: "integer", min: 1, max: 7 },
+      { kind: "number", above: 0 },
+      { kind: "integers", min: 1, count: 9 },
+      { kind: "one-of", values: ["cpu", "cuda"] },
+    ];
+    const sentences = kinds.map((expected) =>
+      texts.errors.OPTION_INVALID({ option: "--x", value: "y", expected }),
+    );
+    expect(new Set(sentences).size).toBe(kinds.length);
+  });
+
+  it("tells a stopped run where the weights are, that nothing is lost, and how to go on", () => {
+    const lines = texts.events.ended(stopped).join("\n");
+    for (const { path } of files) expect(lines).toContain(path);
+    expect(lines).toContain("231 MB");
+    expect(lines).toContain("npx guardapesos train --data scans");
+    expect(lines).toMatch(language === "es" ? /Trabajo perdido: nada/ : /Work lost: none/);
+  });
+
+  it("never claims saved weights where there are none", () => {
+    const lines = texts.events.ended({ ...stopped, files: [] }).join("\n");
+    expect(lines).not.toContain("✅");
+    expect(lines).toContain("⚠");
+  });
+
+  it.each(["SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK", "SIGUSR2"])("answers %s", (signal) => {
+    const first = texts.events["stop-requested"]({ type: "stop-requested", signal, times: 1, saving: false });
+    expect(first).toHaveLength(3);
+    expect(first[1]).toContain(
+      signal === "SIGINT" ? "Ctrl+C" : signal === "SIGBREAK" ? "Ctrl+Break" : signal,
+    );
+  });
+});
+
+describe("Spanish", () => {
+  const { events, errors } = textsOf("es");
+
+  it("speaks as the seed page does", () => {
+    const caught = events["stop-requested"]({
+      type: "stop-requested",
+      signal: "SIGINT",
+      times: 1,
+      saving: false,
+    });
+    expect(caught).toEqual([
+      "=".repeat(60),
+      "🛑 ¡Ctrl+C detectado! Guardando pesos antes de salir...",
+      "=".repeat(60),
+    ]);
+    const begun = events["save-started"]({ type: "save-started", kind: "auto", reason: "", batches: 500 });
+    expect(begun).toEqual(["💾 Auto-guardando checkpoint en batch 500..."]);
+    expect(events.ended(stopped)).toEqual(
+      expect.arrayContaining(["✅ Pesos guardados exitosamente:", "👋 Saliendo..."]),
+    );
+  });
+
+  it("shares no sentence with English", () => {
+    for (const code of Object.keys(examples) as ErrorCode[]) {
+      const error = new GuardapesosError(code, examples[code]);
+      expect(sentenceOf(textsOf("es"), error), code).not.toBe(sentenceOf(textsOf("en"), error));
+    }
+  });
+
+  it("says who has the weights folder", () => {
+    expect(errors.WEIGHTS_IN_USE(examples.WEIGHTS_IN_USE)).toMatch(/proceso 4711, desde .*2025.* weights/);
+  });
+});
+
+describe("the language", () => {
+  it.each([
+    [{ LANG: "es_ES.UTF-8" }, "en-US", "es"],
+    [{ LANG: "en_US.UTF-8" }, "es-ES", "en"],
+    [{ LC_ALL: "C", LANG: "es_ES.UTF-8" }, "es-ES", "en"],
+    [{ LC_MESSAGES: "es_MX", LANG: "en_GB" }, "en-US", "es"],
+    [{ LANGUAGE: "es:en" }, "en-US", "es"],
+    [{ LANG: "" }, "es-AR", "es"],
+    [{}, "es", "es"],
+    [{}, "et-EE", "en"],
+    [{ LANG: "est_EE" }, "es-ES", "en"],
+  ] as const)("of %o on a system in %s is %s", (environment, locale, language) => {
+    expect(languageOf(environment, locale)).toBe(language);
+  });
+});
+
+describe("formats", () => {
+  it("writes sizes, times and numbers as each language does", () => {
+    const [en, es] = [formats("en"), formats("es")];
+    expect([en.bytes(0), en.bytes(582_400_000), en.bytes(1_500_000_000)]).toEqual([
+      "0 byte",
+      "582 MB",
+      "1.5 GB",
+    ]);
+    expect([es.bytes(582_400_000), es.bytes(1_500_000_000)]).toEqual(["582 MB", "1,5 GB"]);
+    expect(en.bytes(999_700)).toBe("1 MB");
+    expect([en.percent(0.417), es.percent(0.417)]).toEqual(["42%", "42 %"]);
+    expect([en.duration(4.21), en.duration(75), en.duration(7384), en.duration(90_000)]).toEqual([
+      "4.2s",
+      "1m 15s",
+      "2h 3m",
+      "1d 1h",
+    ]);
+    expect([es.duration(4.21), es.duration(75), es.duration(7384)]).toEqual([
+      "4,2 s",
+      "1 min 15 s",
+      "2 h 3 min",
+    ]);
+    expect([en.clock(59.7), en.clock(200), en.clock(7384)]).toEqual(["01:00", "03:20", "2:03:04"]);
+    expect([en.decimal(-1.2345, 3), es.decimal(-1.2345, 3)]).toEqual(["-1.235", "-1,235"]);
+  });
+
+  it("uses plain spaces alone", () => {
+    const es = formats("es");
+    const all = [
+      es.percent(0.5),
+      es.bytes(5e6),
+      es.duration(75),
+      es.compact(1.2e6),
+      es.moment("2025-11-06T15:30:45Z"),
+    ];
+    expect(all.join("")).not.toMatch(/[^\S ]/u);
+  });
+});
+
+describe("a message that came through an event", () => {
+  it("is told as its sentence when it is one of ours, and as it is otherwise", () => {
+    const error = new GuardapesosError("DISK_FULL", examples.DISK_FULL);
+    expect(readable(textsOf("es"), error.message)).toBe(sentenceOf(textsOf("es"), error));
+    expect(readable(textsOf("es"), "EIO: i/o error, write")).toBe("EIO: i/o error, write");
+    expect(readable(textsOf("es"), 'NO_SUCH_CODE {"a":1}')).toBe('NO_SUCH_CODE {"a":1}');
+  });
+});
