@@ -1,0 +1,200 @@
+/**
+ * The operations on generations that must be in the right order, each whole or not at all: commit, mark, remove, tidy up.
+ * The steps and what a crash after each of them leaves are in docs/checkpoint-format.md.
+ */
+import { join } from "node:path";
+import { invariant } from "../base/invariant.js";
+import { writeTorchFile } from "../torch/index.js";
+import type { Checkpoint, Json } from "./checkpoint.js";
+import { nonFiniteIn, recordsOf } from "./digest.js";
+import { isDiskFault, writeText, type Disk } from "./disk.js";
+import { renderVerified, type Generation } from "./generations.js";
+import { manifestFormat, renderManifest, type FileRecord, type Manifest } from "./manifest.js";
+import {
+  backupsFolder,
+  checkpointsFolder,
+  generationFolder,
+  isBackupName,
+  isLeftover,
+  isSafeName,
+  isTemporaryFile,
+  keptFile,
+  manifestFile,
+  networkFile,
+  parseId,
+  temporaryFile,
+  temporaryName,
+  trashName,
+  verifiedFile,
+} from "./names.js";
+import { toTorch } from "./network-file.js";
+
+/** What a generation is given beside the checkpoint itself. */
+export type Identity = Pick<
+  Manifest,
+  "id" | "sequence" | "pair" | "run" | "parent" | "label" | "name" | "savedAt"
+>;
+
+/**
+ * Writes a checkpoint as a generation. When this returns, it is committed; when it throws, nothing is left of it, or
+ * (a fault in the last fsync) it is there and the next start reads it back.
+ * @param beforeRename last look at the world: throws to call it off
+ * @param onBytes told the bytes written, of all files together
+ * @returns the manifest
+ */
+export async function commitGeneration(
+  disk: Disk,
+  weights: string,
+  checkpoint: Checkpoint,
+  identity: Identity,
+  beforeRename: () => Promise<void>,
+  onBytes?: (bytes: number) => void,
+): Promise<Manifest> {
+  const { id } = identity;
+  const folder = generationFolder(weights, temporaryName(id));
+  // What JSON cannot say (NaN) becomes null here, so that manifest and files tell the same.
+  const progress = JSON.parse(JSON.stringify(checkpoint.progress)) as Record<string, Json>;
+  const { kind, step, reason } = checkpoint;
+  const networks = [...checkpoint.networks.keys()];
+  const files: FileRecord[] = [];
+  try {
+    await disk.makeFolder(folder);
+    let before = 0;
+    for (const [network, state] of checkpoint.networks) {
+      invariant(isSafeName(network), `a network's name can stand in a file's: ${network}`);
+      const file = networkFile(network);
+      const header = {
+        format: manifestFormat,
+        pair: identity.pair,
+        run: identity.run,
+        generation: id,
+        network,
+        networks,
+        parameters: state.parameters,
+        kind,
+        step,
+        reason,
+        saved_at: identity.savedAt,
+        progress,
+      };
+      const tensors = recordsOf(state);
+      const written = await writeTorchFile(join(folder, file), toTorch(state, header), {
+        open: (path) => disk.create(path),
+        onProgress: (bytes) => onBytes?.(before + bytes),
+      });
+      before += written.bytes;
+      files.push({ network, file, bytes: written.bytes, sha256: written.sha256, tensors });
+    }
+    const nonFinite = files.reduce((sum, file) => sum + nonFiniteIn(file.tensors), 0);
+    const manifest = { format: manifestFormat, ...identity, kind, step, reason, nonFinite, progress, files };
+    await publish(disk, folder, generationFolder(weights, id), manifest, beforeRename);
+    return manifest;
+  } catch (error) {
+    await discardFolder(disk, folder).catch(() => undefined);
+    throw error;
+  }
+}
+
+/**
+ * The end of every commit: manifest, fsync, one rename, fsync.
+ * REQUIRES: the files in `temporary` are written and synced; `final` does not exist.
+ */
+export async function publish(
+  disk: Disk,
+  temporary: string,
+  final: string,
+  manifest: Manifest,
+  beforeRename: () => Promise<void>,
+): Promise<void> {
+  await writeText(disk, join(temporary, manifestFile), renderManifest(manifest));
+  await disk.syncFolder(temporary);
+  await beforeRename();
+  await disk.rename(temporary, final);
+  await disk.syncFolder(join(final, ".."));
+}
+
+/** Adds a small file to a generation, whole or not at all; one that is there stays. */
+async function addMarker(disk: Disk, folder: string, name: string, text: string): Promise<void> {
+  if ((await disk.info(join(folder, name))) !== undefined) return;
+  const temporary = join(folder, temporaryFile(name));
+  if ((await disk.info(temporary)) !== undefined) await disk.remove(temporary);
+  await writeText(disk, temporary, text);
+  await disk.rename(temporary, join(folder, name));
+  await disk.syncFolder(folder);
+}
+
+/** Marks a generation as read back and found right. */
+export async function markVerified(disk: Disk, generation: Generation, at: string): Promise<void> {
+  await addMarker(disk, generation.folder, verifiedFile, renderVerified(at, generation.pair));
+}
+
+/** Marks a generation so that retention leaves it alone, or takes the mark away. Needs no lock. */
+export async function markKept(disk: Disk, generation: Generation, keep: boolean): Promise<void> {
+  if (keep)
+    await addMarker(
+      disk,
+      generation.folder,
+      keptFile,
+      `${JSON.stringify({ at: new Date().toISOString() })}\n`,
+    );
+  else if (generation.keptByHand) {
+    await disk.remove(join(generation.folder, keptFile));
+    await disk.syncFolder(generation.folder);
+  }
+}
+
+/**
+ * Removes a generation or a backup: first its name, then its files, so that no half of it ever has a good name.
+ * REQUIRES: the caller's policy said so, and the lock is held.
+ */
+export async function removeFolder(disk: Disk, parent: string, name: string): Promise<void> {
+  invariant(
+    parseId(name) !== undefined || isBackupName(name),
+    `only generations and backups are removed, not ${name}`,
+  );
+  const trash = join(parent, trashName(name));
+  await disk.rename(join(parent, name), trash);
+  await disk.syncFolder(parent);
+  await discardFolder(disk, trash);
+}
+
+/** Removes a folder of ours with the files in it; anything that is no file stops it. */
+export async function discardFolder(disk: Disk, folder: string): Promise<void> {
+  for (const name of await disk.list(folder)) await disk.remove(join(folder, name));
+  await disk.removeFolder(folder);
+}
+
+/**
+ * Removes what interrupted saves, removals and links have left. REQUIRES: the lock is held.
+ * @param onProblem told what could not be removed; it stays
+ * @returns the names removed
+ */
+export async function removeLeftovers(
+  disk: Disk,
+  weights: string,
+  onProblem: (name: string, error: unknown) => void,
+): Promise<string[]> {
+  const removed: string[] = [];
+  const tidy = async (
+    parent: string,
+    isOurs: (name: string) => boolean,
+    remove: (path: string) => Promise<void>,
+  ) => {
+    if ((await disk.info(parent)) === undefined) return;
+    for (const name of (await disk.list(parent)).filter(isOurs)) {
+      try {
+        await remove(join(parent, name));
+        removed.push(name);
+      } catch (error) {
+        if (!isDiskFault(error)) throw error;
+        onProblem(name, error);
+      }
+    }
+  };
+  for (const parent of [checkpointsFolder(weights), backupsFolder(weights)]) {
+    await tidy(parent, isLeftover, (path) => discardFolder(disk, path));
+    await tidy(parent, isTemporaryFile, (path) => disk.remove(path));
+  }
+  await tidy(weights, isTemporaryFile, (path) => disk.remove(path));
+  return removed;
+}

@@ -1,0 +1,63 @@
+/** Fingerprints of tensors: what proves that the numbers in a file are those that training handed over. */
+import { createHash } from "node:crypto";
+import { countNonFinite, type NamedArray } from "../base/named-arrays.js";
+import type { NetworkState } from "./checkpoint.js";
+import type { TensorRecord } from "./manifest.js";
+
+/** Every tensor of a network by role and name, as the manifest names them. Shared arrays appear under each name. */
+export function* tensorsOf(state: NetworkState): Generator<readonly [string, NamedArray]> {
+  for (const [name, array] of state.stateDict) yield [`weights/${name}`, array];
+  for (const [name, entry] of state.adam?.entries ?? []) {
+    yield [`step/${name}`, { shape: [], data: Float32Array.of(entry.step) }];
+    yield [`exp_avg/${name}`, entry.expAvg];
+    yield [`exp_avg_sq/${name}`, entry.expAvgSq];
+  }
+}
+
+export function recordOf({ shape, data }: NamedArray): TensorRecord {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return { shape, sha256: createHash("sha256").update(bytes).digest("hex"), nonFinite: countNonFinite(data) };
+}
+
+/** The records of all tensors; an array that stands under several names is read once. */
+export function recordsOf(state: NetworkState): Record<string, TensorRecord> {
+  const known = new Map<NamedArray, TensorRecord>();
+  const records: Record<string, TensorRecord> = {};
+  for (const [key, array] of tensorsOf(state)) {
+    const record = known.get(array) ?? recordOf(array);
+    known.set(array, record);
+    records[key] = record;
+  }
+  return records;
+}
+
+/** NaN and infinite values; those of an array with several names count once per name. */
+export function nonFiniteIn(records: Readonly<Record<string, TensorRecord>>): number {
+  return Object.values(records).reduce((sum, record) => sum + record.nonFinite, 0);
+}
+
+/** The first tensor that differs between two sets of records, and how; undefined when none does. */
+export function firstDifference(
+  expected: Readonly<Record<string, TensorRecord>>,
+  found: Readonly<Record<string, TensorRecord>>,
+): { readonly tensor: string; readonly reason: string } | undefined {
+  for (const tensor of new Set([...Object.keys(expected), ...Object.keys(found)])) {
+    const [before, now] = [expected[tensor], found[tensor]];
+    if (now === undefined) return { tensor, reason: "it is missing" };
+    if (before === undefined) return { tensor, reason: "it does not belong there" };
+    if (before.shape.join() !== now.shape.join()) {
+      return { tensor, reason: `its shape is [${now.shape.join(", ")}], not [${before.shape.join(", ")}]` };
+    }
+    if (before.sha256 !== now.sha256) return { tensor, reason: "its numbers are others (SHA-256)" };
+  }
+  return undefined;
+}
+
+/** Whether all weights are the same numbers: after training has gone on, that is a fault. */
+export function sameWeights(
+  one: Readonly<Record<string, TensorRecord>>,
+  other: Readonly<Record<string, TensorRecord>>,
+): boolean {
+  const weights = Object.keys(one).filter((key) => key.startsWith("weights/"));
+  return weights.length > 0 && weights.every((key) => one[key]!.sha256 === other[key]?.sha256);
+}

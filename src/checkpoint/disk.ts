@@ -1,0 +1,197 @@
+/**
+ * The only file of the store that touches a disk. `Disk` is small on purpose: a test puts another one in its place that
+ * loses whatever was not synced, tears writes, runs full, or fails at the n-th operation.
+ *
+ * Errors are Node's own (ENOSPC, EIO, ...); `diskError` turns them into what a user is told.
+ */
+import { createReadStream } from "node:fs";
+import * as fs from "node:fs/promises";
+import { GuardapesosError, reasonOf } from "../base/errors.js";
+import type { FileSink } from "../torch/index.js";
+
+export interface FileInfo {
+  readonly kind: "file" | "folder" | "other";
+  readonly bytes: number;
+  /** Two names with the same identity are the same file (hard links). */
+  readonly identity: string;
+  /** Last change, milliseconds since 1970 by the clock of the file system. */
+  readonly modified: number;
+}
+
+export interface Disk {
+  /** Creates a new file for appending; EEXIST when the name is taken. Read-only afterwards where the system has modes. */
+  create(path: string): Promise<FileSink>;
+  /** The bytes of a file, in pieces that are valid until the next is asked for. */
+  chunks(path: string): AsyncIterable<Uint8Array>;
+  readText(path: string): Promise<string>;
+  /** Names in a folder, sorted. */
+  list(folder: string): Promise<string[]>;
+  /** undefined when there is nothing. Follows links. */
+  info(path: string): Promise<FileInfo | undefined>;
+  /** Makes a folder and those above it; nothing happens when it is there. */
+  makeFolder(path: string): Promise<void>;
+  /** Replaces a file at `to`; never a folder with something in it. */
+  rename(from: string, to: string): Promise<void>;
+  /** Hard link; EEXIST when the name is taken. */
+  link(existing: string, path: string): Promise<void>;
+  remove(file: string): Promise<void>;
+  /** Only an empty one. */
+  removeFolder(path: string): Promise<void>;
+  /** Makes the names in a folder durable. */
+  syncFolder(path: string): Promise<void>;
+  /** Adds text at the end of a file, made when it is not there. Not synced: for what may be lost. */
+  append(path: string, text: string): Promise<void>;
+  /** Bytes free for this user on the file system of `path`. */
+  freeSpace(path: string): Promise<number>;
+}
+
+/** Node's code of a file-system error, e.g. "ENOENT". */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** Whether an error comes from the disk, as against a bug of ours. */
+export function isDiskFault(error: unknown): boolean {
+  return /^E[A-Z0-9]+$/.test(codeOf(error) ?? "");
+}
+
+const noSpace = new Set(["ENOSPC", "EDQUOT"]);
+const notAllowed = new Set([
+  "EACCES",
+  "EPERM",
+  "EROFS",
+  "ENOTDIR",
+  "ENOENT",
+  "EISDIR",
+  "ELOOP",
+  "ENAMETOOLONG",
+]);
+
+export function isNoSpace(error: unknown): boolean {
+  return noSpace.has(codeOf(error) ?? "");
+}
+
+/**
+ * What a user is told about a failure of the disk. Errors that already say it, and bugs, pass unchanged.
+ * @param free bytes; undefined when they cannot be known
+ */
+export function diskError(error: unknown, folder: string, needed: number, free: number | undefined): unknown {
+  const code = codeOf(error) ?? "";
+  if (error instanceof GuardapesosError || !isDiskFault(error)) return error;
+  if (noSpace.has(code)) return new GuardapesosError("DISK_FULL", { folder, needed, free: free ?? 0 }, error);
+  const data = { folder, reason: reasonOf(error) };
+  return new GuardapesosError(notAllowed.has(code) ? "WEIGHTS_NOT_WRITABLE" : "SAVE_FAILED", data, error);
+}
+
+/** Creates a file with this content and makes it durable (its name is durable after syncFolder). */
+export async function writeText(disk: Disk, path: string, text: string): Promise<void> {
+  const sink = await disk.create(path);
+  try {
+    await sink.write(new TextEncoder().encode(text));
+    await sink.sync();
+    await sink.close();
+  } catch (error) {
+    await sink.discard();
+    throw error;
+  }
+}
+
+/** Copies a file to a new name and makes its content durable. */
+export async function copyFile(disk: Disk, from: string, to: string): Promise<void> {
+  const sink = await disk.create(to);
+  try {
+    for await (const bytes of disk.chunks(from)) await sink.write(bytes);
+    await sink.sync();
+    await sink.close();
+  } catch (error) {
+    await sink.discard();
+    throw error;
+  }
+}
+
+/** A folder cannot be synced on Windows; NTFS keeps its own journal of names. Elsewhere a failure is a failure. */
+function isUnsyncableFolder(error: unknown): boolean {
+  return process.platform === "win32" && ["EPERM", "EISDIR", "EACCES"].includes(codeOf(error) ?? "");
+}
+
+/**
+ * Windows refuses to replace or remove a name for the moment in which another program (a virus scanner, an indexer) has
+ * the file open.
+ */
+async function patiently(action: () => Promise<void>): Promise<void> {
+  const waits = process.platform === "win32" ? [20, 80, 300, 1000] : [];
+  for (const wait of waits) {
+    try {
+      await action();
+      return;
+    } catch (error) {
+      if (!["EPERM", "EACCES", "EBUSY"].includes(codeOf(error) ?? "")) throw error;
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+  return action();
+}
+
+// On Windows a read-only file cannot be replaced or removed by others' tools, so there it stays as it is.
+const newFileMode = process.platform === "win32" ? 0o666 : 0o444;
+
+export const nodeDisk: Disk = {
+  async create(path) {
+    const file = await fs.open(path, "wx", newFileMode);
+    return {
+      async write(bytes) {
+        for (let done = 0; done < bytes.length;) {
+          done += (await file.write(bytes, done, bytes.length - done)).bytesWritten;
+        }
+      },
+      sync: () => file.sync(),
+      close: () => file.close(),
+      async discard() {
+        // What failed is reported already; a second failure while cleaning up would hide it.
+        await file.close().catch(() => undefined);
+        await fs.unlink(path).catch(() => undefined);
+      },
+    };
+  },
+  chunks: (path) => createReadStream(path, { highWaterMark: 1024 * 1024 }) as AsyncIterable<Uint8Array>,
+  readText: (path) => fs.readFile(path, "utf8"),
+  list: async (folder) => (await fs.readdir(folder)).sort(),
+  async info(path) {
+    try {
+      const facts = await fs.stat(path, { bigint: true });
+      return {
+        kind: facts.isFile() ? "file" : facts.isDirectory() ? "folder" : "other",
+        bytes: Number(facts.size),
+        identity: `${facts.dev}:${facts.ino}`,
+        modified: Number(facts.mtimeMs),
+      };
+    } catch (error) {
+      if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
+      throw error;
+    }
+  },
+  async makeFolder(path) {
+    await fs.mkdir(path, { recursive: true });
+  },
+  rename: (from, to) => patiently(() => fs.rename(from, to)),
+  link: (existing, path) => fs.link(existing, path),
+  remove: (file) => patiently(() => fs.unlink(file)),
+  removeFolder: (path) => patiently(() => fs.rmdir(path)),
+  async syncFolder(path) {
+    try {
+      const folder = await fs.open(path, "r");
+      try {
+        await folder.sync();
+      } finally {
+        await folder.close();
+      }
+    } catch (error) {
+      if (!isUnsyncableFolder(error)) throw error;
+    }
+  },
+  append: (path, text) => fs.appendFile(path, text),
+  async freeSpace(path) {
+    const facts = await fs.statfs(path, { bigint: true });
+    return Number(facts.bavail * facts.bsize);
+  },
+};

@@ -1,0 +1,146 @@
+/**
+ * The names that users know, in the weights folder itself: links to the files of a generation. They are a convenience
+ * made after the commit; whatever happens to them, the generation is whole.
+ */
+import { join } from "node:path";
+import { codeOf, copyFile, type Disk } from "./disk.js";
+import type { Generation, GenerationFile } from "./generations.js";
+import { asideName, emergencyName, familiarName, stampOf, temporaryFile } from "./names.js";
+import { hashFile } from "./verify.js";
+
+/** What this store has written: the identities of its files, and the SHA-256 of every file it ever saved. */
+export interface Ours {
+  readonly identities: ReadonlySet<string>;
+  readonly hashes: ReadonlySet<string>;
+}
+
+export interface NamedFile {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+export interface Naming {
+  readonly files: readonly NamedFile[];
+  /** New names of a user's own files that stood at the familiar names. */
+  readonly movedAside: readonly string[];
+}
+
+/** Link errors that are not about links: with these a copy would not work either. */
+const notAboutLinks = new Set(["ENOENT", "ENOSPC", "EDQUOT", "EIO", "EROFS", "ENAMETOOLONG"]);
+
+/**
+ * Points a name at a file in one instant: whoever opens it gets the old file or the new one. A hard link, or a copy where
+ * there are none.
+ */
+async function pointName(disk: Disk, existing: string, folder: string, name: string): Promise<void> {
+  const temporary = join(folder, temporaryFile(name));
+  if ((await disk.info(temporary)) !== undefined) await disk.remove(temporary);
+  try {
+    await disk.link(existing, temporary);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === undefined || notAboutLinks.has(code)) throw error;
+    await copyFile(disk, existing, temporary);
+  }
+  await disk.rename(temporary, join(folder, name));
+}
+
+/** What stands at a name: `file` itself (or a copy of it), another file of this store, someone else's, or nothing. */
+async function occupant(
+  disk: Disk,
+  path: string,
+  file: GenerationFile,
+  ours: Ours,
+): Promise<"nothing" | "same" | "ours" | "foreign"> {
+  const there = await disk.info(path);
+  if (there === undefined) return "nothing";
+  if (there.identity === (await disk.info(file.path))?.identity) return "same";
+  if (ours.identities.has(there.identity)) return "ours";
+  if (there.kind !== "file") return "foreign";
+  const sha256 = await hashFile(disk, path);
+  return sha256 === file.sha256 ? "same" : ours.hashes.has(sha256) ? "ours" : "foreign";
+}
+
+/**
+ * Brings the familiar names onto a generation. Names that are right already are left alone; a file that this store did
+ * not write first gets a name of its own.
+ */
+export async function pointFamiliar(
+  disk: Disk,
+  weights: string,
+  generation: Generation,
+  ours: Ours,
+): Promise<Naming> {
+  const movedAside: string[] = [];
+  const files: NamedFile[] = [];
+  let changed = false;
+  for (const file of generation.files) {
+    const name = familiarName(file.network, generation.series);
+    const path = join(weights, name);
+    files.push({ path, bytes: file.bytes });
+    const there = await occupant(disk, path, file, ours);
+    if (there === "same") continue;
+    if (there === "foreign") movedAside.push(await moveAside(disk, weights, file.network, generation));
+    await pointName(disk, file.path, weights, name);
+    changed = true;
+  }
+  if (changed) await disk.syncFolder(weights);
+  return { files, movedAside };
+}
+
+/** @returns the new path of a user's own file */
+async function moveAside(
+  disk: Disk,
+  weights: string,
+  network: string,
+  { series }: Generation,
+): Promise<string> {
+  const path = join(weights, familiarName(network, series));
+  const changed = new Date((await disk.info(path))?.modified ?? Date.now());
+  for (let copy = 1; ; copy++) {
+    const target = join(weights, asideName(network, series, stampOf(changed, copy)));
+    if ((await disk.info(target)) !== undefined) continue;
+    // The lock makes this the only writer, so the name stays free until the rename.
+    await disk.rename(path, target);
+    return target;
+  }
+}
+
+/**
+ * Gives an emergency generation its own names, never over another file.
+ * @returns for a name that is someone else's, the file in the generation
+ */
+export async function nameEmergency(
+  disk: Disk,
+  weights: string,
+  generation: Generation,
+  stamp: string,
+  ours: Ours,
+): Promise<readonly NamedFile[]> {
+  const files: NamedFile[] = [];
+  for (const file of generation.files) {
+    const name = emergencyName(file.network, stamp);
+    const there = await occupant(disk, join(weights, name), file, ours);
+    if (there === "nothing") await pointName(disk, file.path, weights, name);
+    const named = there === "nothing" || there === "same";
+    files.push({ path: named ? join(weights, name) : file.path, bytes: file.bytes });
+  }
+  await disk.syncFolder(weights);
+  return files;
+}
+
+/** The emergency names that really are a generation's files: they go with it when it is removed. */
+export async function emergencyNames(
+  disk: Disk,
+  weights: string,
+  generation: Generation,
+  stamp: string,
+): Promise<string[]> {
+  const nothingElse: Ours = { identities: new Set(), hashes: new Set() };
+  const names: string[] = [];
+  for (const file of generation.files) {
+    const path = join(weights, emergencyName(file.network, stamp));
+    if ((await occupant(disk, path, file, nothingElse)) === "same") names.push(path);
+  }
+  return names;
+}

@@ -1,0 +1,207 @@
+/** The generations of a weights folder as a reader sees them: no lock, nothing changed. */
+import { join } from "node:path";
+import { z } from "zod";
+import { GuardapesosError, reasonOf } from "../base/errors.js";
+import type { CheckpointKind, Json } from "./checkpoint.js";
+import { codeOf, nodeDisk, type Disk } from "./disk.js";
+import { parseManifest, type Manifest } from "./manifest.js";
+import {
+  checkpointsFolder,
+  emergencyName,
+  generationFolder,
+  keptFile,
+  manifestFile,
+  parseId,
+  verifiedFile,
+  type Series,
+} from "./names.js";
+
+/** One committed checkpoint on disk. */
+export interface Generation {
+  /** The folder's name. */
+  readonly id: string;
+  /** Higher is newer, whatever the step and the clock say. */
+  readonly sequence: number;
+  readonly kind: CheckpointKind;
+  readonly step: number;
+  readonly reason: string;
+  /** ISO 8601, UTC. */
+  readonly savedAt: string;
+  readonly folder: string;
+  readonly series: Series;
+  readonly files: readonly GenerationFile[];
+  /** Of all networks' files. */
+  readonly bytes: number;
+  readonly progress: { readonly [key: string]: Json };
+  readonly parent: string | undefined;
+  /** Handed on from parent to child. */
+  readonly run: string;
+  /** The same in every `.pth` of it. */
+  readonly pair: string;
+  /** NaN and infinite values, counted when it was saved. */
+  readonly nonFinite: number;
+  /** When it was read back after the save and found right (ISO 8601); undefined: not yet, or it was not right. */
+  readonly verifiedAt: string | undefined;
+  /** Marked by hand: retention leaves it alone. */
+  readonly keptByHand: boolean;
+  /** An emergency save whose EMERGENCY_ files a person has deleted. */
+  readonly nameRemoved: boolean;
+}
+
+export interface GenerationFile {
+  readonly network: string;
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** A generation that cannot be used, and why. */
+export interface Skipped {
+  readonly id: string;
+  readonly reason: string;
+}
+
+export interface Listing {
+  /** Newest first: a valid manifest, and every file there with its size. */
+  readonly whole: readonly Generation[];
+  readonly damaged: readonly Skipped[];
+}
+
+/** verified.json: certifies one exact manifest. */
+const verifiedSchema = z.looseObject({ at: z.iso.datetime(), manifest: z.string() });
+
+/** Reads and checks a generation's manifest. Throws like parseManifest, also when there is none. */
+export async function readManifest(disk: Disk, folder: string, id: string): Promise<Manifest> {
+  const damaged = (reason: string) =>
+    new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: manifestFile, reason });
+  let text: string;
+  try {
+    text = await disk.readText(join(folder, manifestFile));
+  } catch (error) {
+    throw damaged(codeOf(error) === "ENOENT" ? "it is missing: the save never finished" : reasonOf(error));
+  }
+  return parseManifest(id, text);
+}
+
+/**
+ * Reads one generation; the sizes of its files are compared, their content is not.
+ * @param weights undefined for a folder outside a store (a backup)
+ * @throws CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_NEWER
+ */
+export async function readGeneration(
+  disk: Disk,
+  folder: string,
+  id: string,
+  weights: string | undefined,
+): Promise<Generation> {
+  const manifest = await readManifest(disk, folder, id);
+  if (weights !== undefined && manifest.id !== id) {
+    const reason = `it belongs to ${manifest.id}`;
+    throw new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: manifestFile, reason });
+  }
+  const files: GenerationFile[] = [];
+  for (const record of manifest.files) {
+    const path = join(folder, record.file);
+    const bytes = (await disk.info(path))?.bytes;
+    if (bytes !== record.bytes) {
+      const reason =
+        bytes === undefined ? "it is missing" : `it has ${bytes} bytes instead of ${record.bytes}`;
+      throw new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: record.file, reason });
+    }
+    files.push({ network: record.network, path, bytes, sha256: record.sha256 });
+  }
+  const proved = await verifiedAt(disk, folder, manifest);
+  // Emergency names are made before the mark: with a mark and without any of them, a person has deleted them.
+  const couldBeNamed = weights !== undefined && proved !== undefined;
+  return {
+    id,
+    sequence: manifest.sequence,
+    kind: manifest.kind,
+    step: manifest.step,
+    reason: manifest.reason,
+    savedAt: manifest.savedAt,
+    folder,
+    series: { label: manifest.label, name: manifest.name },
+    files,
+    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    progress: manifest.progress,
+    parent: manifest.parent ?? undefined,
+    run: manifest.run,
+    pair: manifest.pair,
+    nonFinite: manifest.nonFinite,
+    verifiedAt: proved,
+    keptByHand: (await disk.info(join(folder, keptFile))) !== undefined,
+    nameRemoved: couldBeNamed && (await hasNoNames(disk, weights, manifest)),
+  };
+}
+
+/** The text of verified.json. */
+export function renderVerified(at: string, manifestPair: string): string {
+  return `${JSON.stringify({ at, manifest: manifestPair })}\n`;
+}
+
+async function verifiedAt(disk: Disk, folder: string, manifest: Manifest): Promise<string | undefined> {
+  try {
+    const marker = verifiedSchema.parse(JSON.parse(await disk.readText(join(folder, verifiedFile))));
+    return marker.manifest === manifest.pair ? marker.at : undefined;
+  } catch {
+    return undefined; // no marker, or not a readable one: not known to be verified
+  }
+}
+
+async function hasNoNames(disk: Disk, weights: string, manifest: Manifest): Promise<boolean> {
+  const stamp = parseId(manifest.id)?.stamp;
+  if (manifest.kind !== "emergency" || stamp === undefined) return false;
+  for (const { network } of manifest.files) {
+    if ((await disk.info(join(weights, emergencyName(network, stamp)))) !== undefined) return false;
+  }
+  return true;
+}
+
+/**
+ * All generations of a weights folder; a folder without any is an empty list.
+ * @throws WEIGHTS_NOT_READABLE when the folder is there and cannot be read
+ */
+export async function listGenerations(weights: string, disk: Disk = nodeDisk): Promise<Listing> {
+  const whole: Generation[] = [];
+  const damaged: Skipped[] = [];
+  for (const id of await generationNames(disk, weights)) {
+    try {
+      whole.push(await readGeneration(disk, generationFolder(weights, id), id, weights));
+    } catch (error) {
+      const reason = damageReason(error);
+      if (reason === undefined) throw error;
+      damaged.push({ id, reason });
+    }
+  }
+  whole.sort(newestFirst);
+  return { whole, damaged };
+}
+
+export function newestFirst(a: Generation, b: Generation): number {
+  return b.sequence - a.sequence || b.savedAt.localeCompare(a.savedAt) || b.id.localeCompare(a.id);
+}
+
+/** Why a generation cannot be used, for errors that say so; undefined for any other error. */
+export function damageReason(error: unknown): string | undefined {
+  if (!(error instanceof GuardapesosError)) return undefined;
+  switch (error.code) {
+    case "CHECKPOINT_DAMAGED": {
+      const { file, reason } = (error as GuardapesosError<"CHECKPOINT_DAMAGED">).data;
+      return `${file}: ${reason}`;
+    }
+    case "CHECKPOINT_FORMAT_NEWER":
+      return `format ${(error as GuardapesosError<"CHECKPOINT_FORMAT_NEWER">).data.format}, written by a newer version`;
+    default:
+      return undefined;
+  }
+}
+
+async function generationNames(disk: Disk, weights: string): Promise<string[]> {
+  try {
+    return (await disk.list(checkpointsFolder(weights))).filter((name) => parseId(name) !== undefined);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return [];
+    throw new GuardapesosError("FOLDER_NOT_READABLE", { folder: weights, reason: reasonOf(error) }, error);
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * journal.jsonl: one line per save, for statistics over generations that are gone, and to recognise files that this store
+ * has written. Only ever appended to; not synced, and a torn last line is ignored: nothing that matters depends on it.
+ */
+import { z } from "zod";
+import type { Disk } from "./disk.js";
+import { checkpointKinds, journalPath } from "./names.js";
+
+const entrySchema = z.looseObject({
+  /** ISO 8601, UTC. */
+  at: z.string(),
+  id: z.string(),
+  kind: z.enum(checkpointKinds),
+  step: z.number(),
+  /** Of all files; 0 when it failed. */
+  bytes: z.number(),
+  /** From the request to the verified generation. */
+  seconds: z.number(),
+  /** Why the save failed; absent when it is verified. */
+  failed: z.string().optional(),
+  sha256: z.array(z.string()).readonly(),
+});
+
+export type JournalEntry = Readonly<z.infer<typeof entrySchema>>;
+
+export async function appendJournal(disk: Disk, weights: string, entry: JournalEntry): Promise<void> {
+  // A line before it that a power cut has torn must not swallow this one: empty lines are skipped when reading.
+  await disk.append(journalPath(weights), `\n${JSON.stringify(entry)}\n`);
+}
+
+/** Oldest first. No journal, or an unreadable one, is an empty one. */
+export async function readJournal(disk: Disk, weights: string): Promise<JournalEntry[]> {
+  const text = await disk.readText(journalPath(weights)).catch(() => "");
+  return text.split("\n").flatMap((line) => {
+    try {
+      const entry = entrySchema.safeParse(JSON.parse(line));
+      return entry.success ? [entry.data] : [];
+    } catch {
+      return [];
+    }
+  });
+}

@@ -1,0 +1,91 @@
+/** From disk to a Checkpoint in memory, every tensor compared with its digest on the way. */
+import { GuardapesosError } from "../base/errors.js";
+import { readTorchFile } from "../torch/index.js";
+import type { Checkpoint, NetworkState } from "./checkpoint.js";
+import { firstDifference, recordsOf } from "./digest.js";
+import { nodeDisk, type Disk } from "./disk.js";
+import { readManifest, type Generation } from "./generations.js";
+import { manifestFile } from "./names.js";
+import { fromTorch, type NetworkContent } from "./network-file.js";
+import type { Source } from "./resolve.js";
+import { torchPlace } from "./verify.js";
+
+export interface LoadOptions {
+  /** Only these networks; all when left out. */
+  readonly networks?: readonly string[] | undefined;
+  /**
+   * Names of each network's parameters in the optimizer's order, for plain PyTorch files whose shared tensors a conversion
+   * has pulled apart.
+   */
+  readonly parameters?: ReadonlyMap<string, readonly string[]> | undefined;
+}
+
+/**
+ * Loads a checkpoint, from what `resolveReference` or `newestWhole` found. A plain PyTorch pair has kind "imported", no progress, and Adam's highest step as its step.
+ * @throws CHECKPOINT_DAMAGED when a tensor is not what was saved
+ * @throws TORCH_FILE_INVALID, TORCH_FILE_REFUSED, TORCH_FILE_UNSUPPORTED for files outside a generation
+ * @throws CHECKPOINT_PAIR_MISMATCH when the files turn out to be of different saves
+ */
+export async function loadCheckpoint(
+  from: Source | Generation,
+  options: LoadOptions = {},
+  disk: Disk = nodeDisk,
+): Promise<Checkpoint> {
+  const source: Source = "from" in from ? from : { from: "generation", generation: from };
+  if (source.from === "generation") return loadGeneration(disk, source.generation, options);
+  const networks = new Map<string, NetworkState>();
+  for (const [network, path] of source.files) {
+    if (options.networks !== undefined && !options.networks.includes(network)) continue;
+    const { state, header } = await readNetwork(path, options.parameters?.get(network));
+    if (source.from === "files" && header?.pair !== source.header.pair) {
+      const [generator = path, critic = path] = ["generator", "critic"].map((name) => source.files.get(name));
+      throw new GuardapesosError("CHECKPOINT_PAIR_MISMATCH", { generator, critic, partner: undefined });
+    }
+    networks.set(network, state);
+  }
+  if (source.from === "files") {
+    const { kind, step, reason, progress } = source.header;
+    return { kind, step, reason, progress, networks };
+  }
+  const reason = [...source.files.values()].join(", ");
+  return { kind: "imported", step: highestStep(networks.values()), reason, progress: {}, networks };
+}
+
+async function loadGeneration(disk: Disk, generation: Generation, options: LoadOptions): Promise<Checkpoint> {
+  const { id, kind, step, reason, progress, folder, pair } = generation;
+  const manifest = await readManifest(disk, folder, id);
+  const damaged = (file: string, why: string) =>
+    new GuardapesosError("CHECKPOINT_DAMAGED", { id, file, reason: why });
+  if (manifest.pair !== pair) throw damaged(manifestFile, "it is another generation than before");
+  const networks = new Map<string, NetworkState>();
+  for (const { network, path } of generation.files) {
+    if (options.networks !== undefined && !options.networks.includes(network)) continue;
+    const record = manifest.files.find((file) => file.network === network);
+    if (record === undefined) throw damaged(manifestFile, `it does not know ${network}`);
+    const { state, header } = await readNetwork(path, undefined).catch((error: unknown) => {
+      const place = torchPlace(error);
+      throw place === undefined ? error : damaged(record.file, `${place.where}: ${place.reason}`);
+    });
+    if (header?.pair !== pair) throw damaged(record.file, "it belongs to another save");
+    const difference = firstDifference(record.tensors, recordsOf(state));
+    if (difference !== undefined) throw damaged(record.file, `${difference.tensor}: ${difference.reason}`);
+    networks.set(network, state);
+  }
+  return { kind, step, reason, progress, networks };
+}
+
+async function readNetwork(path: string, parameters: readonly string[] | undefined): Promise<NetworkContent> {
+  const file = await readTorchFile(path);
+  try {
+    return await fromTorch(file.value, path, parameters);
+  } finally {
+    await file.close();
+  }
+}
+
+function highestStep(networks: Iterable<NetworkState>): number {
+  let highest = 0;
+  for (const { adam } of networks)
+    for (const { step } of adam?.entries.values() ?? []) highest = Math.max(highest, step);
+  return highest;
+}

@@ -1,0 +1,134 @@
+/**
+ * manifest.json: what a generation holds and how to prove it. Written last; a folder without a valid one is no
+ * checkpoint. Byte for byte determined by its content, so that any change to it is seen (docs/checkpoint-format.md).
+ */
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { GuardapesosError } from "../base/errors.js";
+import type { Json } from "./checkpoint.js";
+import { checkpointKinds, isSafeName, networkFile } from "./names.js";
+
+/** The highest format that this version reads, and the one it writes. */
+export const manifestFormat = 1;
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const token = z.string().regex(/^[0-9a-f]{32}$/);
+const count = z.number().int().nonnegative();
+const json: z.ZodType<Json> = z.lazy(() =>
+  z.union([z.null(), z.boolean(), z.number(), z.string(), z.array(json), z.record(z.string(), json)]),
+);
+
+const tensorRecord = z.looseObject({ shape: z.array(count).readonly(), sha256: hash, nonFinite: count });
+
+const fileRecord = z
+  .looseObject({
+    network: z.string().refine(isSafeName),
+    file: z.string(),
+    bytes: count,
+    sha256: hash,
+    tensors: z.record(z.string(), tensorRecord),
+  })
+  // A manifest from elsewhere must not lead out of its folder.
+  .refine((record) => record.file === networkFile(record.network), "not the name of its network's file");
+
+const manifestSchema = z.looseObject({
+  format: count,
+  id: z.string().min(1),
+  sequence: count,
+  pair: token,
+  run: token,
+  parent: z.string().nullable(),
+  label: z.string(),
+  name: z.string(),
+  kind: z.enum(checkpointKinds),
+  step: count,
+  reason: z.string(),
+  savedAt: z.iso.datetime(),
+  nonFinite: count,
+  progress: z.record(z.string(), json),
+  files: z.array(fileRecord).min(1).readonly(),
+});
+
+const envelope = z.strictObject({ manifest: manifestSchema, sha256: hash });
+
+/** One tensor of a `.pth`: float32, row-major. */
+export interface TensorRecord {
+  readonly shape: readonly number[];
+  /** Of the little-endian bytes. */
+  readonly sha256: string;
+  readonly nonFinite: number;
+}
+
+export interface FileRecord {
+  readonly network: string;
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** By role and name: "weights/initial.1.bias", "exp_avg/initial.1.bias", "exp_avg_sq/initial.1.bias". */
+  readonly tensors: Readonly<Record<string, TensorRecord>>;
+}
+
+export interface Manifest {
+  readonly format: number;
+  readonly id: string;
+  /** Orders the generations of a folder: 1 more than any that was there. */
+  readonly sequence: number;
+  /** The same in every `.pth` of the generation. */
+  readonly pair: string;
+  /** Handed on from parent to child. */
+  readonly run: string;
+  readonly parent: string | null;
+  readonly label: string;
+  readonly name: string;
+  readonly kind: (typeof checkpointKinds)[number];
+  readonly step: number;
+  readonly reason: string;
+  /** ISO 8601, UTC. */
+  readonly savedAt: string;
+  readonly nonFinite: number;
+  readonly progress: { readonly [key: string]: Json };
+  readonly files: readonly FileRecord[];
+}
+
+function digestOf(manifest: Manifest): string {
+  return createHash("sha256").update(JSON.stringify(manifest)).digest("hex");
+}
+
+/** The text of manifest.json. */
+export function renderManifest(manifest: Manifest): string {
+  return `${JSON.stringify({ manifest, sha256: digestOf(manifest) }, null, 1)}\n`;
+}
+
+/**
+ * Reads manifest.json.
+ * @param id the folder's name, for the error
+ * @param text the whole file
+ * @throws CHECKPOINT_FORMAT_NEWER a format that this version does not know
+ * @throws CHECKPOINT_DAMAGED anything that renderManifest would not have written
+ */
+export function parseManifest(id: string, text: string): Manifest {
+  const damaged = (reason: string) =>
+    new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: "manifest.json", reason });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw damaged(text.trim() === "" ? "it is empty" : "it is not complete JSON");
+  }
+  const sealed = z.looseObject({ manifest: z.looseObject({ format: count }), sha256: hash }).safeParse(value);
+  if (!sealed.success) throw damaged(firstIssue(sealed.error));
+  // The seal comes first: a flipped bit in `format` must not pass for a newer version.
+  const written = value as { manifest: Manifest; sha256: string };
+  if (digestOf(written.manifest) !== written.sha256) throw damaged("its SHA-256 is another");
+  const { format } = sealed.data.manifest;
+  if (format > manifestFormat) throw new GuardapesosError("CHECKPOINT_FORMAT_NEWER", { id, format });
+  if (`${JSON.stringify(value, null, 1)}\n` !== text) throw damaged("it has bytes that do not belong to it");
+  const checked = envelope.safeParse(value);
+  if (!checked.success) throw damaged(firstIssue(checked.error));
+  return checked.data.manifest;
+}
+
+function firstIssue(error: z.ZodError): string {
+  const [issue] = error.issues;
+  return issue === undefined ? "not a manifest" : `${issue.path.join(".") || "the whole"}: ${issue.message}`;
+}

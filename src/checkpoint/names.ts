@@ -1,0 +1,169 @@
+/**
+ * Every path of the store is built and read here, so that nothing is ever written to, or removed from, a place that this
+ * file does not know. The grammar is in docs/checkpoint-format.md.
+ */
+import { join } from "node:path";
+import { invariant } from "../base/invariant.js";
+import type { CheckpointKind } from "./checkpoint.js";
+
+/** Who the familiar names speak of: `generator_DRUSEN_local.pth` has label "DRUSEN" and name "local". */
+export interface Series {
+  readonly label: string;
+  readonly name: string;
+}
+
+export const checkpointKinds = ["auto", "epoch", "stage", "emergency", "manual", "imported"] as const;
+
+export const manifestFile = "manifest.json";
+export const verifiedFile = "verified.json";
+export const keptFile = "kept.json";
+
+const stampPattern = String.raw`\d{8}_\d{6}(?:_\d+)?`;
+const idPattern = new RegExp(`^(\\d{8,})-(${checkpointKinds.join("|")})-(${stampPattern})$`);
+const dayPattern = /^\d{4}-\d{2}-\d{2}(?:_\d+)?$/;
+const temporaryPrefix = ".tmp-";
+const trashPrefix = ".trash-";
+const lockPrefix = ".lock-";
+
+/** Names of networks, labels and series stand inside file names: no separators, no control characters. */
+export function isSafeName(text: string): boolean {
+  return text.length > 0 && text.length <= 100 && !/[\\/:*?"<>|]|\p{Cc}/u.test(text) && !text.startsWith(".");
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, "0");
+}
+
+/**
+ * Local time as YYYYMMDD_HHMMSS.
+ * @param copy 2, 3, ... when the plain stamp is taken
+ */
+export function stampOf(time: Date, copy = 1): string {
+  const day = `${time.getFullYear()}${two(time.getMonth() + 1)}${two(time.getDate())}`;
+  const clock = `${two(time.getHours())}${two(time.getMinutes())}${two(time.getSeconds())}`;
+  return copy === 1 ? `${day}_${clock}` : `${day}_${clock}_${copy}`;
+}
+
+/**
+ * Local day as YYYY-MM-DD: the name of a backup.
+ * @param copy 2, 3, ... when the day already has one
+ */
+export function dayOf(time: Date, copy = 1): string {
+  const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+  return copy === 1 ? day : `${day}_${copy}`;
+}
+
+export function generationId(step: number, kind: CheckpointKind, stamp: string): string {
+  invariant(Number.isSafeInteger(step) && step >= 0, `a step is a whole number, not ${step}`);
+  return `${String(step).padStart(8, "0")}-${kind}-${stamp}`;
+}
+
+export interface ParsedId {
+  readonly step: number;
+  readonly kind: CheckpointKind;
+  readonly stamp: string;
+}
+
+/** The parts of a generation's folder name, or undefined for any other name. */
+export function parseId(name: string): ParsedId | undefined {
+  const parts = idPattern.exec(name);
+  if (parts === null) return undefined;
+  return { step: Number(parts[1]), kind: parts[2] as CheckpointKind, stamp: parts[3]! };
+}
+
+export function isBackupName(name: string): boolean {
+  return dayPattern.test(name);
+}
+
+/** A folder's name while it is being written. */
+export function temporaryName(name: string): string {
+  return temporaryPrefix + name;
+}
+
+/** A folder's name while it is being removed. */
+export function trashName(name: string): string {
+  return trashPrefix + name;
+}
+
+/** Whether a folder in checkpoints/ or backups/ is what an interrupted save or removal left. */
+export function isLeftover(name: string): boolean {
+  for (const prefix of [temporaryPrefix, trashPrefix]) {
+    const rest = name.startsWith(prefix) ? name.slice(prefix.length) : "";
+    if (parseId(rest) !== undefined || isBackupName(rest)) return true;
+  }
+  return false;
+}
+
+/** The temporary name of a single file, in the folder of its final name. */
+export function temporaryFile(name: string): string {
+  return `${temporaryPrefix}link-${name}`;
+}
+
+export function isTemporaryFile(name: string): boolean {
+  return name.startsWith(temporaryFile(""));
+}
+
+export function lockName(token: string): string {
+  return lockPrefix + token;
+}
+
+export function isLockName(name: string): boolean {
+  return /^\.lock-[0-9a-f]{32}$/.test(name);
+}
+
+export function checkpointsFolder(weights: string): string {
+  return join(weights, "checkpoints");
+}
+
+export function backupsFolder(weights: string): string {
+  return join(weights, "backups");
+}
+
+export function generationFolder(weights: string, id: string): string {
+  return join(checkpointsFolder(weights), id);
+}
+
+export function ballastPath(weights: string): string {
+  return join(checkpointsFolder(weights), ".ballast");
+}
+
+export function journalPath(weights: string): string {
+  return join(checkpointsFolder(weights), "journal.jsonl");
+}
+
+export function networkFile(network: string): string {
+  return `${network}.pth`;
+}
+
+/** `generator_DRUSEN_local.pth`: always the newest verified finite pair. */
+export function familiarName(network: string, series: Series): string {
+  return `${network}_${series.label}_${series.name}.pth`;
+}
+
+/** `EMERGENCY_generator_20251106_153045.pth`; `stamp` is that of the generation's id. */
+export function emergencyName(network: string, stamp: string): string {
+  return `EMERGENCY_${network}_${stamp}.pth`;
+}
+
+/** Where a user's own file goes that stands at a familiar name. */
+export function asideName(network: string, series: Series, stamp: string): string {
+  return `OLD_${network}_${series.label}_${series.name}_${stamp}.pth`;
+}
+
+/**
+ * The file that goes with a plain PyTorch file: the name with "generator" and "critic" exchanged.
+ * @returns undefined when the name holds neither
+ */
+export function partnerName(file: string): string | undefined {
+  const swap = (from: string, to: string) => {
+    const at = file.lastIndexOf(from);
+    return at < 0 ? undefined : file.slice(0, at) + to + file.slice(at + from.length);
+  };
+  return swap("generator", "critic") ?? swap("critic", "generator");
+}
+
+/** Which network a plain PyTorch file holds, by its name. */
+export function networkOfName(file: string): "generator" | "critic" | undefined {
+  if (file.includes("generator")) return "generator";
+  return file.includes("critic") ? "critic" : undefined;
+}

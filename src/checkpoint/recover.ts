@@ -1,0 +1,91 @@
+/** What opening a weights folder for writing does first: it brings to an end whatever a crash has interrupted. */
+import { reasonOf } from "../base/errors.js";
+import { markVerified, removeLeftovers } from "./commit.js";
+import { isDiskFault, type Disk } from "./disk.js";
+import { nameEmergency, pointFamiliar, type Ours } from "./familiar.js";
+import { listGenerations, type Generation, type Skipped } from "./generations.js";
+import { readJournal } from "./journal.js";
+import { parseId, type Series } from "./names.js";
+import { verifyGeneration } from "./verify.js";
+
+export interface Opening {
+  /** Interrupted saves and removals that were cleared away. */
+  readonly leftovers: readonly string[];
+  /** Generations newer than the newest sound one, and why they do not count. They stay where they are. */
+  readonly skipped: readonly Skipped[];
+  /** Where a user's own files at the familiar names have gone. */
+  readonly movedAside: readonly string[];
+  /** What could not be done, and stops nothing. */
+  readonly problems: readonly string[];
+}
+
+/** REQUIRES: the lock is held. */
+export async function recover(disk: Disk, weights: string, series: Series): Promise<Opening> {
+  const problems: string[] = [];
+  const attempt = async <T>(what: string, action: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await action();
+    } catch (error) {
+      if (!isDiskFault(error)) throw error;
+      problems.push(`${what}: ${reasonOf(error)}`);
+      return undefined;
+    }
+  };
+
+  const leftovers = await removeLeftovers(disk, weights, (name, error) =>
+    problems.push(`${name}: ${reasonOf(error)}`),
+  );
+  const { whole, damaged } = await listGenerations(weights, disk);
+  const mine = whole.filter((one) => isOf(one, series));
+  const ours = await ownFiles(disk, weights, whole);
+  const skipped: Skipped[] = [...damaged];
+  const sound = await findSound(disk, mine, skipped);
+  if (sound === undefined) return { leftovers, skipped, movedAside: [], problems };
+
+  if (sound.verifiedAt === undefined) {
+    await attempt(sound.id, async () => {
+      const stamp = parseId(sound.id)?.stamp ?? "";
+      if (sound.kind === "emergency") await nameEmergency(disk, weights, sound, stamp, ours);
+      await markVerified(disk, sound, new Date().toISOString());
+    });
+  }
+  const naming = await attempt("familiar names", () => pointFamiliar(disk, weights, sound, ours));
+  return { leftovers, skipped, movedAside: naming?.movedAside ?? [], problems };
+}
+
+export function isOf(generation: Generation, series: Series): boolean {
+  return generation.series.label === series.label && generation.series.name === series.name;
+}
+
+/** The newest finite generation that is verified or, read back now, turns out to be whole. */
+async function findSound(
+  disk: Disk,
+  newestFirst: readonly Generation[],
+  skipped: Skipped[],
+): Promise<Generation | undefined> {
+  for (const generation of newestFirst) {
+    if (generation.nonFinite > 0) continue;
+    if (generation.verifiedAt !== undefined) return generation;
+    const { damages } = await verifyGeneration(generation, { deep: true }, disk);
+    const [first] = damages;
+    if (first === undefined) return generation;
+    skipped.push({ id: generation.id, reason: `${first.file}, ${first.where}: ${first.reason}` });
+  }
+  return undefined;
+}
+
+/** How to recognise the files that this store has written. */
+export async function ownFiles(
+  disk: Disk,
+  weights: string,
+  generations: readonly Generation[],
+): Promise<Ours> {
+  const identities = new Set<string>();
+  const hashes = new Set((await readJournal(disk, weights)).flatMap((entry) => entry.sha256));
+  for (const file of generations.flatMap((generation) => generation.files)) {
+    const identity = (await disk.info(file.path))?.identity;
+    if (identity !== undefined) identities.add(identity);
+    hashes.add(file.sha256);
+  }
+  return { identities, hashes };
+}

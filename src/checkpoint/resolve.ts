@@ -1,0 +1,276 @@
+/**
+ * What a reference means: "latest", an id, a kind, a folder, or a path to a `.pth`. Reading needs no lock, changes nothing,
+ * and never pairs networks of different saves.
+ */
+import { basename, dirname, join, resolve } from "node:path";
+import { GuardapesosError } from "../base/errors.js";
+import { readTorchFile } from "../torch/index.js";
+import type { CheckpointKind } from "./checkpoint.js";
+import { nodeDisk, type Disk } from "./disk.js";
+import { listGenerations, readGeneration, type Generation, type Skipped } from "./generations.js";
+import {
+  checkpointKinds,
+  checkpointsFolder,
+  generationFolder,
+  isTemporaryFile,
+  manifestFile,
+  networkOfName,
+  parseId,
+  partnerName,
+  type Series,
+} from "./names.js";
+import { headerIn, type Header } from "./network-file.js";
+import { isOf } from "./recover.js";
+import { verifyGeneration } from "./verify.js";
+
+/** Where a checkpoint is to be loaded from. */
+export type Source =
+  | { readonly from: "generation"; readonly generation: Generation }
+  /** Files with a header of ours, of one pair, outside a generation. */
+  | { readonly from: "files"; readonly files: ReadonlyMap<string, string>; readonly header: Header }
+  /** Plain PyTorch files. */
+  | { readonly from: "plain"; readonly files: ReadonlyMap<string, string> };
+
+export interface Resolved {
+  readonly source: Source;
+  /** Newer ones that were passed over because they are not whole. They stay where they are. */
+  readonly skipped: readonly Skipped[];
+}
+
+export interface ResolveOptions {
+  /** Only generations of this label and name answer to "latest" and kinds. */
+  readonly series?: Series | undefined;
+  /** The networks that the caller cannot do without; both when left out. */
+  readonly networks?: readonly string[] | undefined;
+  readonly onProgress?: ((share: number) => void) | undefined;
+}
+
+const pair = ["generator", "critic"];
+
+/**
+ * The newest generation whose files have the right SHA-256, read now.
+ * @param choose which of them count
+ */
+export async function newestWhole(
+  weights: string,
+  choose: (generation: Generation) => boolean = () => true,
+  disk: Disk = nodeDisk,
+  onProgress?: (share: number) => void,
+): Promise<{ generation: Generation; skipped: readonly Skipped[] } | undefined> {
+  const { whole, damaged } = await listGenerations(weights, disk);
+  const skipped: Skipped[] = [];
+  for (const generation of whole.filter(choose)) {
+    const [fault] = (await verifyGeneration(generation, onProgress ? { onProgress } : {}, disk)).damages;
+    if (fault === undefined)
+      return { generation, skipped: [...damaged.filter(isNewerThan(generation)), ...skipped] };
+    skipped.push({ id: generation.id, reason: `${fault.file}, ${fault.where}: ${fault.reason}` });
+  }
+  return undefined;
+}
+
+/** A manifest that cannot be read has no place in the order; the stamp in the name is all there is. */
+function isNewerThan(generation: Generation): (other: Skipped) => boolean {
+  const stamp = parseId(generation.id)?.stamp ?? "";
+  return ({ id }) => (parseId(id)?.stamp ?? "") >= stamp;
+}
+
+/**
+ * @param weights the weights folder
+ * @param reference "latest"; a generation's id; a kind, for the newest of it; a folder (of a generation, a backup, or another
+ *   weights folder); a `.pth` of a pair, by its path or by its name in the weights folder
+ * @throws CHECKPOINT_NOT_FOUND nothing by that name, or its partner is missing
+ * @throws CHECKPOINT_DAMAGED the one that was asked for by id or path is not whole
+ * @throws CHECKPOINT_PAIR_MISMATCH the files beside each other are of different saves, and the right one is not to be found
+ */
+export async function resolveReference(
+  weights: string,
+  reference: string,
+  options: ResolveOptions = {},
+  disk: Disk = nodeDisk,
+): Promise<Resolved> {
+  const inSeries = (one: Generation) => options.series === undefined || isOf(one, options.series);
+  const isKind = (checkpointKinds as readonly string[]).includes(reference);
+  if (reference === "latest" || isKind) {
+    const choose = (one: Generation) =>
+      inSeries(one) && (!isKind || one.kind === (reference as CheckpointKind));
+    const found = await newestWhole(weights, choose, disk, options.onProgress);
+    if (found !== undefined) {
+      return { source: { from: "generation", generation: found.generation }, skipped: found.skipped };
+    }
+    const loose = isKind ? undefined : await newestLoose(disk, weights, options);
+    if (loose !== undefined) return { source: loose, skipped: [] };
+    throw await notFound(disk, weights, reference);
+  }
+  if (parseId(reference) !== undefined) {
+    const folder = generationFolder(weights, reference);
+    if ((await disk.info(folder)) === undefined) throw await notFound(disk, weights, reference);
+    return whole(disk, await readGeneration(disk, folder, reference, weights), options);
+  }
+  for (const path of [resolve(reference), join(weights, reference)]) {
+    const there = await disk.info(path);
+    if (there?.kind === "folder") return resolveFolder(disk, path, reference, options);
+    if (there?.kind === "file") return resolveFile(disk, weights, path, options);
+  }
+  throw await notFound(disk, weights, reference);
+}
+
+async function notFound(disk: Disk, weights: string, reference: string): Promise<GuardapesosError> {
+  const { whole: known } = await listGenerations(weights, disk);
+  const ids = known.slice(0, 5).map((one) => one.id);
+  return new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference, known: ids });
+}
+
+/** A generation that was asked for by name: it must be whole. */
+async function whole(disk: Disk, generation: Generation, { onProgress }: ResolveOptions): Promise<Resolved> {
+  const [fault] = (await verifyGeneration(generation, onProgress ? { onProgress } : {}, disk)).damages;
+  if (fault !== undefined) {
+    const data = { id: generation.id, file: fault.file, reason: `${fault.where}: ${fault.reason}` };
+    throw new GuardapesosError("CHECKPOINT_DAMAGED", data);
+  }
+  return { source: { from: "generation", generation }, skipped: [] };
+}
+
+async function resolveFolder(
+  disk: Disk,
+  folder: string,
+  reference: string,
+  options: ResolveOptions,
+): Promise<Resolved> {
+  if ((await disk.info(join(folder, manifestFile))) !== undefined) {
+    return whole(disk, await readGeneration(disk, folder, basename(folder), undefined), options);
+  }
+  if ((await disk.info(checkpointsFolder(folder))) !== undefined) {
+    return resolveReference(folder, "latest", options, disk);
+  }
+  const loose = await newestLoose(disk, folder, options);
+  if (loose === undefined) throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference, known: [] });
+  return { source: loose, skipped: [] };
+}
+
+async function resolveFile(
+  disk: Disk,
+  weights: string,
+  path: string,
+  options: ResolveOptions,
+): Promise<Resolved> {
+  const folder = dirname(path);
+  // A file inside a generation stands for it.
+  if ((await disk.info(join(folder, manifestFile))) !== undefined) {
+    return whole(disk, await readGeneration(disk, folder, basename(folder), undefined), options);
+  }
+  const header = await readHeader(path);
+  if (header === undefined) return { source: await plainPair(disk, path, options), skipped: [] };
+
+  // The generation that the file is a link to, or a copy of.
+  for (const store of new Set([weights, folder])) {
+    const generation = (await listGenerations(store, disk)).whole.find((one) => one.pair === header.pair);
+    if (generation === undefined) continue;
+    const damages = (await verifyGeneration(generation, {}, disk)).damages;
+    if (damages.length === 0) return { source: { from: "generation", generation }, skipped: [] };
+  }
+  const beside = await looseFiles(disk, folder);
+  const files = new Map<string, string>();
+  for (const network of needed(header.networks, options)) {
+    const partner =
+      header.network === network
+        ? path
+        : beside.find((one) => one.header.pair === header.pair && one.header.network === network)?.path;
+    if (partner === undefined) throw await mismatch(disk, weights, path, header, network);
+    files.set(network, partner);
+  }
+  return { source: { from: "files", files, header }, skipped: [] };
+}
+
+/** The networks of a pair that the caller needs. */
+function needed(
+  networks: readonly string[],
+  { networks: wanted = networks }: ResolveOptions,
+): readonly string[] {
+  return networks.filter((network) => wanted.includes(network));
+}
+
+/** Names the file that stands where the partner was expected, and the right one if it is anywhere. */
+async function mismatch(
+  disk: Disk,
+  weights: string,
+  path: string,
+  header: Header,
+  missing: string,
+): Promise<GuardapesosError> {
+  const name = basename(path);
+  const expected = join(dirname(path), name.replace(header.network, missing));
+  if (expected === path || (await disk.info(expected)) === undefined) {
+    return new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference: expected, known: [] });
+  }
+  const elsewhere = await looseFiles(disk, weights);
+  const right = elsewhere.find((one) => one.header.pair === header.pair && one.header.network === missing);
+  const [generator, critic] = missing === "generator" ? [expected, path] : [path, expected];
+  return new GuardapesosError("CHECKPOINT_PAIR_MISMATCH", { generator, critic, partner: right?.path });
+}
+
+/** A plain PyTorch file and the one that goes with it by its name. */
+async function plainPair(
+  disk: Disk,
+  path: string,
+  { networks: wanted = pair }: ResolveOptions,
+): Promise<Source> {
+  const name = basename(path);
+  const own = networkOfName(name) ?? wanted[0]!;
+  const files = new Map([[own, path]]);
+  for (const network of wanted.filter((one) => one !== own)) {
+    const partner = join(dirname(path), partnerName(name) ?? `${network}.pth`);
+    if (partner === path || (await disk.info(partner))?.kind !== "file") {
+      throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference: partner, known: [] });
+    }
+    // A partner that knows its own pair belongs to another save.
+    if ((await readHeader(partner)) !== undefined) {
+      const [generator, critic] = network === "generator" ? [partner, path] : [path, partner];
+      throw new GuardapesosError("CHECKPOINT_PAIR_MISMATCH", { generator, critic, partner: undefined });
+    }
+    files.set(network, partner);
+  }
+  return { from: "plain", files };
+}
+
+interface LooseFile {
+  readonly path: string;
+  readonly header: Header;
+}
+
+/** The files of ours that lie in a folder outside any generation. Unreadable ones and others' are passed over. */
+async function looseFiles(disk: Disk, folder: string): Promise<LooseFile[]> {
+  const files: LooseFile[] = [];
+  for (const name of await disk.list(folder).catch(() => [])) {
+    if (!name.endsWith(".pth") || isTemporaryFile(name)) continue;
+    const path = join(folder, name);
+    const header = await readHeader(path).catch(() => undefined);
+    if (header !== undefined) files.push({ path, header });
+  }
+  return files;
+}
+
+/** The newest complete pair of our files in a folder, as after copying two files by hand. */
+async function newestLoose(disk: Disk, folder: string, options: ResolveOptions): Promise<Source | undefined> {
+  const files = await looseFiles(disk, folder);
+  const byAge = [...files].sort((a, b) => b.header.saved_at.localeCompare(a.header.saved_at));
+  for (const { header } of byAge) {
+    const networks = needed(header.networks, options);
+    const found = networks.map(
+      (network) =>
+        files.find((one) => one.header.pair === header.pair && one.header.network === network)?.path,
+    );
+    if (found.includes(undefined)) continue;
+    return { from: "files", files: new Map(networks.map((network, i) => [network, found[i]!])), header };
+  }
+  return undefined;
+}
+
+/** What a `.pth` says about itself; undefined for a plain one. Opening reads a few kilobytes, no tensors. */
+async function readHeader(path: string): Promise<Header | undefined> {
+  const file = await readTorchFile(path);
+  try {
+    return headerIn(file.value);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,65 @@
+/** Room on the disk: what a save needs, how many more fit, and the ballast that an emergency save may throw off. */
+import { randomFillSync } from "node:crypto";
+import type { Checkpoint } from "./checkpoint.js";
+import { tensorsOf } from "./digest.js";
+import type { Disk } from "./disk.js";
+import { ballastPath } from "./names.js";
+
+/** For a tensor: alignment, header and directory entry in the archive, its lines in the manifest. */
+const BYTES_PER_TENSOR = 1024;
+/** For names, manifest, progress and what the file system needs for its own books. */
+const BYTES_PER_SAVE = 256 * 1024;
+
+/**
+ * Bytes that a checkpoint will take on disk, at most.
+ * @param copies whole copies of it that are made beside it, where the file system has no hard links
+ */
+export function spaceNeeded(checkpoint: Checkpoint, copies: number): number {
+  let bytes = 0;
+  let tensors = 0;
+  for (const state of checkpoint.networks.values()) {
+    const counted = new Set<object>();
+    for (const [, array] of tensorsOf(state)) {
+      tensors++;
+      if (!counted.has(array)) bytes += array.data.byteLength;
+      counted.add(array);
+    }
+  }
+  const progress = 2 * JSON.stringify(checkpoint.progress).length * (checkpoint.networks.size + 1);
+  return (bytes + tensors * BYTES_PER_TENSOR) * (1 + copies) + progress + BYTES_PER_SAVE;
+}
+
+/** How many more saves of this size fit into the free space if nothing is removed meanwhile. */
+export function savesLeft(free: number, bytesPerSave: number): number {
+  return Math.max(0, Math.floor(free / Math.max(1, bytesPerSave)));
+}
+
+/**
+ * Writes the ballast unless there is one of that size. It holds random bytes: a file system that packs or leaves out zeros
+ * would not keep the room.
+ * REQUIRES: there is room.
+ */
+export async function keepBallast(disk: Disk, weights: string, bytes: number): Promise<void> {
+  const path = ballastPath(weights);
+  const there = await disk.info(path);
+  if (there !== undefined && there.bytes >= bytes) return;
+  if (there !== undefined) await disk.remove(path);
+  const block = new Uint8Array(Math.min(bytes, 2 ** 20));
+  const sink = await disk.create(path);
+  try {
+    for (let left = bytes; left > 0; left -= block.length) {
+      randomFillSync(block); // again, for file systems that store equal blocks once
+      await sink.write(left < block.length ? block.subarray(0, left) : block);
+    }
+    await sink.sync();
+    await sink.close();
+  } catch (error) {
+    await sink.discard();
+    throw error;
+  }
+}
+
+export async function releaseBallast(disk: Disk, weights: string): Promise<void> {
+  const path = ballastPath(weights);
+  if ((await disk.info(path)) !== undefined) await disk.remove(path);
+}

@@ -1,0 +1,136 @@
+/**
+ * The writing side of a weights folder: opening it (one writer, everything interrupted brought to its end) and queueing
+ * its saves. What one save does is in save.ts.
+ */
+import { dirname, join } from "node:path";
+import { invariant } from "../base/invariant.js";
+import type { Checkpoint } from "./checkpoint.js";
+import { diskError, nodeDisk, type Disk } from "./disk.js";
+import { listGenerations } from "./generations.js";
+import { takeLock, type Lock } from "./lock.js";
+import { checkpointsFolder, isSafeName, temporaryFile } from "./names.js";
+import { isOf, recover, type Opening } from "./recover.js";
+import { defaultRetention, type RetentionRules } from "./retention-policy.js";
+import { copiesOf, newToken, saveGeneration, type SaveReport, type Session } from "./save.js";
+import { keepBallast, spaceNeeded } from "./space.js";
+
+export interface StoreOptions {
+  /** The weights folder; made when it is not there. */
+  readonly folder: string;
+  /** For the familiar names: "DRUSEN" and "local". */
+  readonly label: string;
+  readonly name: string;
+  /**
+   * The generation that training goes on from. Left out: the newest of this label and name. null: a fresh start, whose
+   * generations retention counts apart from those before.
+   */
+  readonly parent?: string | null | undefined;
+  readonly retention?: Partial<RetentionRules> | undefined;
+  /** Whether to keep room for an emergency save; true when left out. */
+  readonly ballast?: boolean | undefined;
+}
+
+export interface Store {
+  /** What opening found and mended. */
+  readonly opening: Opening;
+  /**
+   * Saves, one after the other when called again meanwhile. When it throws, the older generations are as they were, and the
+   * store can be used on.
+   * @param onProgress told the share done, 0 to 1
+   * @throws DISK_FULL, WEIGHTS_NOT_WRITABLE, SAVE_FAILED, SAVE_NOT_VERIFIED, WEIGHTS_IN_USE (taken over by another)
+   */
+  save(checkpoint: Checkpoint, onProgress?: (share: number) => void): Promise<SaveReport>;
+  /** Waits for saves under way and lets others write. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a weights folder for writing.
+ * @throws WEIGHTS_IN_USE, WEIGHTS_NOT_WRITABLE, DISK_FULL, SAVE_FAILED (the disk fails)
+ */
+export async function openStore(options: StoreOptions, disk: Disk = nodeDisk): Promise<Store> {
+  const { folder, label, name } = options;
+  invariant(
+    isSafeName(label) && isSafeName(name),
+    `label and name can stand in a file's name: ${label}, ${name}`,
+  );
+  let lock: Lock | undefined;
+  try {
+    await makeFolders(disk, folder);
+    lock = await takeLock(disk, folder);
+    const links = await hasLinks(disk, folder, lock.path);
+    const opening = await recover(disk, folder, { label, name });
+    const session = await startSession(disk, options, lock, links);
+    return { opening, ...queued(session, options.ballast ?? true) };
+  } catch (error) {
+    await lock?.release();
+    throw diskError(error, folder, 0, undefined);
+  }
+}
+
+/** The folders themselves must survive a power cut, too. */
+async function makeFolders(disk: Disk, weights: string): Promise<void> {
+  const checkpoints = checkpointsFolder(weights);
+  if ((await disk.info(checkpoints))?.kind === "folder") return;
+  await disk.makeFolder(checkpoints);
+  await disk.syncFolder(weights);
+  // Folders above may be closed to this user, and then they were there before.
+  for (let at = dirname(weights); at !== dirname(at); at = dirname(at)) {
+    await disk.syncFolder(at).catch(() => undefined);
+  }
+}
+
+async function hasLinks(disk: Disk, weights: string, existing: string): Promise<boolean> {
+  const probe = join(checkpointsFolder(weights), temporaryFile("probe"));
+  try {
+    if ((await disk.info(probe)) !== undefined) await disk.remove(probe);
+    await disk.link(existing, probe);
+  } catch {
+    return false;
+  }
+  await disk.remove(probe);
+  return true;
+}
+
+async function startSession(disk: Disk, options: StoreOptions, lock: Lock, links: boolean): Promise<Session> {
+  const { folder: weights, label, name } = options;
+  const series = { label, name };
+  const { whole } = await listGenerations(weights, disk);
+  const parent =
+    options.parent === undefined
+      ? whole.find((one) => isOf(one, series))
+      : whole.find((one) => one.id === options.parent);
+  const rules = { ...defaultRetention, ...options.retention };
+  return { disk, weights, series, lock, links, rules, run: parent?.run ?? newToken(), parent: parent?.id };
+}
+
+/** One save after the other, and the ballast in between. */
+function queued(session: Session, ballast: boolean): Pick<Store, "save" | "close"> {
+  let last: Promise<unknown> = Promise.resolve();
+  let closing = false;
+  return {
+    save(checkpoint, onProgress) {
+      invariant(!closing, "nothing is saved after close");
+      const save = last.then(() => saveGeneration(session, checkpoint, onProgress));
+      last = save.then(
+        () =>
+          ballast && !closing && checkpoint.kind !== "emergency" ? refill(session, checkpoint) : undefined,
+        () => undefined,
+      );
+      return save;
+    },
+    async close() {
+      closing = true;
+      await last;
+      await session.lock.release();
+    },
+  };
+}
+
+/** Ballast is a luxury: where there is no room beside two more saves, or it fails, there is none. */
+async function refill(session: Session, checkpoint: Checkpoint): Promise<void> {
+  const { disk, weights } = session;
+  const bytes = spaceNeeded(checkpoint, copiesOf(session, "emergency"));
+  const free = await disk.freeSpace(weights).catch(() => 0);
+  if (free > 3 * bytes) await keepBallast(disk, weights, bytes).catch(() => undefined);
+}

@@ -1,0 +1,65 @@
+/** Carries out what the retention policy decides. Nothing else in the store removes a generation. */
+import { reasonOf } from "../base/errors.js";
+import { removeFolder } from "./commit.js";
+import { isDiskFault, type Disk } from "./disk.js";
+import { emergencyNames } from "./familiar.js";
+import type { Generation } from "./generations.js";
+import { checkpointsFolder, parseId } from "./names.js";
+import {
+  decideRetention,
+  type Keepable,
+  type RetentionDecision,
+  type RetentionRules,
+} from "./retention-policy.js";
+
+export function keepableOf(generation: Generation): Keepable {
+  return { ...generation, verified: generation.verifiedAt !== undefined };
+}
+
+/** What retention would do now. See decideRetention. */
+export function planRetention(
+  generations: readonly Generation[],
+  rules: RetentionRules,
+  run?: string,
+): RetentionDecision {
+  return decideRetention(generations.map(keepableOf), rules, run);
+}
+
+export interface Tidied {
+  /** Ids. */
+  readonly removed: readonly string[];
+  readonly freed: number;
+  /** Removals that did not work; the rest was done. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Removes what `decision` says, oldest first, and the emergency names of those that go.
+ * REQUIRES: the lock is held; `decision` was made from `generations`.
+ */
+export async function carryOut(
+  disk: Disk,
+  weights: string,
+  generations: readonly Generation[],
+  decision: RetentionDecision,
+): Promise<Tidied> {
+  const removed: string[] = [];
+  const problems: string[] = [];
+  let freed = 0;
+  for (const { id } of [...decision.removed].reverse()) {
+    const generation = generations.find((one) => one.id === id)!;
+    try {
+      const stamp = parseId(id)?.stamp ?? "";
+      const names =
+        generation.kind === "emergency" ? await emergencyNames(disk, weights, generation, stamp) : [];
+      await removeFolder(disk, checkpointsFolder(weights), id);
+      removed.push(id);
+      for (const name of names) await disk.remove(name);
+      freed += generation.bytes;
+    } catch (error) {
+      if (!isDiskFault(error)) throw error;
+      problems.push(`${id}: ${reasonOf(error)}`);
+    }
+  }
+  return { removed, freed, problems };
+}

@@ -1,0 +1,185 @@
+/**
+ * Whether a generation is whole, read from disk, with the place of every fault. Used after each save (the gate to
+ * everything that removes), before a resume, and by `guardapesos verify`.
+ */
+import { createHash } from "node:crypto";
+import { reasonOf, GuardapesosError } from "../base/errors.js";
+import { readTorchFile } from "../torch/index.js";
+import { firstDifference, nonFiniteIn, recordOf, sameWeights } from "./digest.js";
+import { codeOf, nodeDisk, type Disk } from "./disk.js";
+import { damageReason, readManifest, type Generation } from "./generations.js";
+import type { FileRecord, Manifest, TensorRecord } from "./manifest.js";
+import { manifestFile } from "./names.js";
+import { readFloat32, tensorsIn } from "./network-file.js";
+
+/** One fault of one file. */
+export interface Damage {
+  readonly file: string;
+  /** The tensor, record or property in which it lies, e.g. "weights/initial.1.bias", "size", "byte 5120". */
+  readonly where: string;
+  readonly reason: string;
+}
+
+export interface Verification {
+  readonly id: string;
+  readonly whole: boolean;
+  readonly damages: readonly Damage[];
+  /** Bytes read. */
+  readonly bytes: number;
+  /** NaN and infinite values, as recorded when it was saved. */
+  readonly nonFinite: number;
+  /** Although steps have passed since its parent, all weights are the parent's; undefined: the parent is gone. */
+  readonly stale: boolean | undefined;
+}
+
+export interface VerifyOptions {
+  /** Also decode every tensor and compare its digest; without it only files whose SHA-256 is wrong are decoded. */
+  readonly deep?: boolean;
+  /** The generation it came from, for `stale`. */
+  readonly parent?: Generation;
+  /** Told the share done, 0 to 1. */
+  readonly onProgress?: (share: number) => void;
+}
+
+/** Reads every file of a generation. Damage is reported, not thrown; nothing is changed. */
+export async function verifyGeneration(
+  generation: Generation,
+  options: VerifyOptions = {},
+  disk: Disk = nodeDisk,
+): Promise<Verification> {
+  const { id, folder } = generation;
+  let manifest: Manifest;
+  try {
+    manifest = await readManifest(disk, folder, id);
+  } catch (error) {
+    const reason = damageReason(error);
+    if (reason === undefined) throw error;
+    const damage = { file: manifestFile, where: "the whole", reason };
+    return { id, whole: false, damages: [damage], bytes: 0, nonFinite: 0, stale: undefined };
+  }
+  const damages: Damage[] = [];
+  let done = 0;
+  const total = Math.max(1, generation.bytes);
+  const read = (bytes: number) => options.onProgress?.(Math.min(1, (done += bytes) / total));
+  for (const record of manifest.files) {
+    const path = generation.files.find((file) => file.network === record.network)?.path;
+    if (path === undefined) damages.push({ file: record.file, where: "the whole", reason: "it is missing" });
+    else damages.push(...(await verifyFile(disk, path, record, options.deep ?? false, read)));
+  }
+  const stale = await isStale(disk, manifest, options.parent);
+  return { id, whole: damages.length === 0, damages, bytes: done, nonFinite: manifest.nonFinite, stale };
+}
+
+/** The faults of one `.pth`. */
+async function verifyFile(
+  disk: Disk,
+  path: string,
+  record: FileRecord,
+  deep: boolean,
+  onRead: (bytes: number) => void,
+): Promise<Damage[]> {
+  const { file } = record;
+  const info = await disk.info(path);
+  if (info === undefined) return [{ file, where: "the whole", reason: "it is missing" }];
+  let sha256: string;
+  try {
+    sha256 = await hashFile(disk, path, onRead);
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    return [{ file, where: "the disk", reason: reasonOf(error) }];
+  }
+  const faults: Damage[] = [];
+  if (info.bytes !== record.bytes) {
+    faults.push({ file, where: "size", reason: `it has ${info.bytes} bytes instead of ${record.bytes}` });
+  }
+  const matches = sha256 === record.sha256;
+  if (!matches || deep) faults.push(...(await compareTensors(path, record)));
+  // Some bytes are no tensor's: names, padding, the archive's directory.
+  if (!matches && faults.length === 0) {
+    faults.push({ file, where: "outside the tensors", reason: "its SHA-256 is another" });
+  }
+  return faults;
+}
+
+export async function hashFile(disk: Disk, path: string, onRead?: (bytes: number) => void): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const bytes of disk.chunks(path)) {
+    hash.update(bytes);
+    onRead?.(bytes.length);
+  }
+  return hash.digest("hex");
+}
+
+async function compareTensors(path: string, record: FileRecord): Promise<Damage[]> {
+  const { file } = record;
+  let found: Record<string, TensorRecord>;
+  try {
+    found = await readRecords(path);
+  } catch (error) {
+    const place = torchPlace(error);
+    if (place === undefined) throw error;
+    return [{ file, ...place }];
+  }
+  const difference = firstDifference(record.tensors, found);
+  if (difference !== undefined) return [{ file, where: difference.tensor, reason: difference.reason }];
+  const [recorded, counted] = [nonFiniteIn(record.tensors), nonFiniteIn(found)];
+  if (recorded === counted) return [];
+  return [{ file, where: "values", reason: `${counted} of them are not finite, not ${recorded}` }];
+}
+
+/** Decodes a `.pth` from disk into the records of its tensors, one tensor in memory at a time. */
+async function readRecords(path: string): Promise<Record<string, TensorRecord>> {
+  const opened = await readTorchFile(path);
+  try {
+    const records: Record<string, TensorRecord> = {};
+    for (const [key, tensor] of tensorsIn(opened.value)) {
+      records[key] = recordOf({ shape: tensor.shape, data: await readFloat32(tensor, path, key) });
+    }
+    return records;
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Where a torch file is bad, for errors of the torch reader; undefined for any other error. */
+export function torchPlace(error: unknown): { where: string; reason: string } | undefined {
+  if (!(error instanceof GuardapesosError)) return undefined;
+  const { code, data } = error as GuardapesosError<
+    "TORCH_FILE_INVALID" | "TORCH_FILE_REFUSED" | "TORCH_FILE_UNSUPPORTED" | "TORCH_FILE_UNREADABLE"
+  >;
+  switch (code) {
+    case "TORCH_FILE_INVALID": {
+      const { where, offset, reason } = data as { where: string; offset: number; reason: string };
+      return { where: `${where}, byte ${offset}`, reason };
+    }
+    case "TORCH_FILE_REFUSED": {
+      const { name, offset } = data as { name: string; offset: number };
+      return { where: `byte ${offset}`, reason: `it asks for ${name}` };
+    }
+    case "TORCH_FILE_UNSUPPORTED":
+      return { where: "the content", reason: (data as { what: string }).what };
+    case "TORCH_FILE_UNREADABLE":
+      return { where: "the disk", reason: (data as { reason: string }).reason };
+    default:
+      return undefined;
+  }
+}
+
+async function isStale(
+  disk: Disk,
+  manifest: Manifest,
+  parent: Generation | undefined,
+): Promise<boolean | undefined> {
+  if (parent === undefined) return undefined;
+  const before = await readManifest(disk, parent.folder, parent.id).catch(() => undefined);
+  return before === undefined ? undefined : isRepeat(before, manifest);
+}
+
+/** Whether a manifest holds its parent's weights although steps have passed. */
+export function isRepeat(parent: Manifest, child: Manifest): boolean {
+  if (child.step <= parent.step) return false;
+  return child.files.every(({ network, tensors }) => {
+    const before = parent.files.find((file) => file.network === network);
+    return before !== undefined && sameWeights(tensors, before.tensors);
+  });
+}
