@@ -179,9 +179,10 @@ function fingerprintOf(files: readonly (readonly [name: string, bytes: number])[
   return hash.digest("hex").slice(0, 16);
 }
 
-/** The decoder's message; libvips writes several lines. */
+/** The decoder's message; libvips writes several lines, some of them again and again. */
 function oneLine(error: unknown): string {
-  return reasonOf(error)
-    .trim()
-    .replace(/\s*\n\s*/g, "; ");
+  const lines = reasonOf(error)
+    .split("\n")
+    .map((line) => line.trim());
+  return [...new Set(lines)].filter((line) => line !== "").join("; ");
 }

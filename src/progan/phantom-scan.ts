@@ -7,15 +7,18 @@ import { drawAnatomy, type Anatomy, type Draw, type Lumen } from "./phantom-anat
 /** Side of a drawing in pixels. */
 export type DrawingSize = 128 | 256 | 512;
 
+/** Unsigned 32-bit numbers, one after another. */
+export type Bits = () => number;
+
 /** Smooth random surface: random values on a lattice, interpolated. */
 interface Texture {
   /** In [-1, 1]; one lattice cell per unit. */
   readonly at: (u: number, v: number) => number;
 }
 
-function makeTexture(random: Draw): Texture {
+function makeTexture(random: Bits): Texture {
   const side = 64;
-  const lattice = Float32Array.from({ length: side * side }, () => random() * 2 - 1);
+  const lattice = Float32Array.from({ length: side * side }, () => random() / 2 ** 31 - 1);
   return {
     at(u, v) {
       const column = Math.floor(u);
@@ -119,10 +122,10 @@ function columnAt(x: number, eye: Anatomy, texture: Texture): Column {
 
 /**
  * @param draw for the anatomy: the same numbers give the same eye at every size
- * @param random for textures and speckle: fast, called twice per pixel
+ * @param random for textures and speckle: fast, called once per pixel
  * @returns (size, size) values, 0 to 255 and a little beyond
  */
-export function drawScan(size: DrawingSize, draw: Draw, random: Draw): Float32Array {
+export function drawScan(size: DrawingSize, draw: Draw, random: Bits): Float32Array {
   const eye = drawAnatomy(draw);
   const texture = makeTexture(random);
   const scan = new Float32Array(size * size);
@@ -188,6 +191,7 @@ function belowPigment(
 ): number {
   if (depth < 0) return 100;
   let light = 106 * eye.choroidGain * Math.exp(-depth / eye.choroidDepth);
+  if (light < 2) return light;
   const stroma = Math.min(1, depth / 10);
   light *= 1 + stroma * (0.3 * texture.at(x / 17 + 20, y / 10) + 0.16 * texture.at(x / 6, y / 5 + 30));
   let dark = 0;
@@ -213,9 +217,12 @@ const speckle = {
 const rawSpread = Math.sqrt(1 / 6);
 
 /** Adds the detector's floor, which depth dims and light hides, and speckle, which grows with the light. */
-function addSpeckle(scan: Float32Array, size: DrawingSize, floor: number, random: Draw): Float32Array {
+function addSpeckle(scan: Float32Array, size: DrawingSize, floor: number, random: Bits): Float32Array {
   const noise = new Float32Array(size * size);
-  for (let i = 0; i < noise.length; i++) noise[i] = random() + random() - 1;
+  for (let i = 0; i < noise.length; i++) {
+    const bits = random();
+    noise[i] = ((bits & 0xffff) + (bits >>> 16)) / 2 ** 16 - 1;
+  }
   const side = speckle.blur[size];
   blur(noise, size, 1, size, side);
   blur(noise, size, size, 1, side);
@@ -226,9 +233,10 @@ function addSpeckle(scan: Float32Array, size: DrawingSize, floor: number, random
       const i = row * size + column;
       const light = scan[i]!;
       // Measured: 14 of 25 in the vitreous, 5 of 50 in the choroid, 11 of 90 within the retina.
-      const hidden = Math.exp(-light / 60);
-      const spread = 0.55 * level * hidden ** 3 + 0.09 * light;
-      scan[i] = light + level * hidden + spread * scale * noise[i]!;
+      const share = 80 / (80 + light);
+      const left = level * share * share;
+      const spread = 0.55 * left * share * share * share * share + 0.09 * light;
+      scan[i] = light + left + spread * scale * noise[i]!;
     }
   }
   return scan;

@@ -8,7 +8,7 @@ import { cacheImages } from "./image-cache.js";
 import { enlarge } from "./image-decode.js";
 import { defaultCacheBytes, type ImageSource } from "./image-source.js";
 import type { Draw } from "./phantom-anatomy.js";
-import { drawScan, type DrawingSize } from "./phantom-scan.js";
+import { drawScan, type Bits, type DrawingSize } from "./phantom-scan.js";
 
 /** Changes whenever the drawings do, so that a checkpoint knows other images from its own. */
 const drawingVersion = 1;
@@ -53,11 +53,11 @@ export function openPhantoms(options: PhantomOptions): ImageSource {
 }
 
 /**
- * One drawing, grey, (resolution, resolution) bytes: drawn at four times the resolution, at 128 to 512 pixels (what a
- * scanner delivers), then averaged down, or enlarged beyond 512. Takes about 2 ms for 32x32, 30 ms from 128x128 on.
+ * One drawing, grey, (resolution, resolution) bytes: drawn larger, at 128 to 512 pixels (what a scanner delivers), then
+ * averaged down; beyond 512 enlarged. Takes about 2 ms for 32x32, 5 ms for 128x128, 25 ms for more.
  */
 export function drawPhantom(seed: number, index: number, resolution: number): Uint8Array {
-  const size: DrawingSize = resolution <= 32 ? 128 : resolution <= 64 ? 256 : 512;
+  const size: DrawingSize = resolution <= 32 ? 128 : resolution <= 128 ? 256 : 512;
   const numbers = uniform(seed, "phantom", index, 301);
   let next = 0;
   const draw: Draw = () => numbers[next++]!;
@@ -70,13 +70,13 @@ export function drawPhantom(seed: number, index: number, resolution: number): Ui
 }
 
 /** Marsaglia's xorshift32: numbers for speckle, where speed matters more than quality. */
-function fastRandom(start: number): Draw {
+function fastRandom(start: number): Bits {
   let state = (start ^ 0x9e3779b9) | 0 || 1;
   return () => {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
+    return state >>> 0;
   };
 }
 

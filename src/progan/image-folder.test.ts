@@ -1,0 +1,300 @@
+import { mkdir, mkdtemp, rm, symlink, truncate, unlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import sharp from "sharp";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { GuardapesosError, type ErrorCode } from "../base/errors.js";
+import { openImageFolder, type ImageFolderOptions } from "./image-folder.js";
+
+let root: string;
+let skipped: { path: string; reason: string }[];
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "guardapesos images á-"));
+  skipped = [];
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+/** A flat picture of one grey, in the format that its name says; odd sizes, so that it must be squashed. */
+async function put(name: string, level = 100): Promise<string> {
+  const path = join(root, name);
+  await mkdir(dirname(path), { recursive: true });
+  const flat = sharp({
+    create: { width: 50, height: 30, channels: 3, background: { r: level, g: level, b: level } },
+  });
+  const format = /\.(\w+)$/.exec(name)![1]!.toLowerCase() as "jpeg" | "png" | "webp" | "tiff";
+  await writeFile(path, await flat.toFormat(format).toBuffer());
+  return path;
+}
+
+function open(options: Partial<ImageFolderOptions> = {}) {
+  return openImageFolder({
+    folder: root,
+    className: undefined,
+    channels: 1,
+    onSkipped: (path, reason) => skipped.push({ path, reason }),
+    ...options,
+  });
+}
+
+async function prepare(options: Partial<ImageFolderOptions> = {}, resolution = 8) {
+  return (await open(options)).prepare(resolution, { onProgress: () => undefined });
+}
+
+/** The mean grey of each image, in order. */
+async function levels(options: Partial<ImageFolderOptions> = {}): Promise<number[]> {
+  const set = await prepare(options);
+  const means: number[] = [];
+  for (let i = 0; i < set.count; i++) {
+    const pixels = await set.pixels(i);
+    means.push(Math.round(pixels.reduce((sum, value) => sum + value, 0) / pixels.length));
+  }
+  return means;
+}
+
+async function failure(promise: Promise<unknown>): Promise<{ code: ErrorCode; data: unknown }> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof GuardapesosError)) throw new Error(`no error for the user, but ${String(error)}`);
+  const { code, data }: { code: ErrorCode; data: unknown } = error as GuardapesosError;
+  return { code, data };
+}
+
+describe("which folder is meant", () => {
+  it("takes the images of the folder itself, and its name as the label", async () => {
+    await put("one.png");
+    const source = await open();
+    expect(source).toMatchObject({ description: root, files: 1 });
+    expect(source.label).toBe(basename(root).replace("guardapesos images á", "guardapesos_images_á"));
+  });
+
+  it("takes the class that was named, sub-folders and all", async () => {
+    await put("DRUSEN/a.png", 10);
+    await put("DRUSEN/left eye/b.png", 20);
+    await put("NORMAL/c.png", 30);
+    const source = await open({ className: "DRUSEN" });
+    expect(source).toMatchObject({ label: "DRUSEN", description: join(root, "DRUSEN"), files: 2 });
+    expect(await levels({ className: "DRUSEN" })).toEqual([10, 20]);
+  });
+
+  it("finds a class written in other letters, and calls it by its own name", async () => {
+    await put("DRUSEN/a.png", 10);
+    await put("Ñandú/b.png", 20);
+    expect((await open({ className: "drusen" })).label).toBe("DRUSEN");
+    expect(await levels({ className: "ÑANDÚ".normalize("NFD") })).toEqual([20]);
+  });
+
+  // Other systems' folders cannot hold both.
+  it.runIf(process.platform === "linux")("prefers the exact class name to one in other letters", async () => {
+    await put("DRUSEN/a.png", 10);
+    await put("drusen/b.png", 20);
+    expect(await levels({ className: "drusen" })).toEqual([20]);
+    expect(await levels({ className: "DRUSEN" })).toEqual([10]);
+  });
+
+  it("lists the classes when the one named is not there, even beside images", async () => {
+    await put("stray.png");
+    await put("CNV/a.png");
+    await put("DME/a.png");
+    await mkdir(join(root, "empty"));
+    expect(await failure(open({ className: "DRUSEN" }))).toEqual({
+      code: "UNKNOWN_CLASS",
+      data: { folder: root, wanted: "DRUSEN", classes: ["CNV", "DME"] },
+    });
+    expect((await failure(open({ className: "../CNV" }))).code).toBe("UNKNOWN_CLASS");
+  });
+
+  it("takes the class name as a mere label when there are no class folders", async () => {
+    await put("one.png");
+    await mkdir(join(root, "notes"));
+    expect(await open({ className: "Drusas: ojo/izquierdo" })).toMatchObject({
+      label: "Drusas_ojo_izquierdo",
+      description: root,
+    });
+  });
+
+  it("asks for a class when there are several, images beside them or not", async () => {
+    await put("CNV/a.png");
+    await put("DME/deep/a.png");
+    const asked = { code: "CLASS_NEEDED", data: { folder: root, classes: ["CNV", "DME"] } };
+    expect(await failure(open())).toEqual(asked);
+    await put("stray.png");
+    expect(await failure(open())).toEqual(asked);
+  });
+
+  it("takes the only class there is, without being told", async () => {
+    await put("DRUSEN/a.png");
+    await mkdir(join(root, "empty"));
+    expect(await open()).toMatchObject({ label: "DRUSEN", files: 1 });
+  });
+
+  it("says that a folder is not there, is no folder, or has no images", async () => {
+    const missing = join(root, "nowhere");
+    expect(await failure(open({ folder: missing }))).toEqual({
+      code: "FOLDER_NOT_FOUND",
+      data: { folder: missing },
+    });
+    expect((await failure(open({ folder: await put("one.png") }))).code).toBe("FOLDER_NOT_READABLE");
+    const folder = join(root, "notes");
+    await mkdir(folder);
+    await writeFile(join(folder, "read me.txt"), "no images here");
+    expect(await failure(open({ folder }))).toEqual({ code: "NO_IMAGES", data: { folder } });
+    expect(await failure(open({ folder, className: "DRUSEN" }))).toEqual({
+      code: "NO_IMAGES",
+      data: { folder },
+    });
+    expect(await failure(open({ className: "notes" }))).toEqual({ code: "NO_IMAGES", data: { folder } });
+  });
+});
+
+describe("which files are images", () => {
+  it("knows them by their endings, in any letters, and leaves hidden ones out", async () => {
+    const images = ["a.JPG", "b.jpeg", "c.PNG", "d.WebP", "e.tif", "f.TIFF"];
+    for (const name of images) {
+      const format = name.replace(/JPG$/, "jpeg").replace(/tif$/, "tiff");
+      const path = await put(format);
+      if (format !== name)
+        await writeFile(join(root, name), await sharp(path).toBuffer()).then(() => unlink(path));
+    }
+    await put(".hidden.png");
+    await put(".thumbnails/a.png");
+    await writeFile(join(root, "notes.txt"), "text");
+    expect((await open()).files).toBe(images.length);
+    expect(await levels()).toEqual(images.map(() => 100));
+    expect(skipped).toEqual([]);
+  });
+
+  it("orders them by code units, whatever the locale, in folders too", async () => {
+    const names = ["B.png", "a 10.png", "a 9.png", "sub/a.png", "z.png", "á.png", "ñ[1].png"];
+    for (const [i, name] of names.entries()) await put(name, 10 * (i + 1));
+    expect(await levels()).toEqual([10, 20, 30, 40, 50, 60, 70]);
+  });
+
+  it("follows links, and ends where they turn in a circle", async () => {
+    await put("real/a.png", 10);
+    await mkdir(join(root, "data"));
+    await symlink(join(root, "real"), join(root, "data", "DRUSEN"), "junction");
+    await symlink(root, join(root, "real", "back"), "junction");
+    const source = await open({ folder: join(root, "data") });
+    expect(source).toMatchObject({ label: "DRUSEN", files: 1 });
+  });
+
+  // Windows lets only administrators link to files.
+  it.skipIf(process.platform === "win32")("tells of a link that leads nowhere", async () => {
+    await put("a.png");
+    await symlink(join(root, "gone.png"), join(root, "b.png"));
+    expect((await prepare()).count).toBe(1);
+    expect(skipped).toEqual([
+      { path: join(root, "b.png"), reason: expect.stringContaining("ENOENT") as string },
+    ]);
+  });
+});
+
+describe("images that cannot be used", () => {
+  async function spoil() {
+    const cut = await put("cut.jpeg");
+    await truncate(cut, 200);
+    const cutPng = await put("cut.png");
+    await truncate(cutPng, 90);
+    const empty = join(root, "empty.jpg");
+    await writeFile(empty, "");
+    const text = join(root, "text.jpg");
+    await writeFile(text, "<p>404 not found</p>");
+    return [cut, cutPng, empty, text];
+  }
+
+  it("are told once each, with a reason, and left out at every resolution", async () => {
+    const bad = await spoil();
+    await put("good.png", 70);
+    await put("good too.png", 80);
+    const source = await open();
+    expect(source.files).toBe(6);
+    for (const resolution of [4, 32, 256]) {
+      const set = await source.prepare(resolution, { onProgress: () => undefined });
+      expect(set.count).toBe(2);
+      expect((await set.pixels(1))[0]).toBe(70);
+    }
+    expect(skipped.map(({ path }) => path)).toEqual(bad);
+    for (const { reason } of skipped) expect(reason).toMatch(/^\S.+$/);
+  });
+
+  it("stop the training only when there is no other", async () => {
+    const [first] = await spoil();
+    const { code, data } = await failure(prepare());
+    expect(code).toBe("IMAGES_UNREADABLE");
+    expect(data).toMatchObject({ folder: root, first });
+    expect(skipped).toHaveLength(4);
+  });
+
+  it("are replaced by another, and told once, when they vanish later", async () => {
+    await put("a.png", 10);
+    await put("b.png", 20);
+    const last = await put("c.png", 30);
+    // Two images fit in memory.
+    const set = await prepare({ cacheBytes: 2 * 64 });
+    expect((await set.pixels(2))[0]).toBe(30);
+    await unlink(last);
+    expect((await set.pixels(2))[0]).toBe(10);
+    expect((await set.pixels(2))[0]).toBe(10);
+    expect((await set.pixels(1))[0]).toBe(20);
+    expect(skipped).toEqual([{ path: last, reason: expect.stringContaining("ENOENT") as string }]);
+  });
+});
+
+describe("the fingerprint", () => {
+  it("is that of the usable files: not of the resolution, the channels, or the way they were named", async () => {
+    await put("DRUSEN/a.png");
+    await put("NORMAL/a.png");
+    const plain = (await prepare({ className: "DRUSEN" }, 8)).fingerprint;
+    expect(plain).toMatch(/^[0-9a-f]{16}$/);
+    expect((await prepare({ className: "drusen", channels: 3 }, 32)).fingerprint).toBe(plain);
+    await writeFile(join(root, "DRUSEN", "b.png"), "unreadable");
+    expect((await prepare({ folder: join(root, "DRUSEN") })).fingerprint).toBe(plain);
+  });
+
+  it("changes with a name, a size or the number of files", async () => {
+    const fingerprints = new Set<string>();
+    await put("a.png", 10);
+    fingerprints.add((await prepare()).fingerprint);
+    const path = await put("b.png", 10);
+    fingerprints.add((await prepare()).fingerprint);
+    await writeFile(path, await sharp(path).resize(90, 90).png().toBuffer());
+    fingerprints.add((await prepare()).fingerprint);
+    await writeFile(join(root, "c.png"), await sharp(path).toBuffer());
+    await unlink(path);
+    fingerprints.add((await prepare()).fingerprint);
+    expect(fingerprints.size).toBe(4);
+  });
+});
+
+it("gives the same bytes from memory and from the files", async () => {
+  for (let i = 0; i < 5; i++) await put(`${i}.jpeg`, 40 * i);
+  const kept = await prepare({ channels: 3 }, 16);
+  const decoded = await prepare({ channels: 3, cacheBytes: 0 }, 16);
+  expect(kept.count).toBe(5);
+  for (let i = 0; i < 5; i++) {
+    expect(await decoded.pixels(i)).toEqual(await kept.pixels(i));
+    expect(await kept.pixels(i)).toBe(await kept.pixels(i));
+  }
+});
+
+it("stops preparing with the signal's own reason", async () => {
+  for (let i = 0; i < 8; i++) await put(`${i}.png`);
+  const source = await open();
+  const stop = new AbortController();
+  const reason = { signal: "SIGINT" };
+  const told: number[] = [];
+  const preparing = source.prepare(8, {
+    onProgress(done) {
+      told.push(done);
+      stop.abort(reason);
+    },
+    signal: stop.signal,
+  });
+  await expect(preparing).rejects.toBe(reason);
+  expect(told).toEqual([0]);
+  // The same source can be prepared again.
+  expect((await source.prepare(8, { onProgress: () => undefined })).count).toBe(8);
+});
