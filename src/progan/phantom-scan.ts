@@ -142,8 +142,10 @@ function drawColumn(scan: Float32Array, size: number, column: number, eye: Anato
 
   let shadow = 1;
   for (const vessel of eye.vessels) shadow *= 1 - vessel.height * bell(x - vessel.x, vessel.width);
-  let through = shadow * (1 + 0.18 * texture.at(x / 30, 11.5) + 0.1 * texture.at(x / 4, 13.5));
-  for (const window of eye.windows) through *= 1 + window.height * bell(x - window.x, window.width);
+  let window = 0;
+  for (const { x: at, height, width } of eye.windows) window = Math.max(window, height * bell(x - at, width));
+  const through =
+    shadow * (1 + window) * (1 + 0.18 * texture.at(x / 30, 11.5) + 0.1 * texture.at(x / 4, 13.5));
   const edges = 1 - 0.25 * ((x - 256) / 256) ** 4;
   const gain = eye.gain * edges * (1 + 0.12 * texture.at(x / 90, 7.5) + 0.05 * texture.at(x / 9, 3.5));
   const lumens = eye.lumens.filter((lumen) => Math.abs(x - lumen.x) < 1.5 * lumen.radiusX);
