@@ -52,7 +52,10 @@ describe("the store", () => {
   it("gives an emergency names of its own, and a second one in the same second others", async () => {
     const folder = await temporaryFolder();
     const store = await openStore(options(folder));
-    const [first, second] = [await store.save(sample(1, "emergency")), await store.save(sample(2, "emergency"))];
+    const [first, second] = [
+      await store.save(sample(1, "emergency")),
+      await store.save(sample(2, "emergency")),
+    ];
     await store.close();
     const names = [...first.files, ...second.files].map((file) => file.path);
     expect(new Set(names).size).toBe(4);
@@ -174,7 +177,11 @@ describe("the store", () => {
     const folder = await temporaryFolder();
     await saved(folder, 1);
     const inside = join(folder, "checkpoints");
-    for (const name of [".tmp-00000009-auto-20200101_000000", ".trash-00000008-auto-20200101_000000", "mine"]) {
+    for (const name of [
+      ".tmp-00000009-auto-20200101_000000",
+      ".trash-00000008-auto-20200101_000000",
+      "mine",
+    ]) {
       await mkdir(join(inside, name));
       await writeFile(join(inside, name, "generator.pth"), "half");
     }

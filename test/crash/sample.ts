@@ -57,7 +57,13 @@ export function sample(step: number, kind: CheckpointKind = "auto", size = 4): C
       ["generator", network(step, 0, size)],
       ["critic", network(step, 100, size + 1)],
     ]),
-    progress: { step, alpha: 0.25, resolution: 8, "épocas": [1, 2.5, null, "ñ"], data: { hash: "abc", ok: true } },
+    progress: {
+      step,
+      alpha: 0.25,
+      resolution: 8,
+      épocas: [1, 2.5, null, "ñ"],
+      data: { hash: "abc", ok: true },
+    },
   };
 }
 
