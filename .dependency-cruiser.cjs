@@ -1,0 +1,125 @@
+/**
+ * Who may import whom (docs/architecture.md). Imports point down only:
+ * cli -> dashboard -> training -> { progan -> engine }, { checkpoint -> torch }, thermal -> base.
+ */
+
+/** What each folder may import beside itself. */
+const below = {
+  base: [],
+  engine: ["base"],
+  torch: ["base"],
+  thermal: ["base"],
+  checkpoint: ["torch", "base"],
+  progan: ["engine", "base"],
+  training: ["progan", "engine", "checkpoint", "thermal", "base"],
+  dashboard: ["training", "texts", "base"],
+};
+
+const layers = Object.entries(below).map(([folder, allowed]) => ({
+  name: `${folder}-imports-down`,
+  comment: `src/${folder} may import ${allowed.length === 0 ? "nothing of ours" : allowed.join(", ")} and itself.`,
+  severity: "error",
+  from: { path: `^src/${folder}/` },
+  to: { path: "^src/", pathNot: `^src/(${[folder, ...allowed].join("|")})/` },
+}));
+
+/** The files that touch the world. Everything else is a function of what it is given. */
+const inputAndOutput = [
+  "cli/",
+  "dashboard/server",
+  "checkpoint/disk",
+  "thermal/sensors",
+  "progan/image-folder",
+  "progan/picture",
+  "torch/source",
+  "torch/sink",
+];
+
+/** Threads are made, and listened to, here. */
+const threads = ["base/worker-calls", "checkpoint/writer", "training/engine"];
+
+/** Every package has one place. */
+const packages = {
+  "onnxruntime-node": ["engine/session"],
+  "@bufbuild/protobuf": ["engine/onnx/"],
+  sharp: ["progan/sharp"],
+  commander: ["cli/"],
+  "cli-progress": ["cli/present/"],
+  picocolors: ["cli/output"],
+  zod: ["cli/config-file", "checkpoint/", "training/progress"],
+};
+
+const at = (places) => `^src/(${places.join("|")})`;
+const inModules = (name) => `(^|/)node_modules/${name}/`;
+
+module.exports = {
+  forbidden: [
+    ...layers,
+    {
+      name: "texts-know-types-alone",
+      comment: "The catalogues know what events and errors look like, and nothing that runs.",
+      severity: "error",
+      from: { path: "^src/texts/" },
+      to: { path: "^src/(?!texts/)", dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "texts-know-events-and-errors-alone",
+      severity: "error",
+      from: { path: "^src/texts/" },
+      to: { path: "^src/", pathNot: "^src/(texts/|base/errors|training/events|checkpoint/checkpoint)" },
+    },
+    {
+      name: "input-and-output-at-the-edges",
+      comment: "Files, processes and networks are for the files of the list above.",
+      severity: "error",
+      from: { path: "^src/", pathNot: at(inputAndOutput) },
+      to: {
+        path: "^(node:)?(fs|fs/promises|child_process|cluster|dgram|dns|dns/promises|http|http2|https|net|readline|repl|tls|tty)$",
+        dependencyTypes: ["core"],
+      },
+    },
+    {
+      name: "threads-in-their-places",
+      severity: "error",
+      from: { path: "^src/", pathNot: at(threads) },
+      to: { path: "^(node:)?worker_threads$", dependencyTypes: ["core"] },
+    },
+    ...Object.entries(packages).map(([name, places]) => ({
+      name: `${name}-in-its-place`,
+      severity: "error",
+      from: { path: "^src/", pathNot: at(places) },
+      to: { path: inModules(name) },
+    })),
+    {
+      name: "known-packages-alone",
+      comment: "A new dependency gets a place in the table above, and a line in docs/dependencies.md.",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { path: "(^|/)node_modules/", pathNot: Object.keys(packages).map(inModules) },
+    },
+    {
+      name: "no-cycles",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
+    { name: "everything-resolves", severity: "error", from: {}, to: { couldNotResolve: true } },
+    {
+      name: "the-product-knows-no-tests",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { path: ["^(test|bench|scripts)/", "\\.test\\.ts$"] },
+    },
+  ],
+  options: {
+    exclude: { path: "\\.test\\.ts$" },
+    doNotFollow: { path: "node_modules" },
+    // So that imports of types are seen, and known as such.
+    tsPreCompilationDeps: "specify",
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "node", "default", "types"],
+    },
+  },
+};
