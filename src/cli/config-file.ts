@@ -12,7 +12,7 @@ import { nearest } from "./nearest.js";
 import type { Settings } from "./options.js";
 import { kebab, namePattern, perResolutionList, specialFault, trainingOptions } from "./options.js";
 
-export const configFileName = "guardapesos.config.json";
+const configFileName = "guardapesos.config.json";
 
 export type TrainingSettings = Settings<typeof trainingOptions>;
 

@@ -159,7 +159,7 @@ export function specialFault(option: OptionName, given: readonly string[]): Guar
 }
 
 /** The value of an option's text. Throws the error that says what it accepts. */
-export function parseOption(option: OptionName, typed: string, expected: Expected): unknown {
+function parseOption(option: OptionName, typed: string, expected: Expected): unknown {
   const value = parsed(typed, expected);
   if (value !== undefined) return value;
   throw (

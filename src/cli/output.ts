@@ -25,7 +25,7 @@ interface Surroundings {
 }
 
 /** Terminals that draw emoji and blocks. The Linux console and the old Windows console do not. */
-export function showsSymbols({ environment, platform }: Surroundings): boolean {
+function showsSymbols({ environment, platform }: Surroundings): boolean {
   const terminal = environment["TERM"] ?? "";
   if (platform !== "win32") return terminal !== "linux" && terminal !== "dumb";
   const { WT_SESSION, ConEmuTask, TERM_PROGRAM } = environment;

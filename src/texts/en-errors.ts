@@ -10,7 +10,7 @@ const meant = (suggestion: string | undefined): string =>
   suggestion === undefined ? "" : ` Did you mean ${suggestion}?`;
 
 /** What an option accepts, to stand after "it takes". */
-export function expectation(expected: Expected): string {
+function expectation(expected: Expected): string {
   switch (expected.kind) {
     case "text":
       return "a text that is not empty";

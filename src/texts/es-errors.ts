@@ -9,7 +9,7 @@ const meant = (suggestion: string | undefined): string =>
   suggestion === undefined ? "" : ` ¿Querías decir ${suggestion}?`;
 
 /** Lo que admite una opción, para ir detrás de «admite». */
-export function expectation(expected: Expected): string {
+function expectation(expected: Expected): string {
   switch (expected.kind) {
     case "text":
       return "un texto que no esté vacío";

@@ -21,7 +21,7 @@ function given<T extends object>(values: T): { [Key in keyof T]?: Exclude<T[Key]
  * @param typed what was typed after `guardapesos`
  * @throws RESOLUTION_RANGE, OPTIONS_CONFLICT or OPTION_NEEDS when the settings do not go together
  */
-export function runOptions(settings: TrainingSettings, typed: readonly string[]): RunOptions {
+function runOptions(settings: TrainingSettings, typed: readonly string[]): RunOptions {
   const { start, end, preset, data, resume } = settings;
   if (start !== undefined && end !== undefined && start > end) {
     throw new GuardapesosError("RESOLUTION_RANGE", { start, end });
@@ -64,7 +64,7 @@ export function runOptions(settings: TrainingSettings, typed: readonly string[])
 }
 
 /** The exit code of a run's end. */
-export function exitCodeOfEnd({ how, signal, code }: RunEventOf<"ended">): number {
+function exitCodeOfEnd({ how, signal, code }: RunEventOf<"ended">): number {
   switch (how) {
     case "finished":
     case "limit":
