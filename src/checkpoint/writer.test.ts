@@ -1,0 +1,52 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { sample, temporaryFolder } from "../../test/crash/sample.js";
+import { loadCheckpoint } from "./load.js";
+import { openStore } from "./store.js";
+import { startWriter } from "./writer.js";
+
+const options = (folder: string) => ({ folder, label: "DRUSEN", name: "local" });
+
+describe("the writer's thread", () => {
+  it("saves what it was handed, while the arrays that were not handed over go on changing", async () => {
+    const folder = await temporaryFolder();
+    const writer = await startWriter(options(folder));
+    const before = structuredClone(sample(3));
+    const given = sample(3);
+    const weights = given.networks.get("generator")!.stateDict.get("conv.weight")!.data;
+    const kept = given.networks.get("critic")!.stateDict.get("conv.weight")!.data;
+    const shares: number[] = [];
+    const save = writer.save(given, [weights.buffer, weights.buffer], (share) => shares.push(share));
+    expect(weights.byteLength).toBe(0);
+    kept.fill(0);
+    const report = await save;
+    expect(shares.at(-1)).toBe(1);
+    await writer.close();
+    const after = await loadCheckpoint(report.generation);
+    expect(after).toEqual(before);
+    const { stateDict } = after.networks.get("generator")!;
+    expect(stateDict.get("rgb_layers.0.weight")).toBe(stateDict.get("initial_rgb.weight"));
+  });
+
+  it("ends saves that were asked for before it closes", async () => {
+    const folder = await temporaryFolder();
+    const writer = await startWriter(options(folder));
+    const saves = [1, 2, 3].map((step) => writer.save(sample(step), []));
+    await writer.close();
+    expect((await Promise.all(saves)).map((one) => one.generation.step)).toEqual([1, 2, 3]);
+    await expect(writer.save(sample(4), [])).rejects.toThrow(/ended/);
+  });
+
+  it("throws what opening throws, with its code, and holds no lock then", async () => {
+    const folder = await temporaryFolder();
+    const store = await openStore(options(folder));
+    await expect(startWriter(options(folder))).rejects.toMatchObject({ code: "WEIGHTS_IN_USE" });
+    await store.close();
+    await writeFile(join(folder, "file"), "");
+    await expect(startWriter(options(join(folder, "file")))).rejects.toMatchObject({
+      code: "WEIGHTS_NOT_WRITABLE",
+    });
+    await (await startWriter(options(folder))).close();
+  });
+});
