@@ -101,6 +101,10 @@ function isGood(one: Keepable): boolean {
   return one.verified && one.nonFinite === 0;
 }
 
+function isUnwanted(one: Keepable): boolean {
+  return one.kind === "emergency" && one.nameRemoved;
+}
+
 /** @param run the generations of one run, newest first, `one` among them */
 function keepReason(one: Keepable, run: readonly Keepable[], rules: RetentionRules): KeepReason | undefined {
   const good = run.filter(isGood);
@@ -109,7 +113,7 @@ function keepReason(one: Keepable, run: readonly Keepable[], rules: RetentionRul
   if (guards.includes(one)) return "newest-verified";
   if (run.indexOf(one) < run.indexOf(guards.at(-1)!)) return "newer-than-verified";
   if (one.keptByHand) return "kept-by-hand";
-  if (one.nameRemoved) return undefined;
+  if (isUnwanted(one)) return undefined;
   const limit = limitOf(one.kind, rules);
   if (limit === undefined) return "not-of-a-counted-kind";
   // Only good ones count, so that spoilt saves never push out sound ones. An infinite limit keeps the spoilt, too.
@@ -140,7 +144,7 @@ function limitOf(kind: CheckpointKind, rules: RetentionRules): number | undefine
 }
 
 function removeReason(one: Keepable): RemoveReason {
-  if (one.nameRemoved) return "names-deleted-by-hand";
+  if (isUnwanted(one)) return "names-deleted-by-hand";
   if (!one.verified) return "not-verified";
   return one.nonFinite > 0 ? "not-finite" : "enough-newer-of-kind";
 }

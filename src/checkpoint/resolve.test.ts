@@ -1,0 +1,189 @@
+import { chmod, copyFile, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { sample, temporaryFolder } from "../../test/crash/sample.js";
+import { float32Tensor, orderedDict, writeTorchFile } from "../torch/index.js";
+import type { CheckpointKind } from "./checkpoint.js";
+import { listGenerations } from "./generations.js";
+import { loadCheckpoint } from "./load.js";
+import { newestWhole, resolveReference } from "./resolve.js";
+import { openStore } from "./store.js";
+
+async function weightsWith(...saves: [number, CheckpointKind][]) {
+  const folder = await temporaryFolder();
+  const store = await openStore({ folder, label: "DRUSEN", name: "local" });
+  const reports = [];
+  for (const [step, kind] of saves) reports.push(await store.save(sample(step, kind)));
+  await store.close();
+  return { folder, reports };
+}
+
+async function load(folder: string, reference: string) {
+  const { source, skipped } = await resolveReference(folder, reference);
+  return { source, skipped, checkpoint: await loadCheckpoint(source) };
+}
+
+async function plain(path: string, value: number): Promise<void> {
+  const tensor = float32Tensor([1], Float32Array.of(value));
+  await writeTorchFile(path, orderedDict([["state_dict", orderedDict([["a.weight", tensor]])]]));
+}
+
+describe("a reference", () => {
+  it("is latest, an id, a kind, a folder, or either file of a pair by any of its names", async () => {
+    const { folder, reports } = await weightsWith([1, "emergency"], [2, "epoch"], [3, "auto"]);
+    const [emergency, epoch, auto] = reports;
+    const steps: [string, number][] = [
+      ["latest", 3],
+      ["emergency", 1],
+      ["epoch", 2],
+      [epoch!.generation.id, 2],
+      [epoch!.generation.folder, 2],
+      [folder, 3],
+      [emergency!.files[1]!.path, 1],
+      [basename(emergency!.files[0]!.path), 1],
+      ["critic_DRUSEN_local.pth", 3],
+      [auto!.generation.files[0]!.path, 3],
+    ];
+    for (const [reference, step] of steps) {
+      const { checkpoint } = await load(folder, reference);
+      expect([reference, checkpoint]).toEqual([reference, sample(step, checkpoint.kind)]);
+    }
+  });
+
+  it("that means nothing names what there is", async () => {
+    const { folder, reports } = await weightsWith([1, "auto"]);
+    for (const reference of ["stage", "nothing.pth", "00000099-auto-20200101_000000"]) {
+      await expect(resolveReference(folder, reference)).rejects.toMatchObject({
+        code: "CHECKPOINT_NOT_FOUND",
+        data: { reference, known: [reports[0]!.generation.id] },
+      });
+    }
+    const empty = await temporaryFolder();
+    await expect(resolveReference(empty, "latest")).rejects.toMatchObject({ code: "CHECKPOINT_NOT_FOUND" });
+    expect(await newestWhole(join(empty, "not", "there"))).toBeUndefined();
+  });
+
+  it("skips newer ones that are not whole, says why, and leaves them where they are", async () => {
+    const { folder, reports } = await weightsWith([1, "manual"], [2, "manual"], [3, "manual"], [4, "manual"]);
+    const [, second, third, fourth] = reports.map((one) => one.generation);
+    await rm(join(fourth!.folder, "manifest.json"));
+    const damaged = third!.files[0]!.path;
+    await chmod(damaged, 0o644);
+    await writeFile(damaged, Buffer.alloc(third!.files[0]!.bytes));
+    const { source, skipped, checkpoint } = await load(folder, "latest");
+    expect(checkpoint.step).toBe(2);
+    expect(source).toMatchObject({ from: "generation", generation: { id: second!.id } });
+    expect(skipped.map(({ id }) => id)).toEqual([fourth!.id, third!.id]);
+    expect(skipped[0]!.reason).toMatch(/manifest\.json/);
+    expect(skipped[1]!.reason).toMatch(/generator\.pth.*zeros/);
+    expect(await readdir(join(folder, "checkpoints"))).toEqual(
+      expect.arrayContaining([third!.id, fourth!.id]),
+    );
+    await expect(resolveReference(folder, third!.id)).rejects.toMatchObject({
+      code: "CHECKPOINT_DAMAGED",
+      data: { id: third!.id, file: "generator.pth" },
+    });
+  });
+});
+
+describe("two files copied by hand to another folder", () => {
+  it("resume exactly, by path, by folder, and as latest, whatever they are called", async () => {
+    const { reports } = await weightsWith([5, "auto"]);
+    const elsewhere = await temporaryFolder("otra carpeta ñ-");
+    const [one, two] = [join(elsewhere, "mi generador.pth"), join(elsewhere, "crítico.pth")];
+    await copyFile(reports[0]!.files[0]!.path, one);
+    await copyFile(reports[0]!.files[1]!.path, two);
+    for (const reference of [one, two, elsewhere, "latest"]) {
+      const { source, checkpoint } = await load(elsewhere, reference);
+      expect(source.from).toBe("files");
+      expect(checkpoint).toEqual(sample(5));
+    }
+  });
+
+  it("are refused when they are of different saves, with the right partner named", async () => {
+    const { folder, reports } = await weightsWith([5, "manual"], [6, "manual"]);
+    const elsewhere = await temporaryFolder();
+    const [old, other] = reports.map((one) => one.generation);
+    const generator = join(elsewhere, "generator_DRUSEN_local.pth");
+    await copyFile(old!.files[0]!.path, generator);
+    await copyFile(other!.files[1]!.path, join(elsewhere, "critic_DRUSEN_local.pth"));
+    await expect(resolveReference(elsewhere, generator)).rejects.toMatchObject({
+      code: "CHECKPOINT_PAIR_MISMATCH",
+      data: { generator, critic: join(elsewhere, "critic_DRUSEN_local.pth"), partner: undefined },
+    });
+    await copyFile(old!.files[1]!.path, join(elsewhere, "spare.pth"));
+    expect((await load(elsewhere, generator)).checkpoint.step).toBe(5);
+    await mkdir(join(elsewhere, "deep"));
+    await rename(join(elsewhere, "spare.pth"), join(elsewhere, "deep", "spare.pth"));
+    await expect(resolveReference(join(elsewhere, "deep"), generator)).rejects.toMatchObject({
+      data: { partner: join(elsewhere, "deep", "spare.pth") },
+    });
+    // In the folder where they come from, the file's own generation is taken.
+    expect((await load(folder, generator)).checkpoint.step).toBe(5);
+  });
+
+  it("need not be two for a caller that needs one", async () => {
+    const { reports } = await weightsWith([5, "auto"]);
+    const elsewhere = await temporaryFolder();
+    const generator = join(elsewhere, "generator.pth");
+    await copyFile(reports[0]!.files[0]!.path, generator);
+    await expect(resolveReference(elsewhere, generator)).rejects.toMatchObject({
+      code: "CHECKPOINT_NOT_FOUND",
+    });
+    const { source } = await resolveReference(elsewhere, generator, { networks: ["generator"] });
+    expect([...(await loadCheckpoint(source)).networks.keys()]).toEqual(["generator"]);
+  });
+});
+
+describe("a mixture of familiar names, as a crash between the two renames leaves it", () => {
+  it("resolves to the generation of the file that is named, and is mended when the store opens", async () => {
+    const { folder, reports } = await weightsWith([1, "auto"], [2, "auto"]);
+    const critic = join(folder, "critic_DRUSEN_local.pth");
+    await rm(critic);
+    const { link } = await import("node:fs/promises");
+    await link(reports[0]!.generation.files[1]!.path, critic);
+    expect((await load(folder, critic)).checkpoint.step).toBe(1);
+    expect((await load(folder, "generator_DRUSEN_local.pth")).checkpoint.step).toBe(2);
+    await (await openStore({ folder, label: "DRUSEN", name: "local" })).close();
+    expect((await load(folder, critic)).checkpoint.step).toBe(2);
+    expect((await readdir(folder)).filter((name) => name.startsWith("OLD_"))).toEqual([]);
+    expect((await listGenerations(folder)).whole).toHaveLength(2);
+  });
+});
+
+describe("a plain PyTorch pair", () => {
+  it("is found from either file, imported without progress", async () => {
+    const folder = await temporaryFolder();
+    await plain(join(folder, "generator_DRUSEN_v11.pth"), 1);
+    await plain(join(folder, "critic_DRUSEN_v11.pth"), 2);
+    for (const reference of ["generator_DRUSEN_v11.pth", join(folder, "critic_DRUSEN_v11.pth")]) {
+      const { source, checkpoint } = await load(folder, reference);
+      expect(source.from).toBe("plain");
+      expect(checkpoint).toMatchObject({ kind: "imported", step: 0, progress: {} });
+      const values = ["generator", "critic"].map(
+        (network) => checkpoint.networks.get(network)!.stateDict.get("a.weight")!.data[0],
+      );
+      expect(values).toEqual([1, 2]);
+    }
+  });
+
+  it("with its partner missing, or with one that belongs to another save, is refused", async () => {
+    const { folder, reports } = await weightsWith([1, "auto"]);
+    await plain(join(folder, "generator_old.pth"), 1);
+    await expect(resolveReference(folder, "generator_old.pth")).rejects.toMatchObject({
+      code: "CHECKPOINT_NOT_FOUND",
+      data: { reference: join(folder, "critic_old.pth") },
+    });
+    await copyFile(reports[0]!.files[1]!.path, join(folder, "critic_old.pth"));
+    await expect(resolveReference(folder, "generator_old.pth")).rejects.toMatchObject({
+      code: "CHECKPOINT_PAIR_MISMATCH",
+    });
+  });
+
+  it("is never taken for the latest by itself", async () => {
+    const folder = await temporaryFolder();
+    await plain(join(folder, "generator_DRUSEN_local.pth"), 1);
+    await plain(join(folder, "critic_DRUSEN_local.pth"), 2);
+    await expect(resolveReference(folder, "latest")).rejects.toMatchObject({ code: "CHECKPOINT_NOT_FOUND" });
+  });
+});

@@ -1,0 +1,147 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  decideRetention,
+  defaultRetention,
+  underPressure,
+  type Keepable,
+  type RetentionRules,
+} from "./retention-policy.js";
+import { checkpointKinds } from "./names.js";
+
+const one = (sequence: number, facts: Partial<Keepable> = {}): Keepable => ({
+  id: `g${sequence}`,
+  sequence,
+  run: "a",
+  kind: "auto",
+  step: sequence * 100,
+  verified: true,
+  nonFinite: 0,
+  keptByHand: false,
+  nameRemoved: false,
+  ...facts,
+});
+
+const removedIds = (generations: readonly Keepable[], rules: Partial<RetentionRules> = {}, run?: string) =>
+  decideRetention(generations, { ...defaultRetention, ...rules }, run).removed.map(({ id }) => id);
+
+const keepables = fc
+  .array(
+    fc.record({
+      run: fc.constantFrom("a", "b"),
+      kind: fc.constantFrom(...checkpointKinds),
+      step: fc.nat(2000),
+      verified: fc.boolean(),
+      nonFinite: fc.constantFrom(0, 0, 0, 3),
+      keptByHand: fc.boolean(),
+      nameRemoved: fc.boolean(),
+    }),
+    { maxLength: 30 },
+  )
+  .map((facts) => facts.map((fact, i) => one(i + 1, fact)));
+
+const ruleSets: fc.Arbitrary<RetentionRules> = fc.record({
+  verified: fc.nat(3),
+  autos: fc.nat(3),
+  epochs: fc.nat(3),
+  stages: fc.constantFrom(0, 1, Infinity),
+  emergencies: fc.constantFrom(0, 1, Infinity),
+  everySteps: fc.constantFrom(0, 500),
+});
+
+describe("what is kept", () => {
+  it("is, together with what is removed, everything; each once, with a reason", () => {
+    fc.assert(
+      fc.property(keepables, ruleSets, fc.constantFrom(undefined, "a"), (generations, rules, run) => {
+        const { kept, removed } = decideRetention(generations, rules, run);
+        const ids = [...kept, ...removed].map(({ id }) => id);
+        expect(ids.sort()).toEqual(generations.map(({ id }) => id).sort());
+        expect([...kept, ...removed].every(({ reason }) => reason.length > 0)).toBe(true);
+      }),
+    );
+  });
+
+  it("always has the newest verified finite ones, and everything newer than them", () => {
+    fc.assert(
+      fc.property(keepables, ruleSets, (generations, rules) => {
+        const kept = new Set(decideRetention(generations, rules).kept.map(({ id }) => id));
+        for (const run of ["a", "b"]) {
+          const mine = generations.filter((g) => g.run === run).sort((x, y) => y.sequence - x.sequence);
+          const guards = mine
+            .filter((g) => g.verified && g.nonFinite === 0)
+            .slice(0, Math.max(1, rules.verified));
+          const oldest = guards.at(-1)?.sequence ?? 0;
+          for (const g of mine) if (g.sequence >= oldest) expect(kept).toContain(g.id);
+        }
+      }),
+    );
+  });
+
+  it("has all that a person wants kept, and all of another run", () => {
+    fc.assert(
+      fc.property(keepables, ruleSets, (generations, rules) => {
+        const removed = decideRetention(generations, rules, "a").removed.map(({ id }) => id);
+        const gone = generations.filter(({ id }) => removed.includes(id));
+        expect(gone.some((g) => g.keptByHand || g.run === "b" || g.kind === "manual")).toBe(false);
+      }),
+    );
+  });
+
+  it("does not depend on the order in which generations are given, and is stable", () => {
+    fc.assert(
+      fc.property(keepables, ruleSets, (generations, rules) => {
+        const first = decideRetention(generations, rules);
+        expect(decideRetention([...generations].reverse(), rules)).toEqual(first);
+        const left = generations.filter(({ id }) => first.kept.some((kept) => kept.id === id));
+        expect(decideRetention(left, rules).removed).toEqual([]);
+      }),
+    );
+  });
+
+  it("by default: two automatic saves, one epoch, every stage, every emergency", () => {
+    const generations = [
+      one(1, { kind: "stage" }),
+      one(2, { kind: "epoch" }),
+      one(3, { kind: "emergency" }),
+      one(4, { kind: "epoch" }),
+      ...[5, 6, 7, 8].map((sequence) => one(sequence)),
+    ];
+    expect(removedIds(generations).sort()).toEqual(["g2", "g5", "g6"]);
+  });
+
+  it("is everything while too few are verified", () => {
+    expect(removedIds([1, 2, 3, 4, 5].map((n) => one(n, { verified: n === 4 })))).toEqual([]);
+  });
+
+  it("does not let spoilt saves push out sound ones", () => {
+    const generations = [one(1), one(2), ...[3, 4, 5, 6].map((n) => one(n, { nonFinite: 1 }))];
+    expect(removedIds(generations)).toEqual([]);
+    expect(removedIds([...generations, one(7), one(8)]).sort()).toEqual(["g1", "g2", "g3", "g4", "g5", "g6"]);
+  });
+
+  it("is one for every so many steps, for good", () => {
+    const generations = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map((n) => one(n));
+    expect(removedIds(generations, { everySteps: 500 }).sort()).toEqual(
+      ["g2", "g3", "g4", "g6", "g7", "g8", "g9"].sort(),
+    );
+  });
+
+  it("shrinks to the newest verified ones when the disk is full, emergencies and epochs aside", () => {
+    const generations = [
+      one(1, { kind: "epoch" }),
+      one(2),
+      one(3),
+      one(4, { kind: "emergency" }),
+      one(5),
+      one(6),
+    ];
+    expect(removedIds(generations, underPressure({ ...defaultRetention, autos: 5 }))).toEqual(["g3", "g2"]);
+  });
+
+  it("lets an emergency go whose files a person has deleted", () => {
+    const generations = [one(1, { kind: "emergency", nameRemoved: true }), one(2), one(3)];
+    expect(decideRetention(generations, defaultRetention).removed).toEqual([
+      { id: "g1", reason: "names-deleted-by-hand" },
+    ]);
+  });
+});
