@@ -21,6 +21,8 @@ export interface ErrorData {
   ARGUMENT_UNEXPECTED: { command: string; argument: string };
   // Options
   OPTION_INVALID: { option: string; value: string; expected: Expected };
+  OPTIONS_CONFLICT: { option: string; other: string };
+  OPTION_NEEDS: { option: string; needed: string };
   RESOLUTION_INVALID: { option: string; value: string };
   RESOLUTION_RANGE: { start: number; end: number };
   BATCH_SIZES_LENGTH: { given: number; expected: number };
@@ -50,6 +52,7 @@ export interface ErrorData {
   CHECKPOINT_DAMAGED: { id: string; file: string; reason: string };
   CHECKPOINT_ARCHITECTURE: { id: string; differences: readonly string[] };
   CHECKPOINT_PAIR_MISMATCH: { generator: string; critic: string; partner: string | undefined };
+  CHECKPOINT_PARTNER_MISSING: { file: string; partner: string };
   CHECKPOINT_FORMAT_NEWER: { id: string; format: number };
   NOTHING_TO_GENERATE_FROM: { folder: string };
   // Training

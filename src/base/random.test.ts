@@ -4,7 +4,8 @@ import { normal, permutation, philox, truncatedNormal, uniform } from "./random.
 
 describe("random", () => {
   it("agrees with the known answers of Philox4x32-10", () => {
-    const hex = (block: readonly number[]) => block.map((word) => word.toString(16).padStart(8, "0")).join(" ");
+    const hex = (block: readonly number[]) =>
+      block.map((word) => word.toString(16).padStart(8, "0")).join(" ");
     expect(hex(philox([0, 0, 0, 0], [0, 0]))).toBe("6627e8d5 e169c58d bc57ac4c 9b00dbd8");
     const ones = 0xffffffff;
     expect(hex(philox([ones, ones, ones, ones], [ones, ones]))).toBe("408f276d 41c83b0e a20bc7c6 6d5451fd");
@@ -33,7 +34,9 @@ describe("random", () => {
   });
 
   it("keeps truncated numbers within the limit", () => {
-    expect(truncatedNormal(3, "preview", 0, 1000, 0.7).every((v) => Math.abs(v) <= Math.fround(0.7))).toBe(true);
+    expect(truncatedNormal(3, "preview", 0, 1000, 0.7).every((v) => Math.abs(v) <= Math.fround(0.7))).toBe(
+      true,
+    );
   });
 
   it("permutes: every index once", () => {

@@ -63,7 +63,12 @@ function bits(seed: number, stream: Stream, position: number, count: number): Ui
 }
 
 /** `count` numbers of the uniform distribution over [0, 1), exact multiples of 2^-24. */
-export function uniform(seed: number, stream: Stream, position: number, count: number): Float32Array<ArrayBuffer> {
+export function uniform(
+  seed: number,
+  stream: Stream,
+  position: number,
+  count: number,
+): Float32Array<ArrayBuffer> {
   const out = new Float32Array(count);
   const source = bits(seed, stream, position, count);
   for (let i = 0; i < count; i++) out[i] = (source[i]! >>> 8) / 2 ** 24;
@@ -71,7 +76,12 @@ export function uniform(seed: number, stream: Stream, position: number, count: n
 }
 
 /** `count` numbers of the standard normal distribution (Box-Muller). */
-export function normal(seed: number, stream: Stream, position: number, count: number): Float32Array<ArrayBuffer> {
+export function normal(
+  seed: number,
+  stream: Stream,
+  position: number,
+  count: number,
+): Float32Array<ArrayBuffer> {
   const out = new Float32Array(count);
   const pairs = Math.ceil(count / 2);
   const source = bits(seed, stream, position, pairs * 2);

@@ -92,7 +92,9 @@ export async function createSession(
       toMemory.has(name) ? ("cpu" as const) : ("gpu-buffer" as const),
     ]),
   );
-  const names = reachable([...outputs.values()]).flatMap((node) => (isInput(node) ? [node.attributes.name] : []));
+  const names = reachable([...outputs.values()]).flatMap((node) =>
+    isInput(node) ? [node.attributes.name] : [],
+  );
   let session: ort.InferenceSession;
   try {
     session = await ort.InferenceSession.create(encodeModel(model), sessionOptions(options, locations));
@@ -103,7 +105,9 @@ export async function createSession(
     inputs: names,
     async run(feeds) {
       try {
-        const results = await session.run(Object.fromEntries(names.map((name) => [inputName(name), feeds.get(name)!])));
+        const results = await session.run(
+          Object.fromEntries(names.map((name) => [inputName(name), feeds.get(name)!])),
+        );
         return new Map(Object.entries(results));
       } catch (error) {
         throw engineError(error, options, what, false);

@@ -100,9 +100,17 @@ interface EventData {
     readonly bytes: number;
     readonly seconds: number;
     readonly position: Position;
+    /** NaN and infinite values among the weights: more than 0 is a fault, and the familiar names stay where they were. */
+    readonly nonFinite: number;
+    /** How many more saves the disk has room for; undefined where it does not say. */
+    readonly savesLeft: number | undefined;
   };
   /** Training goes on; the older checkpoints are as they were. */
-  "save-failed": { readonly kind: CheckpointKind; readonly code: ErrorCode | undefined; readonly message: string };
+  "save-failed": {
+    readonly kind: CheckpointKind;
+    readonly code: ErrorCode | undefined;
+    readonly message: string;
+  };
   "stop-requested": { readonly signal: string; readonly times: number; readonly saving: boolean };
   warning: { readonly code: WarningCode; readonly detail: string };
   /** The last event of every run. */
@@ -128,9 +136,12 @@ export type WarningCode =
   | "DATA_DIFFERS" // other images than the checkpoint's: the order cannot be the same
   | "PLAN_ALREADY_FINISHED"
   | "NO_OPTIMIZER_STATE" // the imported pair has weights alone: Adam starts fresh
-  | "SAMPLES_NOT_WRITTEN";
+  | "SAMPLES_NOT_WRITTEN"
+  | "WEIGHTS_NOT_FINITE"; // NaN or infinite weights were saved: the good ones before them are kept
 
-export type RunEvent = { [Type in keyof EventData]: { readonly type: Type } & EventData[Type] }[keyof EventData];
+export type RunEvent = {
+  [Type in keyof EventData]: { readonly type: Type } & EventData[Type];
+}[keyof EventData];
 export type RunEventOf<Type extends keyof EventData> = Extract<RunEvent, { readonly type: Type }>;
 
 /** Where a run tells its events. Never throws, never waits. */

@@ -1,0 +1,118 @@
+/**
+ * Calls to a worker thread: one message there, one answer back, in order. Errors keep their code; buffers that are
+ * listed are handed over, not copied; a thread that dies fails every call that waits for it.
+ */
+import { parentPort, type Worker } from "node:worker_threads";
+import { packError, unpackError, type ErrorMessage } from "./errors.js";
+
+/** What a thread can be asked: one argument, one answer. `any` only here: each user names its own calls. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type Calls = {
+  readonly [Name in string]: (argument: any, tell: (progress: any) => void) => Promise<any>;
+};
+
+interface Call {
+  readonly id: number;
+  readonly name: string;
+  readonly argument: unknown;
+}
+
+type Answer =
+  | { readonly id: number; readonly kind: "progress"; readonly value: unknown }
+  | { readonly id: number; readonly kind: "value"; readonly value: unknown }
+  | { readonly id: number; readonly kind: "error"; readonly error: ErrorMessage };
+
+/** An answer with buffers that the answering thread gives away. */
+export class HandOver<Value> {
+  readonly value: Value;
+  readonly buffers: readonly ArrayBuffer[];
+
+  constructor(value: Value, buffers: readonly ArrayBuffer[]) {
+    this.value = value;
+    this.buffers = buffers;
+  }
+}
+
+/** In the worker: answers calls, one after the other. */
+export function answerCalls(calls: Calls): void {
+  const port = parentPort!;
+  const answer = (message: Answer, buffers: readonly ArrayBuffer[] = []): void =>
+    port.postMessage(message, [...buffers]);
+  let last: Promise<void> = Promise.resolve();
+  port.on("message", ({ id, name, argument }: Call) => {
+    last = last.then(async () => {
+      try {
+        const result: unknown = await calls[name]!(argument, (value: unknown) =>
+          answer({ id, kind: "progress", value }),
+        );
+        if (result instanceof HandOver) answer({ id, kind: "value", value: result.value }, result.buffers);
+        else answer({ id, kind: "value", value: result });
+      } catch (error) {
+        answer({ id, kind: "error", error: packError(error) });
+      }
+    });
+  });
+}
+
+type Argument<C extends Calls, Name extends keyof C> = Parameters<C[Name]>[0];
+type Result<C extends Calls, Name extends keyof C> =
+  Awaited<ReturnType<C[Name]>> extends HandOver<infer Value> ? Value : Awaited<ReturnType<C[Name]>>;
+
+export interface Caller<C extends Calls> {
+  /** @param buffers given away with the argument */
+  call<Name extends keyof C & string>(
+    name: Name,
+    argument: Argument<C, Name>,
+    buffers?: readonly ArrayBuffer[],
+    onProgress?: (progress: never) => void,
+  ): Promise<Result<C, Name>>;
+  /** Ends the thread once it has answered what it was asked. */
+  end(): Promise<void>;
+}
+
+interface Waiting {
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+  readonly onProgress: ((progress: never) => void) | undefined;
+}
+
+/** In the thread that started the worker: makes calls. */
+export function callWorker<C extends Calls>(worker: Worker): Caller<C> {
+  const waiting = new Map<number, Waiting>();
+  let calls = 0;
+  let dead: Error | undefined;
+  const die = (error: Error): void => {
+    dead ??= error;
+    for (const one of waiting.values()) one.reject(dead);
+    waiting.clear();
+  };
+  worker.on("error", die);
+  worker.on("exit", (code) => die(new Error(`the thread ended with code ${code}`)));
+  worker.on("message", (answer: Answer) => {
+    const one = waiting.get(answer.id);
+    if (!one) return;
+    if (answer.kind === "progress") {
+      one.onProgress?.(answer.value as never);
+      return;
+    }
+    waiting.delete(answer.id);
+    if (answer.kind === "value") one.resolve(answer.value as never);
+    else one.reject(unpackError(answer.error));
+  });
+  return {
+    call(name, argument, buffers = [], onProgress) {
+      return new Promise((resolve, reject) => {
+        if (dead) {
+          reject(dead);
+          return;
+        }
+        const id = calls++;
+        waiting.set(id, { resolve, reject, onProgress });
+        worker.postMessage({ id, name, argument } satisfies Call, [...buffers]);
+      });
+    },
+    async end() {
+      await worker.terminate();
+    },
+  };
+}

@@ -1,0 +1,105 @@
+/**
+ * The plan of a training as a pure walk: where it stands, what the next optimizer step consists of, where it stands
+ * then. Everything that resuming needs is in the place; the rest follows from it, the config and the seed.
+ */
+import { resolutions, type Resolution, type TrainingConfig } from "./config.js";
+
+/** Where training stands. Counts say what is done; the fade-in starts anew at each resolution. */
+export interface Place {
+  /** Optimizer steps and batches since the very first. */
+  readonly step: number;
+  readonly batches: number;
+  readonly resolution: Resolution;
+  /** Epochs done at this resolution, batches and images done in this epoch. */
+  readonly epoch: number;
+  readonly batch: number;
+  readonly image: number;
+  /** Share of the new layers for the next step. */
+  readonly alpha: number;
+}
+
+/** Share of the new layers in the first batch of a resolution. */
+const firstAlpha = 1e-5;
+
+/** One batch of a step. */
+export interface BatchPlan {
+  /** Number of this batch since the very first: its place in the streams of random numbers. */
+  readonly index: number;
+  /** First image in the epoch's order, and how many. */
+  readonly start: number;
+  readonly size: number;
+  /** Share of this batch's images in the step's. */
+  readonly weight: number;
+}
+
+export function firstPlace(config: Pick<TrainingConfig, "start">): Place {
+  return { step: 0, batches: 0, resolution: config.start, epoch: 0, batch: 0, image: 0, alpha: firstAlpha };
+}
+
+const at = <T>(table: readonly T[], resolution: Resolution): T => table[resolutions.indexOf(resolution)]!;
+
+export function epochsAt(config: Pick<TrainingConfig, "epochs">, resolution: Resolution): number {
+  return at(config.epochs, resolution);
+}
+
+export function batchSizeAt(config: Pick<TrainingConfig, "batchSizes">, resolution: Resolution): number {
+  return at(config.batchSizes, resolution);
+}
+
+/** Tells the epochs of all resolutions apart, for the order of the images. */
+export function epochKey({ resolution, epoch }: Pick<Place, "resolution" | "epoch">): number {
+  return resolutions.indexOf(resolution) * 1_000_000 + epoch;
+}
+
+/** Whether all epochs of this resolution are done. */
+export function stageDone(place: Place, config: TrainingConfig): boolean {
+  return place.epoch >= epochsAt(config, place.resolution);
+}
+
+/** Whether the whole plan is done. */
+export function planDone(place: Place, config: TrainingConfig): boolean {
+  return place.resolution > config.end || (place.resolution === config.end && stageDone(place, config));
+}
+
+/** Moves on to the first resolution that has epochs left, if the plan has one. */
+export function enterStage(place: Place, config: TrainingConfig): Place {
+  let here = place;
+  while (stageDone(here, config) && here.resolution < config.end) {
+    const resolution = resolutions[resolutions.indexOf(here.resolution) + 1]!;
+    here = { ...here, resolution, epoch: 0, batch: 0, image: 0, alpha: firstAlpha };
+  }
+  return here;
+}
+
+/** The batches of the next step: as many as are accumulated, fewer at the end of an epoch. REQUIRES: image < images. */
+export function planStep(place: Place, config: TrainingConfig, images: number): readonly BatchPlan[] {
+  const size = batchSizeAt(config, place.resolution);
+  const end = Math.min(images, place.image + size * config.accumulate);
+  const total = end - place.image;
+  const batches: BatchPlan[] = [];
+  for (let start = place.image; start < end; start += size) {
+    const own = Math.min(size, end - start);
+    batches.push({ index: place.batches + batches.length, start, size: own, weight: own / total });
+  }
+  return batches;
+}
+
+/** Where training stands after a step. At the end of an epoch the next one begins; resolutions are entered apart. */
+export function advance(place: Place, done: readonly BatchPlan[], config: TrainingConfig, images: number): Place {
+  const count = done.reduce((sum, batch) => sum + batch.size, 0);
+  // The fade-in takes the first half of a resolution's images.
+  const fadeImages = 0.5 * epochsAt(config, place.resolution) * images;
+  const moved = {
+    ...place,
+    step: place.step + 1,
+    batches: place.batches + done.length,
+    batch: place.batch + done.length,
+    image: place.image + count,
+    alpha: Math.min(1, place.alpha + count / fadeImages),
+  };
+  return moved.image < images ? moved : { ...moved, epoch: moved.epoch + 1, batch: 0, image: 0 };
+}
+
+export function batchesPerEpoch(config: TrainingConfig, resolution: Resolution, images: number): number {
+  return Math.ceil(images / batchSizeAt(config, resolution));
+}

@@ -1,0 +1,42 @@
+/** The engine's thread: `session.run` blocks whichever thread calls it, so it calls from here. */
+import { answerCalls, HandOver } from "../base/worker-calls.js";
+import {
+  createTrainer,
+  type ImageRequest,
+  type StepRequest,
+  type Trainer,
+  type TrainerOptions,
+} from "./trainer.js";
+import type { Resolution } from "../progan/config.js";
+import type { TrainState } from "./train-state.js";
+
+let trainer: Trainer | undefined;
+
+export interface PrepareRequest {
+  readonly resolution: Resolution;
+  readonly batches: readonly number[];
+  readonly alpha: number;
+}
+
+const calls = {
+  load: async ({ options, state }: { options: TrainerOptions; state: TrainState }) => {
+    await trainer?.release();
+    trainer = createTrainer(options, state);
+  },
+  prepare: ({ resolution, batches, alpha }: PrepareRequest) => trainer!.prepare(resolution, batches, alpha),
+  step: async (request: StepRequest) => {
+    const { losses, before } = await trainer!.step(request);
+    return new HandOver({ losses, before: before?.state }, before?.free ?? []);
+  },
+  images: (request: ImageRequest) => trainer!.images(request),
+  // Not handed over: the message makes the copy.
+  copy: () => trainer!.copy(),
+  take: async () => {
+    const { state, free } = await trainer!.take();
+    return new HandOver(state, free);
+  },
+};
+
+export type EngineCalls = typeof calls;
+
+answerCalls(calls);

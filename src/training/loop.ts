@@ -1,0 +1,205 @@
+/**
+ * The training loop: look, decide, act, step. It knows neither disks nor graphs nor screens; those come in `Parts`.
+ *
+ * A save takes the state as it was before the next step, which the engine gives back once that step is done; so saving
+ * copies nothing and training does not wait.
+ */
+import { createBatches, type Batches } from "../progan/batches.js";
+import type { TrainingConfig } from "../progan/config.js";
+import type { ImageSet, ImageSource } from "../progan/image-source.js";
+import {
+  advance,
+  batchesPerEpoch,
+  batchSizeAt,
+  enterStage,
+  epochKey,
+  epochsAt,
+  planDone,
+  planStep,
+  stageDone,
+  type BatchPlan,
+  type Place,
+} from "../progan/schedule.js";
+import { decide, type Decision, type Facts } from "./decide.js";
+import type { Engine } from "./engine.js";
+import type { Emit } from "./events.js";
+import { createPace } from "./pace.js";
+import { positionOf } from "./progress.js";
+import type { Saves, Setup } from "./saves.js";
+import type { Stop } from "./stop.js";
+
+export interface Parts {
+  readonly config: TrainingConfig;
+  readonly maxBatches: number | undefined;
+  readonly source: ImageSource;
+  readonly engine: Engine;
+  readonly saves: Saves;
+  readonly stop: Stop;
+  readonly emit: Emit;
+  /** How a checkpoint says what training is set up with, once the images are known. */
+  readonly setup: (images: ImageSet) => Setup;
+  /** Draws the preview of a place and answers its path, or nothing when it could not. */
+  readonly preview: (place: Place) => Promise<string | undefined>;
+}
+
+/** What a resolution needs, made when it is entered. */
+interface Stage {
+  readonly images: ImageSet;
+  readonly batches: Batches;
+  readonly startedAt: number;
+}
+
+export interface LoopEnd {
+  readonly how: NonNullable<Decision["end"]>;
+  readonly place: Place;
+}
+
+/** The newest finished place, for an emergency save when a step fails. */
+export interface Track {
+  place: Place;
+  setup: Setup | undefined;
+  sessionBatches: number;
+  preview: string | undefined;
+}
+
+const secondsSince = (start: number): number => (performance.now() - start) / 1000;
+
+/** Trains from `track.place` until the plan, the limit or a stop ends it, and keeps `track` at the newest place. */
+export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
+  const { config, engine, saves, stop, emit } = parts;
+  const pace = createPace();
+  let stage: Stage | undefined;
+  let savedBatches = track.place.batches;
+  let epochStartedAt = performance.now();
+  let ended = { epoch: false, stage: false };
+
+  const facts = (): Facts => ({
+    batches: track.place.batches,
+    sessionBatches: track.sessionBatches,
+    savedBatches,
+    epochEnded: ended.epoch,
+    stageEnded: ended.stage,
+    planDone: planDone(track.place, config),
+    stopSignal: stop.wish?.signal,
+    autosave: config.autosave,
+    maxBatches: parts.maxBatches,
+  });
+
+  for (;;) {
+    const { save, preview, end } = decide(facts());
+    if (ended.epoch) {
+      emit({
+        type: "epoch-finished",
+        ...positionOf(track.place),
+        epochs: epochsAt(config, track.place.resolution),
+        seconds: secondsSince(epochStartedAt),
+      });
+      epochStartedAt = performance.now();
+    }
+    if (preview) track.preview = (await parts.preview(track.place)) ?? track.preview;
+    // Between two resolutions, and at the end, there is no next step soon that would give the state back.
+    const now = save && (end !== undefined || ended.stage);
+    if (now) {
+      await saves.begin(end ? await engine.take() : await engine.copy(), track.place, track.setup!, save);
+      savedBatches = track.place.batches;
+    }
+    if (ended.stage) {
+      emit({
+        type: "stage-finished",
+        resolution: track.place.resolution,
+        seconds: secondsSince(stage!.startedAt),
+      });
+      stage = undefined;
+    }
+    if (end) {
+      await saves.settle();
+      return { how: end, place: track.place };
+    }
+
+    const place = enterStage(track.place, config);
+    stage ??= await enter(parts, track, place);
+    if (!stage) continue; // stopped meanwhile
+    const images = stage.images.count;
+    const plan = planStep(place, config, images);
+    const { data, waited } = await fetch(stage.batches, place, plan);
+    const next = advance(place, plan, config, images);
+    prefetch(stage.batches, enterStage(next, config), place, config, images);
+
+    const started = performance.now();
+    const { losses, before } = await engine.step({
+      resolution: place.resolution,
+      alpha: place.alpha,
+      learningRate: config.learningRate,
+      batches: plan.map((batch, i) => ({ ...batch, images: data[i]! })),
+      handOver: save !== undefined && !now,
+    });
+    if (before) {
+      await saves.begin(before, place, track.setup!, save!);
+      savedBatches = place.batches;
+    }
+    track.place = next;
+    track.sessionBatches += plan.length;
+    ended = { epoch: next.image === 0, stage: stageDone(next, config) };
+    const shown = plan.reduce((sum, batch) => sum + batch.size, 0);
+    pace.record(shown, secondsSince(started) + waited);
+    emit({
+      type: "stepped",
+      ...positionOf(next),
+      ...losses,
+      epochs: epochsAt(config, place.resolution),
+      batchesPerEpoch: batchesPerEpoch(config, place.resolution, images),
+      ...pace.figures(next, config, images),
+      waitedForImages: waited,
+      saveAge: saves.age(),
+      temperature: undefined,
+    });
+  }
+}
+
+/** Loads a resolution's images and makes its graphs. @returns undefined when a stop came meanwhile */
+async function enter(
+  { config, source, engine, stop, emit, setup }: Parts,
+  track: Track,
+  place: Place,
+): Promise<Stage | undefined> {
+  const { resolution } = place;
+  try {
+    const images = await source.prepare(resolution, {
+      signal: stop.aborted,
+      onProgress: (done, total) => emit({ type: "images-loading", done, total, resolution }),
+    });
+    emit({ type: "stage-preparing", resolution });
+    const sizes = planStep(place, config, images.count).map(({ size }) => size);
+    await engine.prepare({ resolution, batches: sizes, alpha: place.alpha });
+    track.setup = setup(images);
+    emit({
+      type: "stage-started",
+      resolution,
+      epochs: epochsAt(config, resolution),
+      images: images.count,
+      batchSize: batchSizeAt(config, resolution),
+      accumulate: config.accumulate,
+      batchesPerEpoch: batchesPerEpoch(config, resolution, images.count),
+      alpha: place.alpha,
+    });
+    return { images, batches: createBatches(images, config.seed), startedAt: performance.now() };
+  } catch (error) {
+    if (stop.wish) return undefined;
+    throw error;
+  }
+}
+
+const batchPlace = (place: Place, { start, size }: BatchPlan) => ({ epochKey: epochKey(place), start, size });
+
+/** The images of a step, and how long it had to wait for them. */
+async function fetch(batches: Batches, place: Place, plan: readonly BatchPlan[]) {
+  const asked = performance.now();
+  const data = await Promise.all(plan.map((batch) => batches.at(batchPlace(place, batch))));
+  return { data, waited: secondsSince(asked) };
+}
+
+/** Has the next step's images made while this one computes. */
+function prefetch(batches: Batches, next: Place, place: Place, config: TrainingConfig, images: number): void {
+  if (next.resolution !== place.resolution || planDone(next, config)) return;
+  for (const batch of planStep(next, config, images)) batches.prefetch(batchPlace(next, batch));
+}

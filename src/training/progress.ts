@@ -1,0 +1,63 @@
+/** The part of a checkpoint that is not weights: where training stands and how it was set up, as plain JSON. */
+import { z } from "zod";
+import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
+import { isResolution, presetNames, type Resolution, type TrainingConfig } from "../progan/config.js";
+import type { Place } from "../progan/schedule.js";
+import type { Position } from "./events.js";
+
+const count = z.number().int().nonnegative();
+const resolution = z.custom<Resolution>((value) => typeof value === "number" && isResolution(value));
+
+const schema = z.object({
+  place: z.object({
+    step: count,
+    batches: count,
+    resolution,
+    epoch: count,
+    batch: count,
+    image: count,
+    alpha: z.number().min(0).max(1),
+  }),
+  config: z.object({
+    latent: count,
+    channels: count,
+    imageChannels: count,
+    start: resolution,
+    end: resolution,
+    epochs: z.array(count),
+    batchSizes: z.array(count),
+    accumulate: count,
+    learningRate: z.number(),
+    seed: count,
+    autosave: count,
+    phantoms: count,
+  }),
+  preset: z.enum(presetNames as [string, ...string[]]),
+  device: z.string(),
+  threads: count,
+  data: z.object({ fingerprint: z.string(), images: count }),
+});
+
+export interface Progress {
+  readonly place: Place;
+  readonly config: TrainingConfig;
+  readonly preset: string;
+  /** Where it was computed: other devices and thread counts round otherwise. */
+  readonly device: string;
+  readonly threads: number;
+  readonly data: { readonly fingerprint: string; readonly images: number };
+}
+
+export function toJson(progress: Progress): Checkpoint["progress"] {
+  return progress as unknown as { readonly [key: string]: Json };
+}
+
+/** @returns undefined when the checkpoint has none, as a plain PyTorch pair, or none that this program can go on from */
+export function fromJson(progress: Checkpoint["progress"]): Progress | undefined {
+  const parsed = schema.safeParse(progress);
+  return parsed.success ? parsed.data : undefined;
+}
+
+export function positionOf({ step, batches, resolution: pixels, epoch, batch, alpha }: Place): Position {
+  return { step, batches, resolution: pixels, epoch, batch, alpha };
+}

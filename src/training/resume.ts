@@ -1,0 +1,142 @@
+/** What a run begins with: a checkpoint to go on from, or fresh weights; and the config that results. */
+import { GuardapesosError } from "../base/errors.js";
+import {
+  loadCheckpoint,
+  newestWhole,
+  resolveReference,
+  type Resolved,
+  type Series,
+  type Source,
+} from "../checkpoint/index.js";
+import type { Checkpoint, CheckpointKind } from "../checkpoint/checkpoint.js";
+import {
+  defaultPreset,
+  presets,
+  resolutions,
+  type Architecture,
+  type PresetName,
+  type TrainingConfig,
+} from "../progan/config.js";
+import { networks, parametersOf, rgbLayer } from "../progan/parameters.js";
+import { firstPlace, type Place } from "../progan/schedule.js";
+import type { RunOptions } from "./options.js";
+import { fromJson, type Progress } from "./progress.js";
+import { architectureOf, freshState, fromNetworks, type TrainState } from "./train-state.js";
+
+export interface Beginning {
+  readonly config: TrainingConfig;
+  readonly preset: string;
+  readonly place: Place;
+  readonly state: TrainState;
+  /** What training continues from; undefined for a fresh start. */
+  readonly from:
+    | {
+        readonly id: string;
+        readonly kind: CheckpointKind;
+        /** The generation in this weights folder, for the line of descent; undefined for files from elsewhere. */
+        readonly generation: string | undefined;
+        readonly files: readonly { readonly path: string; readonly bytes: number }[];
+        readonly skipped: Resolved["skipped"];
+        readonly saved: Progress | undefined;
+        readonly hasOptimizer: boolean;
+      }
+    | undefined;
+}
+
+type Wishes = Pick<RunOptions, "preset" | "overrides" | "weights" | "fresh" | "resume">;
+
+/** The checkpoint to go on from, if there is one. */
+async function find({ weights, fresh, resume }: Wishes, series: Series): Promise<Resolved | undefined> {
+  if (fresh) return undefined;
+  if (resume !== undefined) return resolveReference(weights, resume, { series });
+  const newest = await newestWhole(
+    weights,
+    (one) => one.series.label === series.label && one.series.name === series.name,
+  );
+  return newest && { source: { from: "generation", generation: newest.generation }, skipped: newest.skipped };
+}
+
+/** Explicit wishes over what the checkpoint was trained with. The preset that it already has changes nothing. */
+function configFrom(
+  saved: Progress,
+  { preset, overrides }: Wishes,
+): { config: TrainingConfig; preset: string } {
+  const changed = preset !== undefined && preset !== saved.preset ? presets[preset] : {};
+  return { config: { ...saved.config, ...changed, ...overrides }, preset: preset ?? saved.preset };
+}
+
+/** A plain pair says nothing of where it stood; its Adam state tells which resolution it has seen last. */
+function placeOfPlain(checkpoint: Checkpoint, config: TrainingConfig, startGiven: boolean): Place {
+  const entries = checkpoint.networks.get("generator")?.adam?.entries;
+  const seen = resolutions.filter((_, steps) => entries?.has(`${rgbLayer("generator", steps)}.conv.weight`));
+  const last = seen.at(-1);
+  const place = {
+    ...firstPlace(config),
+    step: checkpoint.step,
+    batches: checkpoint.step * config.accumulate,
+  };
+  if (startGiven || last === undefined || last > config.end) return place;
+  return { ...place, resolution: last, alpha: 1 };
+}
+
+function describe(source: Source): {
+  id: string;
+  generation: string | undefined;
+  files: { path: string; bytes: number }[];
+} {
+  if (source.from === "generation") {
+    const { id, files } = source.generation;
+    return { id, generation: id, files: files.map(({ path, bytes }) => ({ path, bytes })) };
+  }
+  return { id: [...source.files.values()].join(", "), generation: undefined, files: [] };
+}
+
+/**
+ * Reads what a run begins with; writes nothing.
+ * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_PAIR_MISMATCH, CHECKPOINT_ARCHITECTURE, TORCH_FILE_*
+ */
+export async function begin(wishes: Wishes, series: Series): Promise<Beginning> {
+  const preset = wishes.preset ?? defaultPreset;
+  const found = await find(wishes, series);
+  if (!found) {
+    const config = { ...presets[preset], ...wishes.overrides };
+    return {
+      config,
+      preset,
+      place: firstPlace(config),
+      state: freshState(config, config.seed),
+      from: undefined,
+    };
+  }
+  const architecture: Architecture = { ...presets[preset], ...wishes.overrides };
+  const names = networks.map(
+    (network) => [network, parametersOf(network, architecture).map(({ name }) => name)] as const,
+  );
+  const checkpoint = await loadCheckpoint(found.source, { parameters: new Map(names) });
+  const { id, generation, files } = describe(found.source);
+  const saved = fromJson(checkpoint.progress);
+  const { config, preset: name } = saved
+    ? configFrom(saved, wishes)
+    : planOfPlain(checkpoint, wishes, preset, id);
+  const state = fromNetworks(checkpoint.networks, config, id);
+  const place = saved?.place ?? placeOfPlain(checkpoint, config, wishes.overrides.start !== undefined);
+  const hasOptimizer = state.counters.size > 0 || place.step === 0;
+  const from = { id, kind: checkpoint.kind, generation, files, skipped: found.skipped, saved, hasOptimizer };
+  return { config, preset: name, place, state, from };
+}
+
+/** The config for a plain pair: its own sizes, and the rest from the wishes. */
+function planOfPlain(
+  checkpoint: Checkpoint,
+  { overrides }: Wishes,
+  preset: PresetName,
+  id: string,
+): { config: TrainingConfig; preset: string } {
+  const own = architectureOf(checkpoint.networks.get("generator")!);
+  if (!own)
+    throw new GuardapesosError("CHECKPOINT_ARCHITECTURE", {
+      id,
+      differences: ["generator: initial.1.weight"],
+    });
+  return { config: { ...presets[preset], ...own, ...overrides }, preset };
+}

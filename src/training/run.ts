@@ -1,0 +1,186 @@
+/** One run, from options to its last event: opens what is needed, in an order in which bad input is found first. */
+import { resolve } from "node:path";
+import { GuardapesosError, reasonOf } from "../base/errors.js";
+import { startWriter } from "../checkpoint/index.js";
+import { defaultThreads, resolveDevice } from "../engine/device.js";
+import { openImageFolder } from "../progan/image-folder.js";
+import type { ImageSource } from "../progan/image-source.js";
+import { openPhantoms } from "../progan/phantom.js";
+import { planDone } from "../progan/schedule.js";
+import { startEngine, type Engine } from "./engine.js";
+import type { Emit, RunEventOf, WarningCode } from "./events.js";
+import { loop, type LoopEnd, type Track } from "./loop.js";
+import type { RunOptions } from "./options.js";
+import { writePreview } from "./preview.js";
+import { positionOf } from "./progress.js";
+import { resumeCommand } from "./resume-command.js";
+import { begin, type Beginning } from "./resume.js";
+import { createSaves, type Saves, type Setup } from "./saves.js";
+import type { Stop } from "./stop.js";
+import { parameterCounts } from "./train-state.js";
+
+type Ended = RunEventOf<"ended">;
+
+/** The class that phantoms stand in for. */
+const phantomLabel = "DRUSEN";
+
+async function openSource(options: RunOptions, beginning: Beginning, emit: Emit): Promise<ImageSource> {
+  const { imageChannels: channels, phantoms, seed } = beginning.config;
+  if (options.data === undefined) return openPhantoms({ count: phantoms, seed, channels });
+  return openImageFolder({
+    folder: options.data,
+    className: options.className,
+    channels,
+    onSkipped: (path, reason) => emit({ type: "image-skipped", path, reason }),
+  });
+}
+
+/** Which class the files of this run are named after, before any image is opened. */
+async function labelOf({ data, className }: RunOptions): Promise<string> {
+  if (data === undefined) return phantomLabel;
+  const { label } = await openImageFolder({
+    folder: data,
+    className,
+    channels: 1,
+    onSkipped: () => undefined,
+  });
+  return label;
+}
+
+/**
+ * Trains as asked, and tells all of it. Resolves with the last event when training finished, reached its limit or was
+ * stopped; rejects when it could not begin or failed (after "ended", if "run-started" had been told).
+ */
+export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<Ended> {
+  const startedAt = performance.now();
+  const label = await labelOf(options);
+  const series = { label, name: options.name };
+  const beginning = await begin(options, series);
+  const { config, preset, from } = beginning;
+  const source = await openSource(options, beginning, emit);
+  const device = await resolveDevice(options.device ?? "auto");
+  const threads = options.threads ?? from?.saved?.threads ?? defaultThreads();
+  const weights = resolve(options.weights);
+  const writer = await startWriter({
+    folder: weights,
+    ...series,
+    ...(from ? (from.generation === undefined ? {} : { parent: from.generation }) : { parent: null }),
+  });
+  const saves = createSaves(writer, emit, from?.files ?? []);
+  const track: Track = { place: beginning.place, setup: undefined, sessionBatches: 0, preview: undefined };
+  const warn = (code: WarningCode, detail: string): void => emit({ type: "warning", code, detail });
+  stop.listen(({ signal, times }) => emit({ type: "stop-requested", signal, times, saving: saves.running }));
+
+  emit({
+    type: "run-started",
+    device,
+    threads,
+    data: source.description,
+    label,
+    images: source.files,
+    weights: options.weights,
+    samples: options.samples,
+    preset,
+    start: config.start,
+    end: config.end,
+    parameters: parameterCounts(config),
+  });
+  if (from) {
+    const { id, kind, skipped, saved } = from;
+    emit({ type: "resumed", id, kind, position: positionOf(track.place), skipped });
+    if (!from.hasOptimizer) warn("NO_OPTIMIZER_STATE", id);
+    if (saved && saved.device !== device) warn("DEVICE_DIFFERS", `${saved.device} → ${device}`);
+    if (saved && saved.threads !== threads) warn("THREADS_DIFFER", `${saved.threads} → ${threads}`);
+    if (planDone(track.place, config)) warn("PLAN_ALREADY_FINISHED", id);
+  }
+
+  let warnedOfData = false;
+  const setupOf = (images: { fingerprint: string; count: number }): Setup => {
+    const before = from?.saved?.data;
+    if (before && before.fingerprint !== images.fingerprint && !warnedOfData) {
+      warnedOfData = true;
+      warn("DATA_DIFFERS", `${before.images} → ${images.count}`);
+    }
+    return {
+      config,
+      preset,
+      device,
+      threads,
+      data: { fingerprint: images.fingerprint, images: images.count },
+    };
+  };
+
+  const end = (how: Ended["how"], error?: unknown): Ended => {
+    const ended: Ended = {
+      type: "ended",
+      how,
+      signal: stop.wish?.signal,
+      position: positionOf(track.place),
+      seconds: (performance.now() - startedAt) / 1000,
+      files: saves.files,
+      preview: track.preview,
+      resumeCommand: how === "finished" ? undefined : resumeCommand(options.command),
+      batchesLost:
+        track.sessionBatches === 0
+          ? 0
+          : track.place.batches - (saves.savedBatches ?? beginning.place.batches),
+      code: error instanceof GuardapesosError ? error.code : undefined,
+    };
+    emit(ended);
+    return ended;
+  };
+
+  let engine: Engine | undefined;
+  try {
+    engine = await startEngine(
+      { architecture: config, seed: config.seed, engine: { provider: device, threads } },
+      beginning.state,
+    );
+    const made = engine;
+    const result = await loop(
+      {
+        config,
+        maxBatches: options.maxBatches,
+        source,
+        engine: made,
+        saves,
+        stop,
+        emit,
+        setup: setupOf,
+        preview: async (place) => {
+          try {
+            const path = await writePreview(made, config, place, options.samples, `${label}_${options.name}`);
+            emit({ type: "preview-written", path, resolution: place.resolution, epoch: place.epoch });
+            return path;
+          } catch (error) {
+            // A picture is not worth a training.
+            if (!(error instanceof GuardapesosError) || error.code !== "OUTPUT_NOT_WRITABLE") throw error;
+            warn("SAMPLES_NOT_WRITTEN", reasonOf(error));
+            return undefined;
+          }
+        },
+      },
+      track,
+    );
+    return end(result.how satisfies LoopEnd["how"]);
+  } catch (error) {
+    await rescue(engine, saves, track, error);
+    end("failed", error);
+    throw error;
+  } finally {
+    await writer.close();
+    await engine?.close();
+  }
+}
+
+/** After a failure: saves the last finished state, if there is one that is not saved and the engine still has it. */
+async function rescue(engine: Engine | undefined, saves: Saves, track: Track, error: unknown): Promise<void> {
+  await saves.settle();
+  if (!engine || !track.setup || track.sessionBatches === 0 || saves.savedBatches === track.place.batches)
+    return;
+  const state = await engine.take().catch(() => undefined);
+  if (!state || state.arrays.size === 0) return;
+  const reason = error instanceof GuardapesosError ? error.code : "bug";
+  await saves.begin(state, track.place, track.setup, { kind: "emergency", reason });
+  await saves.settle();
+}
