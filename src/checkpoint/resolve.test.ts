@@ -86,6 +86,21 @@ describe("a reference", () => {
   });
 });
 
+describe("when there are generations and not one is whole", () => {
+  it("latest says so instead of finding nothing", async () => {
+    const { folder, reports } = await weightsWith([1, "manual"], [2, "manual"]);
+    const [, newest] = reports.map((one) => one.generation);
+    for (const { generation } of reports) {
+      await chmod(generation.files[0]!.path, 0o644);
+      await writeFile(generation.files[0]!.path, Buffer.alloc(generation.files[0]!.bytes));
+    }
+    const damaged = { code: "CHECKPOINT_DAMAGED", data: { id: newest!.id } };
+    await expect(newestWhole(folder)).rejects.toMatchObject(damaged);
+    for (const { generation } of reports) await rm(generation.files[0]!.path);
+    await expect(newestWhole(folder)).rejects.toMatchObject(damaged);
+  });
+});
+
 describe("two files copied by hand to another folder", () => {
   it("resume exactly, by path, by folder, and as latest, whatever they are called", async () => {
     const { reports } = await weightsWith([5, "auto"]);
@@ -128,7 +143,7 @@ describe("two files copied by hand to another folder", () => {
     const generator = join(elsewhere, "generator.pth");
     await copyFile(reports[0]!.files[0]!.path, generator);
     await expect(resolveReference(elsewhere, generator)).rejects.toMatchObject({
-      code: "CHECKPOINT_NOT_FOUND",
+      code: "CHECKPOINT_PARTNER_MISSING",
     });
     const { source } = await resolveReference(elsewhere, generator, { networks: ["generator"] });
     expect([...(await loadCheckpoint(source)).networks.keys()]).toEqual(["generator"]);
@@ -171,8 +186,8 @@ describe("a plain PyTorch pair", () => {
     const { folder, reports } = await weightsWith([1, "auto"]);
     await plain(join(folder, "generator_old.pth"), 1);
     await expect(resolveReference(folder, "generator_old.pth")).rejects.toMatchObject({
-      code: "CHECKPOINT_NOT_FOUND",
-      data: { reference: join(folder, "critic_old.pth") },
+      code: "CHECKPOINT_PARTNER_MISSING",
+      data: { file: join(folder, "generator_old.pth"), partner: join(folder, "critic_old.pth") },
     });
     await copyFile(reports[0]!.files[1]!.path, join(folder, "critic_old.pth"));
     await expect(resolveReference(folder, "generator_old.pth")).rejects.toMatchObject({

@@ -14,6 +14,7 @@ import {
   generationFolder,
   isTemporaryFile,
   manifestFile,
+  networkFile,
   networkOfName,
   parseId,
   partnerName,
@@ -48,8 +49,9 @@ export interface ResolveOptions {
 const pair = ["generator", "critic"];
 
 /**
- * The newest generation whose files have the right SHA-256, read now.
+ * The newest generation whose files have the right SHA-256, read now; undefined when there is none at all.
  * @param choose which of them count
+ * @throws CHECKPOINT_DAMAGED when there are some and not one is whole: nobody should start anew without knowing
  */
 export async function newestWhole(
   weights: string,
@@ -65,7 +67,9 @@ export async function newestWhole(
       return { generation, skipped: [...damaged.filter(isNewerThan(generation)), ...skipped] };
     skipped.push({ id: generation.id, reason: `${fault.file}, ${fault.where}: ${fault.reason}` });
   }
-  return undefined;
+  const [lost] = skipped.length > 0 || whole.length > 0 ? skipped : [...damaged].reverse();
+  if (lost === undefined) return undefined;
+  throw new GuardapesosError("CHECKPOINT_DAMAGED", { id: lost.id, file: "checkpoints", reason: lost.reason });
 }
 
 /** A manifest that cannot be read has no place in the order; the stamp in the name is all there is. */
@@ -78,7 +82,8 @@ function isNewerThan(generation: Generation): (other: Skipped) => boolean {
  * @param weights the weights folder
  * @param reference "latest"; a generation's id; a kind, for the newest of it; a folder (of a generation, a backup, or another
  *   weights folder); a `.pth` of a pair, by its path or by its name in the weights folder
- * @throws CHECKPOINT_NOT_FOUND nothing by that name, or its partner is missing
+ * @throws CHECKPOINT_NOT_FOUND nothing by that name
+ * @throws CHECKPOINT_PARTNER_MISSING the other file of the pair is not there
  * @throws CHECKPOINT_DAMAGED the one that was asked for by id or path is not whole
  * @throws CHECKPOINT_PAIR_MISMATCH the files beside each other are of different saves, and the right one is not to be found
  */
@@ -200,7 +205,8 @@ async function mismatch(
   const name = basename(path);
   const expected = join(dirname(path), name.replace(header.network, missing));
   if (expected === path || (await disk.info(expected)) === undefined) {
-    return new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference: expected, known: [] });
+    const partner = expected === path ? networkFile(missing) : expected;
+    return new GuardapesosError("CHECKPOINT_PARTNER_MISSING", { file: path, partner });
   }
   const elsewhere = await looseFiles(disk, weights);
   const right = elsewhere.find((one) => one.header.pair === header.pair && one.header.network === missing);
@@ -220,7 +226,7 @@ async function plainPair(
   for (const network of wanted.filter((one) => one !== own)) {
     const partner = join(dirname(path), partnerName(name) ?? `${network}.pth`);
     if (partner === path || (await disk.info(partner))?.kind !== "file") {
-      throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference: partner, known: [] });
+      throw new GuardapesosError("CHECKPOINT_PARTNER_MISSING", { file: path, partner });
     }
     // A partner that knows its own pair belongs to another save.
     if ((await readHeader(partner)) !== undefined) {

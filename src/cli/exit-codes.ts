@@ -46,6 +46,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "NO_IMAGES":
     case "UNKNOWN_CLASS":
     case "CHECKPOINT_NOT_FOUND":
+    case "CHECKPOINT_PARTNER_MISSING":
     case "NOTHING_TO_GENERATE_FROM":
     case "TORCH_FILE_UNREADABLE":
       return 66; // EX_NOINPUT: what was to be read is not there

@@ -117,6 +117,8 @@ export const errors: ErrorTexts = {
     `Checkpoint ${id} belongs to another network: ${differences.join("; ")}. Leave those options out to go on with its own sizes, or start anew with --fresh; nothing was touched.`,
   CHECKPOINT_PAIR_MISMATCH: ({ generator, critic, partner }) =>
     `${generator} and ${critic} were not saved together, so training on from them would go wrong.${partner === undefined ? " Give two files of the same save." : ` The right partner is ${partner}.`}`,
+  CHECKPOINT_PARTNER_MISSING: ({ file, partner }) =>
+    `${file} is one half of a pair, and the other is not there: ${partner}. Put both into the same folder; nothing was touched.`,
   CHECKPOINT_FORMAT_NEWER: ({ id, format }) =>
     `Checkpoint ${id} was written by a newer guardapesos (format ${format}). Update guardapesos to read it; nothing was touched.`,
   NOTHING_TO_GENERATE_FROM: ({ folder }) =>

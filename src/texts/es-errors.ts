@@ -117,6 +117,8 @@ export const errors: ErrorTexts = {
     `El checkpoint ${id} es de otra red: ${differences.join("; ")}. Quita esas opciones para seguir con sus propios tamaños, o empieza de cero con --fresh; no se ha tocado nada.`,
   CHECKPOINT_PAIR_MISMATCH: ({ generator, critic, partner }) =>
     `${generator} y ${critic} no se guardaron juntos, así que seguir entrenando con ellos saldría mal.${partner === undefined ? " Da dos archivos del mismo guardado." : ` Su pareja es ${partner}.`}`,
+  CHECKPOINT_PARTNER_MISSING: ({ file, partner }) =>
+    `${file} es la mitad de una pareja y falta la otra: ${partner}. Pon las dos en la misma carpeta; no se ha tocado nada.`,
   CHECKPOINT_FORMAT_NEWER: ({ id, format }) =>
     `El checkpoint ${id} lo escribió un guardapesos más nuevo (formato ${format}). Actualiza guardapesos para leerlo; no se ha tocado nada.`,
   NOTHING_TO_GENERATE_FROM: ({ folder }) =>

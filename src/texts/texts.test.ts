@@ -46,6 +46,7 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   CHECKPOINT_DAMAGED: { id: "7-auto", file: "critic.pth", reason: "CRC-32" },
   CHECKPOINT_ARCHITECTURE: { id: "7-auto", differences: ["latent 64 / 256"] },
   CHECKPOINT_PAIR_MISMATCH: { generator: "g.pth", critic: "c.pth", partner: "d.pth" },
+  CHECKPOINT_PARTNER_MISSING: { file: "g.pth", partner: "c.pth" },
   CHECKPOINT_FORMAT_NEWER: { id: "7-auto", format: 9 },
   NOTHING_TO_GENERATE_FROM: { folder: "weights" },
   WEIGHTS_NOT_FINITE: { step: 12_345, tensor: "initial.1.weight" },
