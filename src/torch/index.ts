@@ -27,9 +27,24 @@ export {
   type TorchTuple,
   type TorchValue,
 } from "./values.js";
-export { asParameter, float32Tensor, tensorOf } from "./tensor.js";
+export { asParameter, float32Tensor, isContiguous, tensorOf } from "./tensor.js";
+export { isNumeric, numbersOf, readFloat32 } from "./numbers.js";
+export { readTorchFile, type TorchFile } from "./torch-read.js";
+export { writeTorchFile, type WriteOptions } from "./torch-write.js";
 export { openFile, type FileSink, type OpenSink } from "./sink.js";
 export type { WrittenFile } from "./stream.js";
-export { writeTorchFile, type WriteOptions } from "./torch-write.js";
-export { readTorchFile, type TorchFile } from "./torch-read.js";
-export { tensorsIn, type TensorPath } from "./walk.js";
+export { pathName, tensorsIn, type TensorPath } from "./walk.js";
+export { findStateDict, type FoundStateDict } from "./state-dict.js";
+export { plainJson, valueFromJson, valueToJson, type Json } from "./json.js";
+export {
+  describeTorchFile,
+  statisticsOf,
+  PROGRESS_KEY,
+  type DescribeOptions,
+  type OptimizerDescription,
+  type TensorDescription,
+  type TensorStatistics,
+  type TorchDescription,
+} from "./describe.js";
+export { readSafetensors, writeSafetensors, type SafetensorsFile } from "./safetensors.js";
+export { convertFile, type ConvertOptions } from "./convert.js";

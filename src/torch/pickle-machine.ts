@@ -36,7 +36,8 @@ export interface Machine {
   readonly stack: TorchValue[];
   /** Heights of the stack at each MARK. */
   readonly marks: number[];
-  readonly memo: Map<number, TorchValue>;
+  /** Holes are undefined. An array, because a Map can be made slow by chosen numbers. */
+  readonly memo: (TorchValue | undefined)[];
   /** About what the values take in memory, bytes. */
   memory: number;
   /** Bytes that a byte of the pickle has in the file: less than 1 where it is packed. */
@@ -164,14 +165,18 @@ export function integer(m: Machine, length: number): number | bigint {
 }
 
 export function get(m: Machine, index: number): void {
-  const value = m.memo.get(index);
+  const value = m.memo[index];
   if (value === undefined) fail(m, `memo ${index} was never put`);
   push(m, value);
 }
 
 export function put(m: Machine, index: number): void {
-  charge(m, 48);
-  m.memo.set(index, top(m));
+  const value = top(m);
+  // Every put takes bytes, so no pickle that counts its memo has come so far yet.
+  if (index > m.position) fail(m, `memo ${index}, although so few values were put`);
+  charge(m, 8 * Math.max(1, index + 1 - m.memo.length));
+  while (m.memo.length <= index) m.memo.push(undefined);
+  m.memo[index] = value;
 }
 
 export function tupleOf(m: Machine, items: TorchValue[]): void {

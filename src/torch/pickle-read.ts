@@ -69,7 +69,7 @@ export function unpickle(
     origin,
     stack: [],
     marks: [],
-    memo: new Map(),
+    memo: [],
     memory: 0,
     packing: bytes.length === 0 ? 1 : Math.min(1, packedLength / bytes.length),
     storageOf,
@@ -161,7 +161,7 @@ const table: readonly (readonly [code: number | string, ...Opcode])[] = [
   ["j", "LONG_BINGET", (m) => get(m, uint32(m))],
   ["q", "BINPUT", (m) => put(m, byte(m))],
   ["r", "LONG_BINPUT", (m) => put(m, uint32(m))],
-  [0x94, "MEMOIZE", (m) => put(m, m.memo.size)],
+  [0x94, "MEMOIZE", (m) => put(m, m.memo.length)],
   // Names and what is made with them
   ["c", "GLOBAL", (m) => { const module = line(m); global(m, module, line(m)); }],
   [0x93, "STACK_GLOBAL", stackGlobal],

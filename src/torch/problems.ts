@@ -10,14 +10,26 @@ export interface Origin {
   readonly base: number;
 }
 
+const LONGEST = 240;
+
+/** Text that may come from the file: short, and nothing in it that a terminal obeys. */
+function printable(text: string): string {
+  const escaped = text
+    .slice(0, LONGEST + 1)
+    .replace(
+      /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+      (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    );
+  return escaped.length > LONGEST ? `${escaped.slice(0, LONGEST)}...` : escaped;
+}
+
 /** The bytes are not those of a good file: damaged, cut off, made wrongly, or not a torch file at all. */
 export function invalid(origin: Origin, offset: number, reason: string, opcode?: string): GuardapesosError {
-  const where = opcode === undefined ? origin.record : `${origin.record}, ${opcode}`;
   return new GuardapesosError("TORCH_FILE_INVALID", {
     file: origin.file,
-    where,
+    where: printable(opcode === undefined ? origin.record : `${origin.record}, ${opcode}`),
     offset: origin.base + offset,
-    reason,
+    reason: printable(reason),
   });
 }
 
@@ -25,12 +37,12 @@ export function invalid(origin: Origin, offset: number, reason: string, opcode?:
 export function refused(origin: Origin, offset: number, name: string): GuardapesosError {
   return new GuardapesosError("TORCH_FILE_REFUSED", {
     file: origin.file,
-    name,
+    name: printable(name),
     offset: origin.base + offset,
   });
 }
 
 /** A good file, of a kind that is not read. */
 export function unsupported(file: string, what: string): GuardapesosError {
-  return new GuardapesosError("TORCH_FILE_UNSUPPORTED", { file, what });
+  return new GuardapesosError("TORCH_FILE_UNSUPPORTED", { file, what: printable(what) });
 }

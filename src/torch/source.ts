@@ -1,5 +1,5 @@
 /** A file that is read at any place. The only I/O of the reader. */
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 
 export interface Source {
@@ -15,15 +15,19 @@ export interface Source {
 export async function openSource(path: string): Promise<Source> {
   const unreadable = (error: unknown) =>
     new GuardapesosError("TORCH_FILE_UNREADABLE", { file: path, reason: reasonOf(error) }, error);
+  // Before opening: a named pipe would not even open until someone writes to it.
+  const found = await stat(path).catch((error: unknown) => {
+    throw unreadable(error);
+  });
+  if (!found.isFile()) throw unreadable("not a file");
   const handle = await open(path, "r").catch((error: unknown) => {
     throw unreadable(error);
   });
   try {
-    const stat = await handle.stat();
-    if (!stat.isFile()) throw new Error("not a file");
+    const { size } = await handle.stat();
     return {
       path,
-      size: stat.size,
+      size,
       async readInto(position, target) {
         for (let done = 0; done < target.length;) {
           const { bytesRead } = await handle
@@ -39,7 +43,7 @@ export async function openSource(path: string): Promise<Source> {
     };
   } catch (error) {
     await handle.close();
-    throw error instanceof GuardapesosError ? error : unreadable(error);
+    throw unreadable(error);
   }
 }
 

@@ -19,10 +19,14 @@ export const LOCAL = 30;
 export const LIMIT = 0xffffffff;
 
 /** Bytes of the largest directory: a record takes about 80, and 100,000 records are more than any checkpoint has. */
-const MAX_DIRECTORY = 32 * 2 ** 20;
+const MAX_DIRECTORY = 16 * 2 ** 20;
 
 /** deflate makes at most 1032 bytes of one. */
 const MAX_RATIO = 1032;
+
+/** Bytes that all packed records together may have unpacked, for each byte packed and anyway. Weights pack badly. */
+const UNPACKED_PER_BYTE = 20;
+const UNPACKED_ANYWAY = 64 * 2 ** 20;
 
 export const STORED = 0;
 export const DEFLATED = 8;
@@ -247,6 +251,11 @@ function placed(source: Source, entries: readonly CentralEntry[], directory: num
       );
     }
     ends.set(entry, end);
+  }
+  const deflated = entries.filter((entry) => entry.method === DEFLATED);
+  const sum = (field: "size" | "packed") => deflated.reduce((total, entry) => total + entry[field], 0);
+  if (sum("size") > UNPACKED_ANYWAY + UNPACKED_PER_BYTE * sum("packed")) {
+    throw invalid(origin, 0, `the packed records would unpack to ${sum("size")} bytes, which no weights do`);
   }
   return entries.map((entry) => ({ ...entry, end: ends.get(entry)! }));
 }
