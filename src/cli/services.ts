@@ -1,14 +1,15 @@
 /** What commands do the work with, loaded only by the command that needs it: `--help` must not wait for the engine. */
-import type { Emit, RunEventOf } from "../training/events.js";
-import type { RunOptions } from "../training/options.js";
-import type { StopTarget } from "./signals.js";
 
 /** Each member loads its modules when called; tests put others in their place. */
 export interface Services {
-  readonly training: () => Promise<{
-    readonly run: (options: RunOptions, emit: Emit, stop: StopTarget) => Promise<RunEventOf<"ended">>;
-    readonly createStop: () => StopTarget;
-  }>;
+  readonly training: () => Promise<
+    Pick<typeof import("../training/run.js"), "run"> &
+      Pick<typeof import("../training/stop.js"), "createStop">
+  >;
+  readonly generating: () => Promise<
+    Pick<typeof import("../training/generate.js"), "generate"> &
+      Pick<typeof import("../progan/picture.js"), "writeGrid" | "writeImages">
+  >;
 }
 
 export const loadedServices: Services = {
@@ -18,5 +19,12 @@ export const loadedServices: Services = {
       import("../training/stop.js"),
     ]);
     return { run, createStop };
+  },
+  generating: async () => {
+    const [{ generate }, { writeGrid, writeImages }] = await Promise.all([
+      import("../training/generate.js"),
+      import("../progan/picture.js"),
+    ]);
+    return { generate, writeGrid, writeImages };
   },
 };

@@ -26,6 +26,8 @@ function expectation(expected: Expected): string {
         : `a whole number from ${expected.min} to ${expected.max}`;
     case "number":
       return `a number greater than ${expected.above}, such as 0.001`;
+    case "number-from":
+      return `a number of at least ${expected.min}, such as 0.7`;
     case "integers":
       return `one whole number of at least ${expected.min}, or ${expected.count} of them (one per resolution from 4x4 to 1024x1024)`;
     case "one-of":

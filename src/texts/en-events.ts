@@ -37,6 +37,9 @@ export interface ProgressTexts {
   readonly loading: (done: number, total: number, resolution: number) => string;
 }
 
+/** From how many saves that still fit on the disk on it is worth a word. */
+export const fewSaves = 20;
+
 export const rule = "=".repeat(60);
 
 const plural = (count: number, one: string, many: string): string =>
@@ -72,6 +75,10 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     "The whole plan is already trained; there is nothing left to do. Raise --epochs or --end to go on, or start anew with --fresh.",
   NO_OPTIMIZER_STATE: (detail) =>
     `Those files hold weights alone (${detail}): Adam starts without memory, so the first batches may be a bit rough.`,
+  WEIGHTS_NOT_FINITE: (detail) =>
+    `NaN or infinite values are among the weights just saved (${detail}). The good ones before them are kept; a lower learning rate may help.`,
+  WEIGHTS_NOT_FINITE: (detail) =>
+    `The weights of ${detail} are not all numbers: training has diverged. The files with the familiar names still hold the last good ones; stop, and go on from an older checkpoint with a smaller --lr.`,
   SAMPLES_NOT_WRITTEN: (detail) =>
     `The preview picture could not be written (${detail}). Training goes on and the weights are not affected.`,
 };
@@ -116,8 +123,11 @@ export const events: EventTexts = {
   ],
   "preview-written": ({ path }) => [`🖼 Picture: ${path}`],
   "save-started": ({ kind, batches, reason }) => [saving[kind](batches, reason)],
-  saved: ({ files, bytes: size, seconds }) => [
+  saved: ({ files, bytes: size, seconds, savesLeft }) => [
     ...files.map(({ path }) => `=> Saving checkpoint: ${path}`),
+    ...(savesLeft !== undefined && savesLeft < fewSaves
+      ? [`⚠ The disk is filling up: room for ${plural(savesLeft, "more save", "more saves")}.`]
+      : []),
     `✅ Checkpoint saved and verified (${bytes(size)}, ${duration(seconds)})`,
   ],
   "save-failed": ({ message }) => [

@@ -44,7 +44,7 @@ const options = {
   count: { value: "n", help: "how many images (default: 16)" },
   truncation: {
     value: "limit",
-    help: "keep the noise within this many standard deviations: less variety, cleaner images",
+    help: "keep the noise within this many standard deviations: less variety, cleaner images (0: no limit; default: 0.7)",
   },
   generateSeed: { value: "n", help: "start of the noise: same seed, same images (default: 0)" },
   grid: { value: "file", help: "one PNG with all of them, instead of one file each" },

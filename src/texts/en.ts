@@ -27,11 +27,15 @@ export interface CommandTexts {
     readonly alpha: string;
     readonly age: string;
     readonly size: string;
-    readonly whole: string;
+    readonly verified: string;
   };
   readonly ago: (seconds: number) => string;
-  readonly yes: string;
-  readonly no: string;
+  readonly verifiedAgo: (seconds: number | undefined) => string;
+  readonly notFinite: (count: number) => string;
+  readonly damaged: (id: string, file: string, reason: string) => string;
+  readonly whole: (id: string, bytes: number) => string;
+  /** Steps have passed since its parent, and the weights are the same. */
+  readonly stale: (id: string) => string;
 }
 
 export interface Texts {
@@ -45,6 +49,7 @@ export interface Texts {
 }
 
 const format = formats("en");
+const ago = (seconds: number): string => `${format.duration(Math.floor(seconds))} ago`;
 
 export const en: Texts = {
   language: "en",
@@ -71,10 +76,14 @@ export const en: Texts = {
       alpha: "alpha",
       age: "age",
       size: "size",
-      whole: "whole",
+      verified: "verified",
     },
-    ago: (seconds) => `${format.duration(Math.floor(seconds))} ago`,
-    yes: "yes",
-    no: "no",
+    ago,
+    verifiedAgo: (seconds) => (seconds === undefined ? "not yet" : ago(seconds)),
+    notFinite: (count) => `⚠ ${format.integer(count)} values are not numbers`,
+    damaged: (id, file, reason) =>
+      `❌ ${id} is damaged: ${file}${file === "" ? "" : ": "}${reason}. It is left as it is; train goes on from the newest whole one.`,
+    whole: (id, bytes) => `✅ ${id} is whole (${format.bytes(bytes)} read and compared)`,
+    stale: (id) => `⚠ ${id} holds the same weights as the checkpoint before it, although steps have passed.`,
   },
 };

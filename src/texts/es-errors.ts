@@ -25,6 +25,8 @@ function expectation(expected: Expected): string {
         : `un número entero de ${expected.min} a ${expected.max}`;
     case "number":
       return `un número mayor que ${expected.above}, con punto decimal, como 0.001`;
+    case "number-from":
+      return `un número a partir de ${expected.min}, con punto decimal, como 0.7`;
     case "integers":
       return `un número entero a partir de ${expected.min}, o ${expected.count} de ellos (uno por resolución, de 4x4 a 1024x1024)`;
     case "one-of":

@@ -2,7 +2,7 @@
 import type { CheckpointKind } from "../checkpoint/checkpoint.js";
 import type { SavedFile, WarningCode } from "../training/events.js";
 import type { EventTexts, ProgressTexts } from "./en-events.js";
-import { rule } from "./en-events.js";
+import { fewSaves, rule } from "./en-events.js";
 import { formats } from "./formats.js";
 
 const { bytes, clock, compact, decimal, duration, integer, percent } = formats("es");
@@ -40,6 +40,10 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     "El plan ya está entrenado entero; no queda nada por hacer. Sube --epochs o --end para seguir, o empieza de cero con --fresh.",
   NO_OPTIMIZER_STATE: (detail) =>
     `Esos archivos solo contienen pesos (${detail}): Adam empieza sin memoria, así que los primeros batches pueden ir algo bruscos.`,
+  WEIGHTS_NOT_FINITE: (detail) =>
+    `Hay valores NaN o infinitos entre los pesos recién guardados (${detail}). Los buenos de antes se conservan; una tasa de aprendizaje menor puede ayudar.`,
+  WEIGHTS_NOT_FINITE: (detail) =>
+    `No todos los pesos de ${detail} son números: el entrenamiento ha divergido. Los archivos de siempre conservan los últimos buenos; detenlo y sigue desde un checkpoint anterior con un --lr menor.`,
   SAMPLES_NOT_WRITTEN: (detail) =>
     `No se pudo escribir la imagen de muestra (${detail}). El entrenamiento continúa y los pesos no corren peligro.`,
 };
@@ -84,8 +88,13 @@ export const events: EventTexts = {
   ],
   "preview-written": ({ path }) => [`🖼 Imagen de muestra: ${path}`],
   "save-started": ({ kind, batches, reason }) => [saving[kind](batches, reason)],
-  saved: ({ files, bytes: size, seconds }) => [
+  saved: ({ files, bytes: size, seconds, savesLeft }) => [
     ...files.map(({ path }) => `=> Guardando checkpoint: ${path}`),
+    ...(savesLeft !== undefined && savesLeft < fewSaves
+      ? [
+          `⚠ El disco se está llenando: cabe${savesLeft === 1 ? "" : "n"} ${plural(savesLeft, "guardado", "guardados")} más.`,
+        ]
+      : []),
     `✅ Checkpoint guardado y verificado (${bytes(size)}, ${duration(seconds)})`,
   ],
   "save-failed": ({ message }) => [

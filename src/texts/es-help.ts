@@ -91,7 +91,7 @@ export const help: HelpTexts = {
     count: { value: "n", help: "cuántas imágenes (por defecto: 16)" },
     truncation: {
       value: "límite",
-      help: "mantener el ruido dentro de estas desviaciones típicas: menos variedad, imágenes más limpias",
+      help: "mantener el ruido dentro de estas desviaciones típicas: menos variedad, imágenes más limpias (0: sin límite; por defecto: 0.7)",
     },
     generateSeed: { value: "n", help: "semilla del ruido: misma semilla, mismas imágenes (por defecto: 0)" },
     grid: { value: "archivo", help: "un solo PNG con todas, en vez de un archivo por imagen" },

@@ -6,6 +6,7 @@ import { help } from "./es-help.js";
 import { formats } from "./formats.js";
 
 const format = formats("es");
+const ago = (seconds: number): string => `hace ${format.duration(Math.floor(seconds))}`;
 
 export const es: Texts = {
   language: "es",
@@ -32,10 +33,14 @@ export const es: Texts = {
       alpha: "alfa",
       age: "edad",
       size: "tamaño",
-      whole: "completo",
+      verified: "verificado",
     },
-    ago: (seconds) => `hace ${format.duration(Math.floor(seconds))}`,
-    yes: "sí",
-    no: "no",
+    ago,
+    verifiedAgo: (seconds) => (seconds === undefined ? "todavía no" : ago(seconds)),
+    notFinite: (count) => `⚠ ${format.integer(count)} valores no son números`,
+    damaged: (id, file, reason) =>
+      `❌ ${id} está dañado: ${file}${file === "" ? "" : ": "}${reason}. Se deja como está; entrenar sigue desde el completo más reciente.`,
+    whole: (id, bytes) => `✅ ${id} está completo (${format.bytes(bytes)} leídos y comparados)`,
+    stale: (id) => `⚠ ${id} tiene los mismos pesos que el checkpoint anterior, aunque han pasado pasos.`,
   },
 };

@@ -97,6 +97,7 @@ describe.each(both)("the catalogue in %s", (language) => {
       { kind: "integer", min: 1 },
       { kind: "integer", min: 1, max: 7 },
       { kind: "number", above: 0 },
+      { kind: "number-from", min: 0 },
       { kind: "integers", min: 1, count: 9 },
       { kind: "one-of", values: ["cpu", "cuda"] },
     ];

@@ -1,5 +1,4 @@
 /** One run, from options to its last event: opens what is needed, in an order in which bad input is found first. */
-import { resolve } from "node:path";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import { startWriter } from "../checkpoint/index.js";
 import { defaultThreads, resolveDevice } from "../engine/device.js";
@@ -60,9 +59,8 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
   const source = await openSource(options, beginning, emit);
   const device = await resolveDevice(options.device ?? "auto");
   const threads = options.threads ?? from?.saved?.threads ?? defaultThreads();
-  const weights = resolve(options.weights);
   const writer = await startWriter({
-    folder: weights,
+    folder: options.weights,
     ...series,
     ...(from ? (from.generation === undefined ? {} : { parent: from.generation }) : { parent: null }),
   });

@@ -74,6 +74,9 @@ export function createSaves(writer: Writer, emit: Emit, before: readonly SavedFi
         nonFinite: report.generation.nonFinite,
         savesLeft: report.savesLeft,
       });
+      if (report.generation.nonFinite > 0) {
+        emit({ type: "warning", code: "WEIGHTS_NOT_FINITE", detail: report.generation.id });
+      }
       return true;
     } catch (error) {
       const code = error instanceof GuardapesosError ? error.code : undefined;
