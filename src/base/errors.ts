@@ -65,6 +65,7 @@ export type Expected =
   | { readonly kind: "text" | "name" | "boolean" | "object" }
   | { readonly kind: "integer"; readonly min: number; readonly max?: number }
   | { readonly kind: "number"; readonly above: number }
+  | { readonly kind: "number-from"; readonly min: number }
   /** One whole number, or exactly `count` of them. */
   | { readonly kind: "integers"; readonly min: number; readonly count: number }
   | { readonly kind: "one-of"; readonly values: readonly (string | number)[] };

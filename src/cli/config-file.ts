@@ -33,6 +33,8 @@ function schemaOf(expected: Expected): z.ZodType {
         .max(expected.max ?? Number.MAX_SAFE_INTEGER);
     case "number":
       return z.number().gt(expected.above);
+    case "number-from":
+      return z.number().min(expected.min);
     case "integers": {
       const one = z.int().min(expected.min);
       return z

@@ -64,8 +64,8 @@ export const configOption = { config: text } as const satisfies OptionTable;
 export const generateOptions = {
   weights: placeOptions.weights,
   count: atLeastOne,
-  generateSeed: trainingOptions.seed,
-  truncation: { kind: "number", above: 0 },
+  seed: trainingOptions.seed,
+  truncation: { kind: "number-from", min: 0 },
   grid: text,
   out: text,
   device: placeOptions.device,
@@ -78,7 +78,7 @@ export const verifyOptions = {
   deep: onOff,
 } as const satisfies OptionTable;
 
-type ValueOf<E extends Expected> = E extends { kind: "integer" | "number" }
+type ValueOf<E extends Expected> = E extends { kind: "integer" | "number" | "number-from" }
   ? number
   : E extends { kind: "integers" }
     ? readonly number[]
@@ -95,9 +95,7 @@ export type Settings<Table extends OptionTable> = {
 
 /** The name as it is typed: batchSizes -> batch-sizes. */
 export function kebab(option: OptionName): string {
-  return option === "generateSeed"
-    ? "seed"
-    : option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /** One number for all resolutions, or one for each. */
@@ -124,6 +122,10 @@ function parsed(typed: string, expected: Expected): unknown {
     case "number": {
       const number = value === "" ? NaN : Number(value);
       return Number.isFinite(number) && number > expected.above ? number : undefined;
+    }
+    case "number-from": {
+      const number = value === "" ? NaN : Number(value);
+      return Number.isFinite(number) && number >= expected.min ? number : undefined;
     }
     case "integers": {
       const numbers = value.split(",").map((part) => parsed(part, { kind: "integer", min: expected.min }));
@@ -174,16 +176,13 @@ export function addOptions(command: Command, table: OptionTable, texts: Texts): 
     const option = key as OptionName;
     const { value, help } = texts.help.option[option];
     const flag = `--${kebab(option)}`;
-    if (expected.kind === "boolean") {
-      command.addOption(new Option(flag, help));
-      // So that the command line can win over a config file that switches it on.
+    const takesValue = expected.kind !== "boolean";
+    const positive = new Option(takesValue ? `${flag} <${value ?? option}>` : flag, help);
+    if (takesValue) positive.argParser((typed: string) => parseOption(option, typed, expected));
+    command.addOption(positive);
+    // So that the command line can win over a config file that has it.
+    if (!takesValue || option === "resume") {
       command.addOption(new Option(`--no-${kebab(option)}`).hideHelp());
-    } else {
-      command.addOption(
-        new Option(`${flag} <${value ?? option}>`, help).argParser((typed: string) =>
-          parseOption(option, typed, expected),
-        ),
-      );
     }
   }
 }

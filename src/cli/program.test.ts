@@ -236,6 +236,17 @@ describe("the config file", () => {
     });
   });
 
+  it("does not make a run begin anew, or go back, when the user goes on", async () => {
+    const command = async (config: object, line: string) =>
+      (await call(line, { folder: await folderWith(config) })).options!.command.join(" ");
+    expect(await command({ fresh: true }, "train")).toBe("train --no-fresh");
+    expect(await command({ resume: "emergency" }, "train")).toBe("train --no-resume");
+    expect(await command({ resume: "emergency" }, "train --resume latest")).toBe("train --resume latest");
+    expect(await command({ fresh: false }, "train --fresh")).toBe("train --fresh");
+    const undone = await call("train --no-resume", { folder: await folderWith({ resume: "emergency" }) });
+    expect(undone.options?.resume).toBeUndefined();
+  });
+
   it("is read from where --config says", async () => {
     const folder = await folderWith({ preset: "demo" });
     const { options } = await call(`train --config ${join(folder, "guardapesos.config.json")}`);

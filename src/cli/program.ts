@@ -5,11 +5,22 @@
 import { Command, CommanderError } from "commander";
 import { GuardapesosError } from "../base/errors.js";
 import type { CommandName, Texts } from "../texts/index.js";
+import { generate } from "./commands/generate.js";
+import { list } from "./commands/list.js";
 import { train } from "./commands/train.js";
+import { verify } from "./commands/verify.js";
 import type { Context } from "./context.js";
 import { nearest } from "./nearest.js";
 import type { OptionTable } from "./options.js";
-import { addOptions, commonOptions, configOption, trainingOptions } from "./options.js";
+import {
+  addOptions,
+  commonOptions,
+  configOption,
+  generateOptions,
+  listOptions,
+  trainingOptions,
+  verifyOptions,
+} from "./options.js";
 
 /** Each command's two names; both work in both languages, the help shows the reader's first. */
 const names: Readonly<Record<CommandName, { readonly en: string; readonly es: string }>> = {
@@ -69,6 +80,19 @@ interface Definition {
 
 const definitions: readonly Definition[] = [
   { name: "train", options: { ...trainingOptions, ...configOption }, act: train },
+  {
+    name: "generate",
+    options: { ...generateOptions, ...configOption },
+    arguments: [{ name: "reference", optional: true }],
+    act: generate,
+  },
+  { name: "list", options: { ...listOptions, ...configOption }, act: list },
+  {
+    name: "verify",
+    options: { ...verifyOptions, ...configOption },
+    arguments: [{ name: "reference", optional: true }],
+    act: verify,
+  },
 ];
 
 function addCommand(program: Command, context: Context, definition: Definition): void {

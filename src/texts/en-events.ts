@@ -6,7 +6,7 @@ import type { CheckpointKind } from "../checkpoint/checkpoint.js";
 import type { RunEvent, RunEventOf, SavedFile, WarningCode } from "../training/events.js";
 import { formats } from "./formats.js";
 
-const { bytes, clock, compact, decimal, duration, integer, percent } = formats("en");
+const { bytes, clock, decimal, duration, integer, percent } = formats("en");
 
 export type EventTexts = {
   readonly [Type in Exclude<RunEvent["type"], "stepped">]: (event: RunEventOf<Type>) => readonly string[];
@@ -76,8 +76,6 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
   NO_OPTIMIZER_STATE: (detail) =>
     `Those files hold weights alone (${detail}): Adam starts without memory, so the first batches may be a bit rough.`,
   WEIGHTS_NOT_FINITE: (detail) =>
-    `NaN or infinite values are among the weights just saved (${detail}). The good ones before them are kept; a lower learning rate may help.`,
-  WEIGHTS_NOT_FINITE: (detail) =>
     `The weights of ${detail} are not all numbers: training has diverged. The files with the familiar names still hold the last good ones; stop, and go on from an older checkpoint with a smaller --lr.`,
   SAMPLES_NOT_WRITTEN: (detail) =>
     `The preview picture could not be written (${detail}). Training goes on and the weights are not affected.`,
@@ -101,7 +99,7 @@ export const events: EventTexts = {
   "run-started": (event) => [
     `🚀 Training ${event.label} from ${square(event.start)} to ${square(event.end)} (preset ${event.preset})`,
     `   Images: ${integer(event.images)} (${event.data === "phantom" ? "generated OCT phantoms" : event.data})`,
-    `   Device: ${event.device}, ${plural(event.threads, "thread", "threads")}. Generator ${compact(event.parameters.generator)} parameters, critic ${compact(event.parameters.critic)}`,
+    `   Device: ${event.device}, ${plural(event.threads, "thread", "threads")}. Generator: ${integer(event.parameters.generator)} parameters, critic: ${integer(event.parameters.critic)}`,
     `   Weights: ${event.weights}. Pictures: ${event.samples}`,
     "🛡 Press Ctrl+C whenever you like: your weights are saved before leaving.",
   ],

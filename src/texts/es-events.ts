@@ -5,7 +5,7 @@ import type { EventTexts, ProgressTexts } from "./en-events.js";
 import { fewSaves, rule } from "./en-events.js";
 import { formats } from "./formats.js";
 
-const { bytes, clock, compact, decimal, duration, integer, percent } = formats("es");
+const { bytes, clock, decimal, duration, integer, percent } = formats("es");
 
 const plural = (count: number, one: string, many: string): string =>
   `${integer(count)} ${count === 1 ? one : many}`;
@@ -41,8 +41,6 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
   NO_OPTIMIZER_STATE: (detail) =>
     `Esos archivos solo contienen pesos (${detail}): Adam empieza sin memoria, así que los primeros batches pueden ir algo bruscos.`,
   WEIGHTS_NOT_FINITE: (detail) =>
-    `Hay valores NaN o infinitos entre los pesos recién guardados (${detail}). Los buenos de antes se conservan; una tasa de aprendizaje menor puede ayudar.`,
-  WEIGHTS_NOT_FINITE: (detail) =>
     `No todos los pesos de ${detail} son números: el entrenamiento ha divergido. Los archivos de siempre conservan los últimos buenos; detenlo y sigue desde un checkpoint anterior con un --lr menor.`,
   SAMPLES_NOT_WRITTEN: (detail) =>
     `No se pudo escribir la imagen de muestra (${detail}). El entrenamiento continúa y los pesos no corren peligro.`,
@@ -66,7 +64,7 @@ export const events: EventTexts = {
   "run-started": (event) => [
     `🚀 Entrenando ${event.label} de ${square(event.start)} a ${square(event.end)} (preset ${event.preset})`,
     `   Imágenes: ${integer(event.images)} (${event.data === "phantom" ? "OCT sintéticas" : event.data})`,
-    `   Dispositivo: ${event.device}, ${plural(event.threads, "hilo", "hilos")}. Generator ${compact(event.parameters.generator)} de parámetros, critic ${compact(event.parameters.critic)}`,
+    `   Dispositivo: ${event.device}, ${plural(event.threads, "hilo", "hilos")}. Generator: ${integer(event.parameters.generator)} parámetros, critic: ${integer(event.parameters.critic)}`,
     `   Pesos: ${event.weights}. Imágenes de muestra: ${event.samples}`,
     "🛡 Puedes presionar Ctrl+C cuando quieras: tus pesos se guardan antes de salir.",
   ],

@@ -7,8 +7,6 @@ export interface Formats {
   readonly integer: (value: number) => string;
   /** With exactly `digits` decimals. */
   readonly decimal: (value: number, digits: 0 | 1 | 2 | 3) => string;
-  /** Few significant digits: 1.2M, 1,2 M. */
-  readonly compact: (value: number) => string;
   /** A share from 0 to 1. */
   readonly percent: (share: number) => string;
   readonly bytes: (value: number) => string;
@@ -38,7 +36,6 @@ export function formats(language: Language): Formats {
   const decimals = [0, 1, 2, 3].map((digits) =>
     number({ minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false }),
   );
-  const compact = number({ notation: "compact", maximumSignificantDigits: 3 });
   const percent = number({ style: "percent", maximumFractionDigits: 0 });
   const tenths = unit("second", language === "es" ? "short" : "narrow", 1);
   const [day, hour, minute, second] = [
@@ -56,7 +53,6 @@ export function formats(language: Language): Formats {
 
   return {
     integer,
-    compact,
     percent,
     decimal: (value, digits) => decimals[digits]!(value),
     bytes(value) {

@@ -16,13 +16,25 @@ function given<T extends object>(values: T): { [Key in keyof T]?: Exclude<T[Key]
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 }
 
+type Flags = Settings<typeof trainingOptions & typeof configOption>;
+
+/**
+ * The words to go on with. What is meant for one start must not come back from the config file then; when it was typed,
+ * the run itself leaves it out.
+ */
+function commandFrom(settings: TrainingSettings, flags: Flags, typed: readonly string[]): string[] {
+  const undone = (["fresh", "resume"] as const).filter((key) => settings[key] && flags[key] === undefined);
+  return [...typed, ...undone.map((key) => `--no-${key}`)];
+}
+
 /**
  * Settings -> what the run is asked to do.
- * @param typed what was typed after `guardapesos`
  * @throws RESOLUTION_RANGE, OPTIONS_CONFLICT or OPTION_NEEDS when the settings do not go together
  */
-function runOptions(settings: TrainingSettings, typed: readonly string[]): RunOptions {
-  const { start, end, preset, data, resume } = settings;
+function runOptions(settings: TrainingSettings, command: readonly string[]): RunOptions {
+  const { start, end, preset, data } = settings;
+  // commander's value of --no-resume.
+  const resume = (settings.resume as string | false | undefined) === false ? undefined : settings.resume;
   if (start !== undefined && end !== undefined && start > end) {
     throw new GuardapesosError("RESOLUTION_RANGE", { start, end });
   }
@@ -59,7 +71,7 @@ function runOptions(settings: TrainingSettings, typed: readonly string[]): RunOp
     maxBatches: settings.maxBatches,
     fresh: settings.fresh ?? false,
     resume,
-    command: typed,
+    command,
   };
 }
 
@@ -84,11 +96,9 @@ async function presenterOf({ json, output, texts }: Context): Promise<Presenter>
 }
 
 /** Trains until the plan, the limit or a signal ends it. */
-export async function train(
-  context: Context,
-  flags: Settings<typeof trainingOptions & typeof configOption>,
-): Promise<void> {
-  const options = runOptions(await settingsOf(context, flags), context.typed);
+export async function train(context: Context, flags: Flags): Promise<void> {
+  const settings = await settingsOf(context, flags);
+  const options = runOptions(settings, commandFrom(settings, flags, context.typed));
   const presenter = await presenterOf(context);
   const { run, createStop } = await context.services.training();
   const stop = createStop();

@@ -46,6 +46,8 @@ const saved: RunEventOf<"saved"> = {
   bytes: 461e6,
   seconds: 1.23,
   position,
+  nonFinite: 0,
+  savesLeft: undefined,
 };
 const saving: RunEvent = { type: "save-started", kind: "auto", reason: "500 batches", batches: 500 };
 const ctrlC: RunEvent = { type: "stop-requested", signal: "SIGINT", times: 1, saving: false };

@@ -1,0 +1,80 @@
+/** `guardapesos list`: the checkpoints of a weights folder, newest first. */
+import { stat } from "node:fs/promises";
+import { GuardapesosError } from "../../base/errors.js";
+import type { Generation } from "../../checkpoint/index.js";
+import type { Texts } from "../../texts/index.js";
+import type { Context } from "../context.js";
+import { say, settingsOf, tell } from "../context.js";
+import type { commonOptions, configOption, listOptions, Settings } from "../options.js";
+
+const secondsSince = (iso: string, now: number): number => Math.max(0, (now - Date.parse(iso)) / 1000);
+
+/** Where the training of a checkpoint stood, if it is one of a training. */
+async function placeOf(generation: Generation) {
+  const { fromJson, positionOf } = await import("../../training/progress.js");
+  const progress = fromJson(generation.progress);
+  return progress && { ...positionOf(progress.place), epochs: progress.config.epochs };
+}
+
+/** Columns of equal width. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+async function rowOf(generation: Generation, { format, commands }: Texts, now: number): Promise<string[]> {
+  const place = await placeOf(generation);
+  const { id, kind, step, savedAt, bytes, verifiedAt, nonFinite } = generation;
+  return [
+    id,
+    kind,
+    format.integer(step),
+    place === undefined ? "-" : `${place.resolution}x${place.resolution}`,
+    place === undefined ? "-" : `${place.epoch + 1}, ${format.integer(place.batch)}`,
+    place === undefined ? "-" : format.decimal(place.alpha, 3),
+    commands.ago(secondsSince(savedAt, now)),
+    format.bytes(bytes),
+    commands.verifiedAgo(verifiedAt === undefined ? undefined : secondsSince(verifiedAt, now)),
+    nonFinite === 0 ? "" : commands.notFinite(nonFinite),
+  ];
+}
+
+/** Throws FOLDER_NOT_FOUND for a folder that was named and is not there. */
+export async function list(
+  context: Context,
+  flags: Settings<typeof listOptions & typeof commonOptions & typeof configOption>,
+): Promise<void> {
+  const settings = await settingsOf(context, flags);
+  const folder = settings.weights ?? "weights";
+  if (settings.weights !== undefined && !(await stat(folder).catch(() => undefined))) {
+    throw new GuardapesosError("FOLDER_NOT_FOUND", { folder });
+  }
+  const { listGenerations } = await import("../../checkpoint/index.js");
+  const { whole, damaged } = await listGenerations(folder);
+
+  const checkpoints = await Promise.all(
+    whole.map(async ({ progress: _, ...generation }) => ({
+      ...generation,
+      position: (await placeOf({ ...generation, progress: _ })) ?? null,
+    })),
+  );
+  tell(context, "checkpoints", { weights: folder, checkpoints, damaged });
+
+  const { commands } = context.texts;
+  if (whole.length === 0 && damaged.length === 0) say(context, commands.noCheckpoints(folder));
+  if (whole.length > 0) {
+    const { id, kind, step, resolution, epoch, alpha, age, size, verified } = commands.columns;
+    const heading = [id, kind, step, resolution, epoch, alpha, age, size, verified, ""];
+    const now = Date.now();
+    const rows = await Promise.all(whole.map((generation) => rowOf(generation, context.texts, now)));
+    const [first, ...rest] = table([heading, ...rows]);
+    say(context, context.output.colors.bold(first ?? ""));
+    for (const line of rest) say(context, line);
+  }
+  for (const { id, reason } of damaged) say(context, commands.damaged(id, "", reason));
+}
