@@ -1,0 +1,102 @@
+import { readdir, utimes, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { temporaryFolder } from "../../test/crash/sample.js";
+import { nodeDisk } from "./disk.js";
+import { isAlive, silenceLimit, takeLock, type Owner, type Surroundings } from "./lock.js";
+
+const here: Surroundings = {
+  host: "pc",
+  boot: "boot-2",
+  machine: "machine",
+  namespace: "4:1",
+  bootedAt: Date.parse("2025-11-06T10:00:00Z"),
+  startOf: (pid) => Promise.resolve(pid === 7 ? "1234" : undefined),
+};
+const owner: Owner = {
+  host: "pc",
+  boot: "boot-2",
+  machine: "machine",
+  namespace: "4:1",
+  pid: 7,
+  started: "1234",
+  since: "2025-11-06T12:00:00Z",
+};
+
+describe("whether the owner of a lock lives", () => {
+  const cases: [string, Partial<Owner>, number, boolean][] = [
+    ["its process is there", {}, 9e9, true],
+    ["its process is gone", { pid: 8 }, 0, false],
+    ["another process has its pid now", { started: "999" }, 0, false],
+    ["the machine has been restarted since", { boot: "boot-1" }, 0, false],
+    ["another machine of that name: heard lately", { boot: "boot-1", machine: "other" }, 10, true],
+    ["another machine of that name: silent", { boot: "boot-1", machine: "other" }, silenceLimit + 1, false],
+    ["a container on this machine: heard lately", { namespace: "4:2", pid: 8 }, 10, true],
+    ["a container on this machine: silent", { namespace: "4:2", pid: 8 }, silenceLimit + 1, false],
+    ["another host: heard lately", { host: "nas", pid: 8 }, 10, true],
+    ["another host: silent", { host: "nas", pid: 8 }, silenceLimit + 1, false],
+  ];
+  it.each(cases)("%s", async (_, facts, silence, alive) => {
+    expect(await isAlive({ ...owner, ...facts }, silence, here)).toBe(alive);
+  });
+
+  it("where the system gives no boot id: an owner from before the start of the machine is dead", async () => {
+    const plain = { ...here, boot: "", machine: "", namespace: "" };
+    const old = { ...owner, boot: "", machine: "", namespace: "", started: "" };
+    expect(await isAlive(old, 0, plain)).toBe(true);
+    expect(await isAlive({ ...old, since: "2025-11-06T09:00:00Z" }, 0, plain)).toBe(false);
+    expect(await isAlive({ ...old, pid: 8 }, 0, plain)).toBe(false);
+  });
+});
+
+async function weights(): Promise<string> {
+  const folder = await temporaryFolder();
+  await nodeDisk.makeFolder(join(folder, "checkpoints"));
+  return folder;
+}
+
+const locks = async (folder: string) => (await readdir(join(folder, "checkpoints"))).sort();
+
+describe("the lock", () => {
+  it("leaves nothing behind when it is released", async () => {
+    const folder = await weights();
+    const lock = await takeLock(nodeDisk, folder);
+    await expect(lock.check()).resolves.toBeUndefined();
+    expect(await locks(folder)).toHaveLength(1);
+    await lock.release();
+    expect(await locks(folder)).toEqual([]);
+  });
+
+  it("is taken over from a dead owner, and the dead one's file goes", async () => {
+    const folder = await weights();
+    const dead = join(folder, "checkpoints", `.lock-${"0".repeat(32)}`);
+    await writeFile(
+      dead,
+      JSON.stringify({ ...owner, host: hostname(), boot: "", machine: "", pid: 2 ** 30 }),
+    );
+    await utimes(dead, 0, 0);
+    const lock = await takeLock(nodeDisk, folder);
+    expect(await locks(folder)).toHaveLength(1);
+    await lock.release();
+  });
+
+  it("is not taken over from one that was heard lately and cannot be asked, and its file stays", async () => {
+    const folder = await weights();
+    for (const text of [JSON.stringify({ ...owner, host: "nas", pid: 4711 }), ""]) {
+      const other = join(folder, "checkpoints", `.lock-${"0".repeat(32)}`);
+      await writeFile(other, text);
+      const error = await takeLock(nodeDisk, folder).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: "WEIGHTS_IN_USE", data: { folder, pid: text === "" ? 0 : 4711 } });
+      expect(await locks(folder)).toHaveLength(1);
+    }
+  });
+
+  it("knows when another has taken it for dead", async () => {
+    const folder = await weights();
+    const lock = await takeLock(nodeDisk, folder);
+    await nodeDisk.remove(lock.path);
+    await expect(lock.check()).rejects.toMatchObject({ code: "WEIGHTS_IN_USE" });
+    await lock.release();
+  });
+});

@@ -1,0 +1,168 @@
+/** Real processes, killed with SIGKILL at random moments of real saves; and several of them on one folder. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { build } from "esbuild";
+import { beforeAll, describe, expect, it } from "vitest";
+import { listGenerations } from "../../src/checkpoint/generations.js";
+import { loadCheckpoint } from "../../src/checkpoint/load.js";
+import { newestWhole, resolveReference } from "../../src/checkpoint/resolve.js";
+import { openStore } from "../../src/checkpoint/store.js";
+import { verifyGeneration } from "../../src/checkpoint/verify.js";
+import { recordMatrix } from "./matrix.js";
+import { memory, sample, temporaryFolder } from "./sample.js";
+
+const trials = Number(process.env["GUARDAPESOS_KILLS"] ?? 40);
+const size = Number(process.env["GUARDAPESOS_KILL_SIZE"] ?? 48);
+const program = join(import.meta.dirname, "../../.cache/crash/saver.mjs");
+
+beforeAll(async () => {
+  await build({
+    entryPoints: [join(import.meta.dirname, "saver.ts")],
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    outfile: program,
+  });
+});
+
+interface Saver {
+  readonly process: ChildProcess;
+  readonly lines: string[];
+  readonly ended: Promise<unknown>;
+}
+
+function startSaver(folder: string, saves: number): Saver {
+  const child = spawn(process.execPath, [program, folder, String(size), String(saves)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const lines: string[] = [];
+  let rest = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    const parts = (rest + text).split("\n");
+    rest = parts.pop()!;
+    lines.push(...parts);
+  });
+  return { process: child, lines, ended: once(child, "close") };
+}
+
+async function isWriting(folder: string, saver: Saver): Promise<void> {
+  const inside = join(folder, "checkpoints");
+  while (
+    saver.process.exitCode === null &&
+    !(await readdir(inside)).some((name) => name.startsWith(".tmp-0"))
+  ) {
+    await wait(1);
+  }
+}
+
+async function said(saver: Saver, start: string): Promise<void> {
+  while (!saver.lines.some((line) => line.startsWith(start))) {
+    await wait(2);
+    if (saver.process.exitCode !== null) throw new Error(`the saver ended: ${saver.lines.join("; ")}`);
+  }
+}
+
+/** The step of the last save that the process has promised to be safe. */
+function promised(lines: readonly string[]): number {
+  const last = lines.filter((line) => /^(ready|saved) /.test(line)).at(-1);
+  return Number(last?.split(" ")[1] ?? 0);
+}
+
+describe("a process killed in the middle of saves", () => {
+  it(`loses nothing that it has promised, in ${trials} kills`, { timeout: 20 * 60_000 }, async () => {
+    const folder = await temporaryFolder("matar ñ-", process.env["GUARDAPESOS_KILL_FOLDER"] ?? memory);
+    const tally = { trials, during: 0, unreadable: 0, mixed: 0, lost: 0 };
+    const seen = new Set<string>();
+    let safe = 0;
+    for (let trial = 0; trial < trials; trial++) {
+      const saver = startSaver(folder, 1000);
+      await said(saver, "ready");
+      // It saves without a pause, so any moment is in the middle of a save; every second time, while files are written.
+      if (trial % 2 === 0) await isWriting(folder, saver);
+      await wait(Math.random() * (trial % 2 === 0 ? 8 : 80));
+      saver.process.kill("SIGKILL");
+      await saver.ended;
+      safe = Math.max(safe, promised(saver.lines));
+      const names = await readdir(join(folder, "checkpoints"));
+      if (names.some((name) => name.startsWith(".tmp-0"))) tally.during++;
+
+      // What a reader finds, before anyone has opened the folder for writing again.
+      const found = await newestWhole(folder).catch(() => undefined);
+      if (found === undefined ? safe > 0 : found.generation.step < safe) tally.lost++;
+      for (const generation of (await listGenerations(folder)).whole.slice(0, 4)) {
+        if (!(await verifyGeneration(generation)).whole) tally.unreadable++;
+      }
+      for (const name of await readdir(folder)) {
+        // Emergencies do not change: those of earlier rounds have been looked at.
+        if (!name.endsWith(".pth") || name.startsWith(".") || seen.has(name)) continue;
+        if (name.startsWith("EMERGENCY_")) seen.add(name);
+        const loaded = await resolveReference(folder, join(folder, name))
+          .then(({ source }) => loadCheckpoint(source))
+          .catch(() => undefined);
+        if (loaded === undefined) tally.unreadable++;
+        else {
+          const whole = sample(loaded.step, loaded.kind, size);
+          if (!sameNumbers(loaded, whole)) tally.mixed++;
+        }
+      }
+    }
+    recordMatrix("kill -9 at random moments of saves (small pair)", tally);
+    expect(tally).toMatchObject({ unreadable: 0, mixed: 0, lost: 0 });
+    expect(safe).toBeGreaterThan(0);
+    expect(tally.during).toBeGreaterThan(0);
+
+    const store = await openStore({ folder, label: "DRUSEN", name: "local" });
+    await store.save(sample(safe + 1000));
+    await store.close();
+    expect(
+      (await readdir(join(folder, "checkpoints"))).filter((name) => /^\.(tmp|trash|lock)/.test(name)),
+    ).toEqual([]);
+  });
+});
+
+function sameNumbers(one: ReturnType<typeof sample>, other: ReturnType<typeof sample>): boolean {
+  for (const [network, { stateDict }] of one.networks) {
+    for (const [name, { data }] of stateDict) {
+      const expected = other.networks.get(network)!.stateDict.get(name)!.data;
+      if (!Buffer.from(data.buffer).equals(Buffer.from(expected.buffer))) return false;
+    }
+  }
+  return true;
+}
+
+describe("several processes on one folder", () => {
+  it("one writes, the others are refused by name; after its death the next one may", async () => {
+    const folder = await temporaryFolder();
+    const first = startSaver(folder, 1000);
+    await said(first, "saved");
+    const others = [startSaver(folder, 1), startSaver(folder, 1)];
+    await Promise.all(others.map((other) => other.ended));
+    expect(others.map((other) => other.lines)).toEqual([["error WEIGHTS_IN_USE"], ["error WEIGHTS_IN_USE"]]);
+    expect(first.process.exitCode).toBeNull();
+    first.process.kill("SIGKILL");
+    await first.ended;
+    const next = startSaver(folder, 2);
+    await next.ended;
+    expect(next.lines.at(-1)).toBe("closed");
+    expect(promised(next.lines)).toBeGreaterThanOrEqual(promised(first.lines) + 2);
+  });
+
+  it("started in the same instant, never two write at once", async () => {
+    for (let round = 0; round < 3; round++) {
+      const folder = await temporaryFolder("guardapesos-", memory);
+      const savers = Array.from({ length: 4 }, () => startSaver(folder, 3));
+      await Promise.all(savers.map((saver) => saver.ended));
+      const sequences = savers.flatMap((saver) =>
+        saver.lines.filter((line) => line.startsWith("saved")).map((line) => Number(line.split(" ")[2])),
+      );
+      // Two writers at once would have counted the same numbers.
+      expect(sequences.sort((a, b) => a - b)).toEqual(sequences.map((_, i) => i + 1));
+      expect(sequences.length).toBeGreaterThanOrEqual(3);
+      for (const saver of savers) expect(["closed", "error WEIGHTS_IN_USE"]).toContain(saver.lines.at(-1));
+    }
+  });
+});
