@@ -6,7 +6,7 @@
  */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -51,9 +51,13 @@ async function build(files) {
   await rm(stale, { recursive: true, force: true });
 }
 
-/** Builds when dist/ is missing or older than any source. An installed package without src/ has nothing to build. */
+/**
+ * Builds when dist/ is missing or older than any source. A package that was installed with its dist/ is not built again:
+ * npm gives files the time of their unpacking, and the folder may not be ours to write.
+ */
 export async function buildIfStale() {
   if (!existsSync(source)) return;
+  if (existsSync(stamp) && root.split(sep).includes("node_modules")) return;
   const files = sources();
   const builtAt = existsSync(stamp) ? statSync(stamp).mtimeMs : -Infinity;
   if (files.some((file) => file.changed > builtAt)) await build(files);
