@@ -253,5 +253,10 @@ async function stepIn(step: TorchValue | undefined): Promise<number | undefined>
 
 function groupJson(group: TorchDict): Json {
   const options = [...group].filter(([key]) => key !== "params");
-  return Object.fromEntries(options.map(([key, item]) => [pathName([key]), plainJson(item) ?? "?"]));
+  return Object.fromEntries(
+    options.map(([key, item]) => {
+      const json = plainJson(item);
+      return [pathName([key]), json === undefined ? "?" : json];
+    }),
+  );
 }

@@ -39,6 +39,7 @@ export async function openLegacy(source: Source): Promise<Opened> {
         value: head.value,
         format: "legacy",
         pickleBytes: head.length,
+        shared: head.shared,
         // There are no checksums; that all storages are there was seen on opening.
         verify: () => Promise.resolve(),
       };
@@ -55,6 +56,7 @@ export async function openLegacy(source: Source): Promise<Opened> {
 
 interface Head {
   readonly value: TorchValue;
+  readonly shared: ReadonlySet<TorchValue>;
   readonly keys: readonly string[];
   readonly storages: ReadonlyMap<string, Pending>;
   /** Byte of the file where the storages begin. */
@@ -71,20 +73,20 @@ function readHead(source: Source, bytes: Uint8Array): Head {
   ) => {
     const result: Unpickled = unpickle(bytes.subarray(position), origin(record), storageOf, bytes.length);
     position += result.length;
-    return result.value;
+    return result;
   };
-  if (next("magic number") !== MAGIC)
+  if (next("magic number").value !== MAGIC)
     throw invalid(origin("magic number"), 0, "it is a pickle, but not of torch.save");
-  const version = next("version");
+  const { value: version } = next("version");
   if (version !== PROTOCOL) throw unsupported(source.path, "another version than 1001 of the legacy format");
-  const machine = next("machine");
+  const { value: machine } = next("machine");
   if (!(machine instanceof Map))
     throw invalid(origin("machine"), 0, "it does not say on what machine it was made");
   const bigEndian = machine.get("little_endian") === false;
 
   const storages = new Map<string, Pending>();
-  const value = next("pickle", (id) => legacyStorage(source, id, storages, bigEndian));
-  const keys = next("storage keys");
+  const { value, shared } = next("pickle", (id) => legacyStorage(source, id, storages, bigEndian));
+  const { value: keys } = next("storage keys");
   if (!Array.isArray(keys))
     throw invalid(origin("storage keys"), 0, "the keys of the storages are not a list");
   const names = keys.filter((key) => typeof key === "string");
@@ -94,7 +96,7 @@ function readHead(source: Source, bytes: Uint8Array): Head {
   if (names.length !== storages.size || names.some((key) => !storages.has(key))) {
     throw invalid(origin("storage keys"), 0, "the storages are not those that the tensors use");
   }
-  return { value, keys: names, storages, length: position };
+  return { value, shared, keys: names, storages, length: position };
 }
 
 /** ("storage", class, key, location, elements, view): view is None, or (key, offset, elements) of a part. */

@@ -14,7 +14,7 @@ const MAX_INTEGER_BYTES = 1024;
  * What the values may take in memory, in bytes: so much in any case, and so much for each byte of the pickle that has
  * been read. Tensors take about 10 for each, dicts of small things about 12.
  */
-const MEMORY_ANYWAY = 32 * 2 ** 20;
+const MEMORY_ANYWAY = 24 * 2 ** 20;
 const MEMORY_PER_BYTE = 16;
 
 /** Why a persistent id is not a storage of this file. */
@@ -38,6 +38,8 @@ export interface Machine {
   readonly marks: number[];
   /** Holes are undefined. An array, because a Map can be made slow by chosen numbers. */
   readonly memo: (TorchValue | undefined)[];
+  /** Values that may stand in more than one place. All others stand in one. */
+  readonly shared: Set<TorchValue>;
   /** About what the values take in memory, bytes. */
   memory: number;
   /** Bytes that a byte of the pickle has in the file: less than 1 where it is packed. */
@@ -167,6 +169,15 @@ export function integer(m: Machine, length: number): number | bigint {
 export function get(m: Machine, index: number): void {
   const value = m.memo[index];
   if (value === undefined) fail(m, `memo ${index} was never put`);
+  pushAgain(m, value);
+}
+
+/** Pushes a value that is already somewhere else. */
+export function pushAgain(m: Machine, value: TorchValue): void {
+  if (typeof value === "object") {
+    charge(m, 32);
+    m.shared.add(value);
+  }
   push(m, value);
 }
 
@@ -248,7 +259,7 @@ export function call(m: Machine): void {
   if (!isKind(args, "tuple")) fail(m, "the arguments are not a tuple");
   const run = callOf(callee);
   if (run === undefined) throw refused(m.origin, m.start, `${callee.module}.${callee.name}`);
-  charge(m, 256 + 32 * args.items.length);
+  charge(m, 320);
   const site: CallSite = {
     callee,
     wrong: (reason) => fail(m, reason),
@@ -274,7 +285,7 @@ export function build(m: Machine): void {
 export function persistent(m: Machine): void {
   const id = pop(m);
   if (!isKind(id, "tuple")) fail(m, "a persistent id that is not a storage");
-  charge(m, 256);
+  charge(m, 128);
   const storage = m.storageOf(id.items);
   if ("problem" in storage) fail(m, storage.problem);
   push(m, storage);

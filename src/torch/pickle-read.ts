@@ -26,6 +26,7 @@ import {
   pop,
   popMark,
   push,
+  pushAgain,
   put,
   rawBytes,
   refuse,
@@ -45,6 +46,8 @@ export interface Unpickled {
   readonly value: TorchValue;
   /** Bytes up to and with STOP. */
   readonly length: number;
+  /** The values in it that may stand in more than one place. */
+  readonly shared: ReadonlySet<TorchValue>;
 }
 
 /**
@@ -70,6 +73,7 @@ export function unpickle(
     stack: [],
     marks: [],
     memo: [],
+    shared: new Set(),
     memory: 0,
     packing: bytes.length === 0 ? 1 : Math.min(1, packedLength / bytes.length),
     storageOf,
@@ -90,7 +94,7 @@ export function unpickle(
   }
   const value = pop(m);
   if (m.stack.length > 0 || m.marks.length > 0) fail(m, "values are left over");
-  return { value, length: m.position };
+  return { value, length: m.position, shared: m.shared };
 }
 
 function protocol(m: Machine): void {
@@ -156,7 +160,7 @@ const table: readonly (readonly [code: number | string, ...Opcode])[] = [
   // Stack and memo
   ["0", "POP", (m) => { if (m.marks.at(-1) === m.stack.length) m.marks.pop(); else pop(m); }],
   ["1", "POP_MARK", (m) => { popMark(m); }],
-  ["2", "DUP", (m) => push(m, top(m))],
+  ["2", "DUP", (m) => pushAgain(m, top(m))],
   ["h", "BINGET", (m) => get(m, byte(m))],
   ["j", "LONG_BINGET", (m) => get(m, uint32(m))],
   ["q", "BINPUT", (m) => put(m, byte(m))],

@@ -10,6 +10,8 @@ export interface Opened {
   readonly format: "zip" | "legacy";
   /** Bytes that the pickle of `value` takes in the file. */
   readonly pickleBytes: number;
+  /** The values in it that may stand in more than one place. */
+  readonly shared: ReadonlySet<TorchValue>;
   /** Checks all that can be checked. @throws TORCH_FILE_INVALID */
   verify(): Promise<void>;
 }

@@ -33,14 +33,18 @@ export interface TorchFile {
  * @throws TORCH_FILE_UNREADABLE, TORCH_FILE_INVALID, TORCH_FILE_REFUSED, TORCH_FILE_UNSUPPORTED
  */
 export async function readTorchFile(path: string): Promise<TorchFile> {
-  const source = await openSource(path);
+  return readTorch(await openSource(path));
+}
+
+/** The same for any source of bytes, which is closed with the file, or when it is none. */
+export async function readTorch(source: Source): Promise<TorchFile> {
   try {
     const opened = await readFrom(source);
-    const { value, format, pickleBytes } = opened;
-    const origin = { file: path, record: format === "zip" ? "data.pkl" : "pickle", base: 0 };
-    checkWalkable(value, origin, { file: source.size, pickle: pickleBytes });
+    const { value, format } = opened;
+    const origin = { file: source.path, record: format === "zip" ? "data.pkl" : "pickle", base: 0 };
+    checkWalkable(opened, origin, source.size);
     return {
-      path,
+      path: source.path,
       size: source.size,
       format,
       value,

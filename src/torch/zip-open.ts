@@ -71,12 +71,13 @@ export async function openZip(source: Source): Promise<Opened> {
   const bytes = new Uint8Array(main.size);
   await reader.readInto(0, bytes);
   const origin: Origin = { file: source.path, record: "data.pkl", base: position ?? 0 };
-  const { value, length } = wholePickle(bytes, origin, storageOf, main.packed);
+  const { value, length, shared } = wholePickle(bytes, origin, storageOf, main.packed);
   if (length !== bytes.length) throw invalid(origin, length, "there is more after the end of the pickle");
   return {
     value,
     format: "zip",
     pickleBytes: main.packed,
+    shared,
     async verify() {
       for (const entry of entries) {
         await readerOf(entry).check();

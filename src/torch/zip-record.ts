@@ -90,32 +90,40 @@ async function readWhole(
   target: Uint8Array,
   check: (crc: number) => Promise<void>,
 ): Promise<void> {
+  const read = ahead(target.length, (at, length) => {
+    const piece = target.subarray(at, at + length);
+    return source.readInto(position + at, piece).then(() => piece);
+  });
   let crc = 0;
-  let next = source.readInto(position, target.subarray(0, CHUNK));
-  for (let at = 0; at < target.length; at += CHUNK) {
-    await next;
-    next = source.readInto(position + at + CHUNK, target.subarray(at + CHUNK, at + 2 * CHUNK));
-    next.catch(() => undefined); // awaited in the next round
-    crc = crc32(target.subarray(at, at + CHUNK), crc);
-  }
-  await next;
+  for await (const piece of read) crc = crc32(piece, crc);
   await check(crc);
 }
 
-/** Pieces of the file in two buffers in turn, one read ahead. */
-async function* storedChunks(source: Source, position: number, length: number): AsyncGenerator<Uint8Array> {
+/** Pieces of the file in three buffers in turn. */
+function storedChunks(source: Source, position: number, length: number): AsyncGenerator<Uint8Array> {
   const size = Math.min(CHUNK, length);
   const buffers = [new Uint8Array(size), new Uint8Array(size), new Uint8Array(size)];
-  const read = (at: number, turn: number) => {
-    const piece = buffers[turn % 3]!.subarray(0, Math.max(0, Math.min(CHUNK, length - at)));
-    const done = source.readInto(position + at, piece).then(() => piece);
-    done.catch(() => undefined); // awaited when its turn comes
-    return done;
+  return ahead(length, (at, bytes) => {
+    const piece = buffers[(at / CHUNK) % 3]!.subarray(0, bytes);
+    return source.readInto(position + at, piece).then(() => piece);
+  });
+}
+
+/** Reads piece after piece, each while the one before it is being used. */
+async function* ahead(
+  length: number,
+  read: (at: number, length: number) => Promise<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const begin = (at: number): Promise<Uint8Array> | undefined => {
+    if (at >= length) return undefined;
+    const piece = read(at, Math.min(CHUNK, length - at));
+    piece.catch(() => undefined); // it is awaited when its turn comes
+    return piece;
   };
-  let next = read(0, 0);
-  for (let at = 0, turn = 1; at < length; at += CHUNK, turn++) {
+  let next = begin(0);
+  for (let at = CHUNK; next !== undefined; at += CHUNK) {
     const piece = await next;
-    next = read(at + CHUNK, turn);
+    next = begin(at);
     yield piece;
   }
 }
