@@ -4,7 +4,6 @@
  *
  * Errors are Node's own (ENOSPC, EIO, ...); `diskError` turns them into what a user is told.
  */
-import { createReadStream } from "node:fs";
 import * as fs from "node:fs/promises";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import type { FileSink } from "../torch/index.js";
@@ -153,7 +152,21 @@ export const nodeDisk: Disk = {
       },
     };
   },
-  chunks: (path) => createReadStream(path, { highWaterMark: 1024 * 1024 }) as AsyncIterable<Uint8Array>,
+  async *chunks(path) {
+    const file = await fs.open(path, "r");
+    try {
+      // One block for the whole file: a stream would take a new one for each read.
+      const { size } = await file.stat();
+      const block = Buffer.allocUnsafeSlow(Math.max(1, Math.min(size, 2 ** 20)));
+      for (;;) {
+        const { bytesRead } = await file.read(block, 0, block.length);
+        if (bytesRead === 0) return;
+        yield block.subarray(0, bytesRead);
+      }
+    } finally {
+      await file.close();
+    }
+  },
   readText: (path) => fs.readFile(path, "utf8"),
   list: async (folder) => (await fs.readdir(folder)).sort(),
   async info(path) {

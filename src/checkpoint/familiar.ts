@@ -102,6 +102,8 @@ async function moveAside(
     if ((await disk.info(target)) !== undefined) continue;
     // The lock makes this the only writer, so the name stays free until the rename.
     await disk.rename(path, target);
+    // Durable before another file takes the old name.
+    await disk.syncFolder(weights);
     return target;
   }
 }

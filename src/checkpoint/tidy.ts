@@ -52,9 +52,10 @@ export async function carryOut(
       const stamp = parseId(id)?.stamp ?? "";
       const names =
         generation.kind === "emergency" ? await emergencyNames(disk, weights, generation, stamp) : [];
+      // Names first: a crash in between leaves a generation without names, which the next removal takes along.
+      for (const name of names) await disk.remove(name);
       await removeFolder(disk, checkpointsFolder(weights), id);
       removed.push(id);
-      for (const name of names) await disk.remove(name);
       freed += generation.bytes;
     } catch (error) {
       if (!isDiskFault(error)) throw error;
