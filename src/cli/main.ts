@@ -8,6 +8,7 @@ import type { Output } from "./output.js";
 import { createOutput } from "./output.js";
 import { createProgram, faultOf, parse } from "./program.js";
 import type { Services } from "./services.js";
+import { listenToSignals } from "./signals.js";
 
 interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -70,6 +71,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     version: (JSON.parse(packageFile) as { version: string }).version,
     services: loadedServices,
   });
+  // One more Ctrl+C now would cut off the last words, and change the exit code.
+  listenToSignals({ request: () => undefined });
   await output.flushed();
   process.exit(exitCode);
 }

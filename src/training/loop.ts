@@ -62,16 +62,22 @@ export interface Track {
   preview: string | undefined;
 }
 
+/** What the last step completed. */
+const nothingEnded = { epoch: false, stage: false };
+
 const secondsSince = (start: number): number => (performance.now() - start) / 1000;
 
-/** Trains from `track.place` until the plan, the limit or a stop ends it, and keeps `track` at the newest place. */
+/**
+ * Trains from `track.place` until the plan, the limit or a stop ends it, and keeps `track` at the newest place.
+ * Rejects with what failed, also when that is the last save.
+ */
 export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
   const { config, engine, saves, stop, emit } = parts;
   const pace = createPace();
   let stage: Stage | undefined;
   let savedBatches = track.place.batches;
   let epochStartedAt = performance.now();
-  let ended = { epoch: false, stage: false };
+  let ended = nothingEnded;
 
   const facts = (): Facts => ({
     batches: track.place.batches,
@@ -87,7 +93,10 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
 
   for (;;) {
     const { save, preview, end } = decide(facts());
-    if (ended.epoch) {
+    // What has ended is told and acted on once, also when a stop comes before the next step.
+    const completed = ended;
+    ended = nothingEnded;
+    if (completed.epoch) {
       emit({
         type: "epoch-finished",
         ...positionOf(track.place),
@@ -98,12 +107,12 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     }
     if (preview) track.preview = (await parts.preview(track.place)) ?? track.preview;
     // Between two resolutions, and at the end, there is no next step soon that would give the state back.
-    const now = save && (end !== undefined || ended.stage);
+    const now = save && (end !== undefined || completed.stage);
     if (now) {
       await saves.begin(end ? await engine.take() : await engine.copy(), track.place, track.setup!, save);
       savedBatches = track.place.batches;
     }
-    if (ended.stage) {
+    if (completed.stage) {
       emit({
         type: "stage-finished",
         resolution: track.place.resolution,
@@ -112,7 +121,9 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
       stage = undefined;
     }
     if (end) {
-      await saves.settle();
+      // Nobody may leave in the belief that all is saved when it is not.
+      const failure = await saves.settle();
+      if (failure !== undefined) throw failure;
       return { how: end, place: track.place };
     }
 
@@ -120,8 +131,15 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     stage ??= await enter(parts, track, place);
     if (!stage) continue; // stopped meanwhile
     const images = stage.images.count;
+    if (place.image >= images) {
+      // There are fewer images than before this session: the epoch is over.
+      track.place = { ...place, epoch: place.epoch + 1, batch: 0, image: 0 };
+      if (stageDone(track.place, config)) stage = undefined;
+      continue;
+    }
     const plan = planStep(place, config, images);
     const { data, waited } = await fetch(stage.batches, place, plan);
+    if (stop.wish) continue; // before a batch that may be long
     const next = advance(place, plan, config, images);
     prefetch(stage.batches, enterStage(next, config), place, config, images);
 

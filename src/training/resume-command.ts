@@ -6,13 +6,20 @@ const forOneStart: Readonly<Record<string, "flag" | "value">> = {
   "--max-batches": "value",
 };
 
-/** Words that a shell would take apart get quotes that sh, PowerShell and cmd all understand. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./\\-]+$/u.test(word) ? word : `"${word}"`;
+/** For sh and its kin. Single quotes keep everything as it is; double quotes, which look tamer, do so for most words. */
+function quotedForShell(word: string): string {
+  if (/^[\w@%+=:,./-]+$/u.test(word)) return word;
+  return /[$`"\\!]/.test(word) ? `'${word.replaceAll("'", String.raw`'\''`)}'` : `"${word}"`;
+}
+
+/** For PowerShell, where a comma makes a list, and cmd. A quote after a backslash would not end the word. */
+function quotedForWindows(word: string): string {
+  return /^[\w+=:./\\-]+$/u.test(word) ? word : `"${word.replace(/\\+$/, "$&$&")}"`;
 }
 
 /** @param command the words after `guardapesos` */
-export function resumeCommand(command: readonly string[]): string {
+export function resumeCommand(command: readonly string[], platform: string = process.platform): string {
+  const quoted = platform === "win32" ? quotedForWindows : quotedForShell;
   const words: string[] = [];
   for (let i = 0; i < command.length; i++) {
     const [name] = command[i]!.split("=");

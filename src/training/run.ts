@@ -1,6 +1,6 @@
 /** One run, from options to its last event: opens what is needed, in an order in which bad input is found first. */
 import { GuardapesosError, reasonOf } from "../base/errors.js";
-import { startWriter } from "../checkpoint/index.js";
+import { listGenerations, startWriter, type Series } from "../checkpoint/index.js";
 import { defaultThreads, resolveDevice } from "../engine/device.js";
 import { openImageFolder } from "../progan/image-folder.js";
 import type { ImageSource } from "../progan/image-source.js";
@@ -46,28 +46,49 @@ async function labelOf({ data, className }: RunOptions): Promise<string> {
   return label;
 }
 
+/** Opens all that is read, then the weights folder for writing. Throws what those throw. */
+async function open(options: RunOptions, series: Series, emit: Emit) {
+  const newest = async (): Promise<string | undefined> =>
+    options.fresh ? undefined : (await listGenerations(options.weights)).whole[0]?.id;
+  for (;;) {
+    const before = await newest();
+    const beginning = await begin(options, series);
+    const { from } = beginning;
+    const source = await openSource(options, beginning, emit);
+    const device = await resolveDevice(options.device ?? "auto");
+    const threads = options.threads ?? from?.saved?.threads ?? defaultThreads();
+    const writer = await startWriter({
+      folder: options.weights,
+      ...series,
+      // What comes from elsewhere begins a line of its own: retention must not count it with what is here already.
+      parent: from?.generation ?? null,
+    });
+    // Another training may have saved, and ended, after the checkpoint was read and before the folder was ours alone.
+    if ((await newest()) === before) return { beginning, source, device, threads, writer };
+    await writer.close();
+  }
+}
+
 /**
  * Trains as asked, and tells all of it. Resolves with the last event when training finished, reached its limit or was
  * stopped; rejects when it could not begin or failed (after "ended", if "run-started" had been told).
  */
 export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<Ended> {
   const startedAt = performance.now();
+  let saves: Saves | undefined;
+  stop.listen(({ signal, times }) =>
+    emit({ type: "stop-requested", signal, times, saving: saves?.running ?? false }),
+  );
   const label = await labelOf(options);
-  const series = { label, name: options.name };
-  const beginning = await begin(options, series);
+  const { beginning, source, device, threads, writer } = await open(
+    options,
+    { label, name: options.name },
+    emit,
+  );
   const { config, preset, from } = beginning;
-  const source = await openSource(options, beginning, emit);
-  const device = await resolveDevice(options.device ?? "auto");
-  const threads = options.threads ?? from?.saved?.threads ?? defaultThreads();
-  const writer = await startWriter({
-    folder: options.weights,
-    ...series,
-    ...(from ? (from.generation === undefined ? {} : { parent: from.generation }) : { parent: null }),
-  });
-  const saves = createSaves(writer, emit, from?.files ?? []);
+  saves = createSaves(writer, emit, from?.files ?? []);
   const track: Track = { place: beginning.place, setup: undefined, sessionBatches: 0, preview: undefined };
   const warn = (code: WarningCode, detail: string): void => emit({ type: "warning", code, detail });
-  stop.listen(({ signal, times }) => emit({ type: "stop-requested", signal, times, saving: saves.running }));
 
   emit({
     type: "run-started",

@@ -19,8 +19,8 @@ export interface Saves {
    * @param setup how training is set up at that place
    */
   begin(state: TrainState, place: Place, setup: Setup, decision: SaveDecision): Promise<void>;
-  /** Waits until nothing is being saved. @returns whether the newest save succeeded; true if there was none */
-  settle(): Promise<boolean>;
+  /** Waits until nothing is being saved. @returns why the newest save failed; undefined when it did not */
+  settle(): Promise<unknown>;
   readonly running: boolean;
   /** Seconds since the last verified save of this session. */
   age(): number | undefined;
@@ -31,7 +31,7 @@ export interface Saves {
 }
 
 export function createSaves(writer: Writer, emit: Emit, before: readonly SavedFile[]): Saves {
-  let current: Promise<boolean> = Promise.resolve(true);
+  let current: Promise<unknown> = Promise.resolve();
   let running = false;
   let verifiedAt: number | undefined;
   let savedBatches: number | undefined;
@@ -42,7 +42,7 @@ export function createSaves(writer: Writer, emit: Emit, before: readonly SavedFi
     place: Place,
     setup: Setup,
     { kind, reason }: SaveDecision,
-  ): Promise<boolean> {
+  ): Promise<unknown> {
     running = true;
     const started = performance.now();
     emit({ type: "save-started", kind, reason, batches: place.batches });
@@ -77,11 +77,11 @@ export function createSaves(writer: Writer, emit: Emit, before: readonly SavedFi
       if (report.generation.nonFinite > 0) {
         emit({ type: "warning", code: "WEIGHTS_NOT_FINITE", detail: report.generation.id });
       }
-      return true;
+      return undefined;
     } catch (error) {
       const code = error instanceof GuardapesosError ? error.code : undefined;
       emit({ type: "save-failed", kind, code, message: reasonOf(error) });
-      return false;
+      return error;
     } finally {
       running = false;
     }

@@ -11,7 +11,7 @@ export interface Stop {
   readonly wish: StopWish | undefined;
   /** Aborted by the first request: wakes whatever waits. */
   readonly aborted: AbortSignal;
-  /** Told of every request. */
+  /** Told of every request; of those before, too, as one. */
   listen(listener: (wish: StopWish) => void): void;
 }
 
@@ -31,6 +31,7 @@ export function createStop(): Stop {
     aborted: controller.signal,
     listen(listener) {
       listeners.push(listener);
+      if (wish) listener(wish);
     },
   };
 }

@@ -1,0 +1,104 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { decide, type Facts } from "./decide.js";
+
+const idle: Facts = {
+  batches: 10,
+  sessionBatches: 4,
+  savedBatches: 8,
+  epochEnded: false,
+  stageEnded: false,
+  planDone: false,
+  stopSignal: undefined,
+  autosave: 5,
+  maxBatches: undefined,
+};
+const at = (facts: Partial<Facts>) => decide({ ...idle, ...facts });
+
+describe("between two steps", () => {
+  it("nothing is to be done in the middle of an epoch", () => {
+    expect(at({})).toEqual({ save: undefined, preview: false, end: undefined });
+  });
+
+  it("an automatic save is due once so many batches are not saved, also when a step takes several", () => {
+    expect(at({ savedBatches: 6 }).save).toBeUndefined();
+    expect(at({ savedBatches: 5 }).save).toMatchObject({ kind: "auto", reason: "every 5 batches" });
+    expect(at({ savedBatches: 4 }).save?.kind).toBe("auto");
+  });
+
+  it("the end of an epoch and of a resolution are saved, with a preview", () => {
+    expect(at({ epochEnded: true })).toMatchObject({
+      save: { kind: "epoch" },
+      preview: true,
+      end: undefined,
+    });
+    expect(at({ epochEnded: true, stageEnded: true }).save?.kind).toBe("stage");
+  });
+
+  it("a signal ends it with an emergency save, even when all is saved already, and without a preview", () => {
+    const stopped = at({ stopSignal: "SIGTERM", epochEnded: true, stageEnded: true, planDone: true });
+    expect(stopped).toEqual({
+      save: { kind: "emergency", reason: "SIGTERM" },
+      preview: false,
+      end: "stopped",
+    });
+    expect(at({ stopSignal: "SIGINT", savedBatches: 10 }).save?.kind).toBe("emergency");
+  });
+
+  it("the limit of batches ends it with a save, unless that very batch is saved", () => {
+    expect(at({ maxBatches: 10 })).toMatchObject({ save: { kind: "manual" }, end: "limit" });
+    expect(at({ maxBatches: 9 }).end).toBe("limit");
+    expect(at({ maxBatches: 11 }).end).toBeUndefined();
+    expect(at({ maxBatches: 10, savedBatches: 10 })).toMatchObject({ save: undefined, end: "limit" });
+    // A better reason for the same save.
+    expect(at({ maxBatches: 10, epochEnded: true }).save?.kind).toBe("epoch");
+  });
+
+  it("the end of the plan ends it", () => {
+    expect(at({ planDone: true, epochEnded: true, stageEnded: true })).toMatchObject({
+      save: { kind: "stage" },
+      end: "finished",
+    });
+  });
+
+  const anyFacts: fc.Arbitrary<Facts> = fc.record({
+    batches: fc.nat(1000),
+    sessionBatches: fc.nat(1000),
+    savedBatches: fc.nat(1000),
+    epochEnded: fc.boolean(),
+    stageEnded: fc.boolean(),
+    planDone: fc.boolean(),
+    stopSignal: fc.constantFrom(undefined, "SIGINT"),
+    autosave: fc.integer({ min: 1, max: 50 }),
+    maxBatches: fc.option(fc.integer({ min: 1, max: 1000 }), { nil: undefined }),
+  });
+
+  it("a session without a batch saves nothing, whatever else holds", () => {
+    fc.assert(
+      fc.property(anyFacts, (facts) => {
+        expect(decide({ ...facts, sessionBatches: 0 }).save).toBeUndefined();
+      }),
+    );
+  });
+
+  it("nothing that was trained in this session is left unsaved at the end", () => {
+    fc.assert(
+      fc.property(anyFacts, (any) => {
+        const facts = { ...any, savedBatches: Math.min(any.savedBatches, any.batches) };
+        // The plan ends with an epoch, so the two come together.
+        const told = facts.planDone ? { ...facts, epochEnded: true, stageEnded: true } : facts;
+        const { save, end } = decide(told);
+        if (end === undefined || told.sessionBatches === 0) return;
+        expect(save !== undefined || told.savedBatches === told.batches).toBe(true);
+      }),
+    );
+  });
+
+  it("a signal always ends it as stopped", () => {
+    fc.assert(
+      fc.property(anyFacts, (facts) => {
+        expect(decide({ ...facts, stopSignal: "SIGHUP" }).end).toBe("stopped");
+      }),
+    );
+  });
+});

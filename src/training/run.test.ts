@@ -1,0 +1,105 @@
+/** What a run does when the world is not as it was, and when its saves fail. */
+import { cp, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { testFolder } from "../../test/harness/folder.js";
+import { generationsIn, stateAt } from "../../test/harness/state.js";
+import { trainHere } from "../../test/harness/training.js";
+import type { RunEvent } from "./events.js";
+
+const hooks = vi.hoisted(() => ({ beforeWriter: (): Promise<void> => Promise.resolve() }));
+vi.mock("../checkpoint/index.js", async (original) => {
+  const real = await original<typeof import("../checkpoint/index.js")>();
+  const startWriter: typeof real.startWriter = async (options) => {
+    await hooks.beforeWriter();
+    return real.startWriter(options);
+  };
+  return { ...real, startWriter };
+});
+
+beforeEach(() => {
+  hooks.beforeWriter = () => Promise.resolve();
+});
+
+const endedIn = (events: readonly RunEvent[]) => events.filter((event) => event.type === "ended").at(-1);
+
+describe("a run", { timeout: 120_000 }, () => {
+  it("goes on from what another training has saved while this one was still opening its files", async () => {
+    const folder = await testFolder();
+    const { weights } = await trainHere(folder, { maxBatches: 2 });
+    await trainHere(folder, { maxBatches: 4 });
+    const [newest] = await generationsIn(weights);
+    const hidden = join(folder, newest!.id);
+    await rename(newest!.folder, hidden);
+    let opened = 0;
+    hooks.beforeWriter = async () => {
+      if (opened++ === 0) await rename(hidden, newest!.folder);
+    };
+    const { events, ended } = await trainHere(folder, { maxBatches: 5 });
+    expect(opened).toBe(2);
+    expect(events).toContainEqual(expect.objectContaining({ type: "resumed", id: newest!.id }));
+    expect(ended.position?.batches).toBe(5);
+  });
+
+  it("does not count what came from elsewhere as a child of the checkpoints that are here", async () => {
+    const [here, there] = [await testFolder(), await testFolder()];
+    const { weights } = await trainHere(here, { maxBatches: 1 });
+    const other = await trainHere(there, { maxBatches: 2 });
+    await cp(other.weights, join(here, "usb"), { recursive: true });
+    await rm(join(here, "usb", "checkpoints"), { recursive: true });
+    await trainHere(here, { maxBatches: 3, resume: join(here, "usb", "generator_DRUSEN_local.pth") });
+    const [newest, oldest] = await generationsIn(weights);
+    expect(newest!.parent).toBeUndefined();
+    expect(newest!.run).not.toBe(oldest!.run);
+  });
+
+  it.each(["limit", "stopped"] as const)(
+    "that ends (%s) with its last save failed has failed, and says what is lost",
+    async (how) => {
+      const folder = await testFolder();
+      const { weights } = await trainHere(folder, { maxBatches: 1 });
+      const saved = await stateAt(weights);
+      // Without its lock a store saves nothing more.
+      const locks = async () =>
+        (await readdir(join(weights, "checkpoints"))).filter((name) => name.startsWith(".lock-"));
+      let told: readonly RunEvent[] = [];
+      const kept: RunEvent[] = [];
+      const running = trainHere(folder, {
+        maxBatches: how === "limit" ? 3 : undefined,
+        onEvent(event, stop) {
+          kept.push(event);
+          told = kept;
+          if (event.type === "stage-preparing")
+            void locks().then((names) =>
+              Promise.all(names.map((name) => rm(join(weights, "checkpoints", name)))),
+            );
+          if (how === "stopped" && event.type === "stepped" && event.batches >= 3) stop.request("SIGINT");
+        },
+      });
+      await expect(running).rejects.toMatchObject({ code: "WEIGHTS_IN_USE" });
+      expect(told.some(({ type }) => type === "save-failed")).toBe(true);
+      const ended = endedIn(told);
+      expect(ended).toMatchObject({ how: "failed", code: "WEIGHTS_IN_USE" });
+      expect(ended?.type === "ended" && ended.batchesLost).toBe(
+        ((ended?.type === "ended" && ended.position!.batches) as number) - 1,
+      );
+      expect(await stateAt(weights)).toEqual(saved);
+    },
+  );
+
+  it("with fewer images than before calls the epoch done and goes on with the next, and does nothing without images", async () => {
+    const folder = await testFolder();
+    await trainHere(folder, { maxBatches: 2 }); // 16 images into the epoch
+    const { events, ended } = await trainHere(folder, { maxBatches: 4, overrides: { phantoms: 12 } });
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: "warning", code: "DATA_DIFFERS", detail: "24 → 12" }),
+    );
+    const steps = events.filter((event) => event.type === "stepped");
+    expect(steps.map(({ step, epoch, batch }) => [step, epoch, batch])).toEqual([
+      [3, 1, 1],
+      [4, 2, 0],
+    ]);
+    expect(steps.every(({ criticLoss }) => Number.isFinite(criticLoss))).toBe(true);
+    expect(ended.position).toMatchObject({ step: 4, batches: 4, epoch: 2 });
+  });
+});
