@@ -54,7 +54,8 @@ export function createOutput(
   stderr: NodeJS.WriteStream,
   surroundings: Surroundings,
 ): Output {
-  const isTerminal = stdout.isTTY;
+  // Of a pipe it is undefined, whatever its type says.
+  const isTerminal = (stdout.isTTY as boolean | undefined) ?? false;
   const write = writer(stdout);
   const drained = (stream: NodeJS.WriteStream) =>
     new Promise<void>((resolve) => {

@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { GuardapesosError } from "../../base/errors.js";
 import type { Generation } from "../../checkpoint/index.js";
+import { resolutions } from "../../progan/config.js";
 import type { Texts } from "../../texts/index.js";
 import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
@@ -13,7 +14,17 @@ const secondsSince = (iso: string, now: number): number => Math.max(0, (now - Da
 async function placeOf(generation: Generation) {
   const { fromJson, positionOf } = await import("../../training/progress.js");
   const progress = fromJson(generation.progress);
-  return progress && { ...positionOf(progress.place), epochs: progress.config.epochs };
+  if (progress === undefined) return undefined;
+  const { place, config } = progress;
+  return { ...positionOf(place), epochs: config.epochs[resolutions.indexOf(place.resolution)]! };
+}
+
+/** "3/20" when three epochs are done, "4/20, batch 500" in the middle of the fourth. */
+function epochOf(
+  { epoch, epochs, batch }: { epoch: number; epochs: number; batch: number },
+  texts: Texts,
+): string {
+  return batch === 0 ? `${epoch}/${epochs}` : `${epoch + 1}/${epochs}, batch ${texts.format.integer(batch)}`;
 }
 
 /** Columns of equal width. */
@@ -27,7 +38,8 @@ function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-async function rowOf(generation: Generation, { format, commands }: Texts, now: number): Promise<string[]> {
+async function rowOf(generation: Generation, texts: Texts, now: number): Promise<string[]> {
+  const { format, commands } = texts;
   const place = await placeOf(generation);
   const { id, kind, step, savedAt, bytes, verifiedAt, nonFinite } = generation;
   return [
@@ -35,7 +47,7 @@ async function rowOf(generation: Generation, { format, commands }: Texts, now: n
     kind,
     format.integer(step),
     place === undefined ? "-" : `${place.resolution}x${place.resolution}`,
-    place === undefined ? "-" : `${place.epoch + 1}, ${format.integer(place.batch)}`,
+    place === undefined ? "-" : epochOf(place, texts),
     place === undefined ? "-" : format.decimal(place.alpha, 3),
     commands.ago(secondsSince(savedAt, now)),
     format.bytes(bytes),

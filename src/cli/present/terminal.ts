@@ -2,6 +2,7 @@
  * A run on a terminal: one live progress line per epoch, as on the seed page, and everything else above it. The line
  * is cli-progress's; figures that grow with time (age of the last save, time left) tick between steps too.
  */
+import { clearLine, cursorTo } from "node:readline";
 import { MultiBar } from "cli-progress";
 import type { Texts } from "../../texts/index.js";
 import type { RunEventOf } from "../../training/events.js";
@@ -89,6 +90,9 @@ export function createTerminalPresenter(
         case "stop-requested":
           stopping = true;
           endLive();
+          // Over the "^C" that the terminal itself has written.
+          cursorTo(output.stream, 0);
+          clearLine(output.stream, 0);
           break;
         case "ended":
           endLive();
