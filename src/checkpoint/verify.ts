@@ -60,7 +60,10 @@ export async function verifyGeneration(
   const damages: Damage[] = [];
   let done = 0;
   const total = Math.max(1, generation.bytes);
-  const read = (bytes: number) => options.onProgress?.(Math.min(1, (done += bytes) / total));
+  const read = (bytes: number) => {
+    done += bytes;
+    options.onProgress?.(Math.min(1, done / total));
+  };
   for (const record of manifest.files) {
     const path = generation.files.find((file) => file.network === record.network)?.path;
     if (path === undefined) damages.push({ file: record.file, where: "the whole", reason: "it is missing" });
