@@ -105,7 +105,7 @@ export const events: EventTexts = {
   ],
   resumed: ({ id, position, skipped }) => [
     ...skipped.map((one) => `⚠ Skipped checkpoint ${one.id}: ${one.reason}. It was left as it is.`),
-    `🔄 Going on from ${id}: ${square(position.resolution)}, epoch ${position.epoch + 1}, batch ${integer(position.batch)} (alpha ${decimal(position.alpha, 3)}, ${plural(position.batches, "batch", "batches")} in all).`,
+    `🔄 Going on from ${id}: ${square(position.resolution)}, ${position.batch === 0 ? plural(position.epoch, "epoch done", "epochs done") : `epoch ${position.epoch + 1}, batch ${integer(position.batch)}`} (alpha ${decimal(position.alpha, 3)}, ${plural(position.batches, "batch", "batches")} in all).`,
   ],
   "images-loading": ({ done, total, resolution }) => [progress.loading(done, total, resolution)],
   "image-skipped": ({ path, reason }) => [`⚠ Skipping an image that cannot be read: ${path} (${reason})`],

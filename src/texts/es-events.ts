@@ -70,7 +70,7 @@ export const events: EventTexts = {
   ],
   resumed: ({ id, position, skipped }) => [
     ...skipped.map((one) => `⚠ Se salta el checkpoint ${one.id}: ${one.reason}. Se ha dejado como está.`),
-    `🔄 Reanudando desde ${id}: ${square(position.resolution)}, época ${position.epoch + 1}, batch ${integer(position.batch)} (alfa ${decimal(position.alpha, 3)}, ${plural(position.batches, "batch", "batches")} en total).`,
+    `🔄 Reanudando desde ${id}: ${square(position.resolution)}, ${position.batch === 0 ? plural(position.epoch, "época hecha", "épocas hechas") : `época ${position.epoch + 1}, batch ${integer(position.batch)}`} (alfa ${decimal(position.alpha, 3)}, ${plural(position.batches, "batch", "batches")} en total).`,
   ],
   "images-loading": ({ done, total, resolution }) => [progress.loading(done, total, resolution)],
   "image-skipped": ({ path, reason }) => [`⚠ Se salta una imagen que no se puede leer: ${path} (${reason})`],
