@@ -142,7 +142,7 @@ export const events: EventTexts = {
     }
     return busy
       ? ["💾 Already saving: your weights are safe in a moment. Nothing is interrupted."]
-      : ["⏳ Noted: the last finished state is saved now, without waiting for the batch."];
+      : ["⏳ Noted: as soon as the batch under way is done, the weights are saved. Nothing is lost."];
   },
   warning: ({ code, detail }) => [`⚠ ${warnings[code](detail)}`],
   ended: (event) => {

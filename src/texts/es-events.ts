@@ -109,7 +109,7 @@ export const events: EventTexts = {
     }
     return busy
       ? ["💾 Ya se están guardando: en un momento tus pesos estarán a salvo. Nada se interrumpe."]
-      : ["⏳ Entendido: se guarda ya el último estado terminado, sin esperar al batch."];
+      : ["⏳ Entendido: en cuanto termine el batch en curso se guardan los pesos. No se pierde nada."];
   },
   warning: ({ code, detail }) => [`⚠ ${warnings[code](detail)}`],
   ended: (event) => {

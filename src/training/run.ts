@@ -1,5 +1,5 @@
 /** One run, from options to its last event: opens what is needed, in an order in which bad input is found first. */
-import { GuardapesosError, reasonOf } from "../base/errors.js";
+import { isGuardapesosError, reasonOf } from "../base/errors.js";
 import { listGenerations, startWriter, type Series } from "../checkpoint/index.js";
 import { defaultThreads, resolveDevice } from "../engine/device.js";
 import { openImageFolder } from "../progan/image-folder.js";
@@ -75,10 +75,8 @@ async function open(options: RunOptions, series: Series, emit: Emit) {
  */
 export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<Ended> {
   const startedAt = performance.now();
-  let saves: Saves | undefined;
-  stop.listen(({ signal, times }) =>
-    emit({ type: "stop-requested", signal, times, saving: saves?.running ?? false }),
-  );
+  let isSaving = (): boolean => false;
+  stop.listen(({ signal, times }) => emit({ type: "stop-requested", signal, times, saving: isSaving() }));
   const label = await labelOf(options);
   const { beginning, source, device, threads, writer } = await open(
     options,
@@ -86,7 +84,8 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     emit,
   );
   const { config, preset, from } = beginning;
-  saves = createSaves(writer, emit, from?.files ?? []);
+  const saves = createSaves(writer, emit, from?.files ?? []);
+  isSaving = () => saves.running;
   const track: Track = { place: beginning.place, setup: undefined, sessionBatches: 0, preview: undefined };
   const warn = (code: WarningCode, detail: string): void => emit({ type: "warning", code, detail });
 
@@ -143,7 +142,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
         track.sessionBatches === 0
           ? 0
           : track.place.batches - (saves.savedBatches ?? beginning.place.batches),
-      code: error instanceof GuardapesosError ? error.code : undefined,
+      code: isGuardapesosError(error) ? error.code : undefined,
     };
     emit(ended);
     return ended;
@@ -173,7 +172,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
             return path;
           } catch (error) {
             // A picture is not worth a training.
-            if (!(error instanceof GuardapesosError) || error.code !== "OUTPUT_NOT_WRITABLE") throw error;
+            if (!isGuardapesosError(error) || error.code !== "OUTPUT_NOT_WRITABLE") throw error;
             warn("SAMPLES_NOT_WRITTEN", reasonOf(error));
             return undefined;
           }
@@ -199,7 +198,7 @@ async function rescue(engine: Engine | undefined, saves: Saves, track: Track, er
     return;
   const state = await engine.take().catch(() => undefined);
   if (!state || state.arrays.size === 0) return;
-  const reason = error instanceof GuardapesosError ? error.code : "bug";
+  const reason = isGuardapesosError(error) ? error.code : "bug";
   await saves.begin(state, track.place, track.setup, { kind: "emergency", reason });
   await saves.settle();
 }

@@ -2,7 +2,7 @@
  * Saves beside training: one at a time, in the writer's thread, from a state that nobody changes any more. A save that
  * fails is told and tried again at the next occasion; it never stops training.
  */
-import { GuardapesosError, reasonOf } from "../base/errors.js";
+import { isGuardapesosError, reasonOf } from "../base/errors.js";
 import type { SaveDecision } from "../checkpoint/save-policy.js";
 import type { Writer } from "../checkpoint/index.js";
 import type { Place } from "../progan/schedule.js";
@@ -20,7 +20,7 @@ export interface Saves {
    */
   begin(state: TrainState, place: Place, setup: Setup, decision: SaveDecision): Promise<void>;
   /** Waits until nothing is being saved. @returns why the newest save failed; undefined when it did not */
-  settle(): Promise<unknown>;
+  settle(): Promise<Error | undefined>;
   readonly running: boolean;
   /** Seconds since the last verified save of this session. */
   age(): number | undefined;
@@ -31,7 +31,7 @@ export interface Saves {
 }
 
 export function createSaves(writer: Writer, emit: Emit, before: readonly SavedFile[]): Saves {
-  let current: Promise<unknown> = Promise.resolve();
+  let current: Promise<Error | undefined> = Promise.resolve(undefined);
   let running = false;
   let verifiedAt: number | undefined;
   let savedBatches: number | undefined;
@@ -42,7 +42,7 @@ export function createSaves(writer: Writer, emit: Emit, before: readonly SavedFi
     place: Place,
     setup: Setup,
     { kind, reason }: SaveDecision,
-  ): Promise<unknown> {
+  ): Promise<Error | undefined> {
     running = true;
     const started = performance.now();
     emit({ type: "save-started", kind, reason, batches: place.batches });
@@ -79,9 +79,9 @@ export function createSaves(writer: Writer, emit: Emit, before: readonly SavedFi
       }
       return undefined;
     } catch (error) {
-      const code = error instanceof GuardapesosError ? error.code : undefined;
+      const code = isGuardapesosError(error) ? error.code : undefined;
       emit({ type: "save-failed", kind, code, message: reasonOf(error) });
-      return error;
+      return error instanceof Error ? error : new Error(reasonOf(error));
     } finally {
       running = false;
     }
