@@ -196,10 +196,10 @@ export function sourceOf(bytes: Uint8Array): Source {
   };
 }
 
-/** Opens, verifies and reads every tensor, as one who loads a model does. */
-export async function readAll(bytes: Uint8Array): Promise<TorchFile> {
+/** Opens, verifies if asked, and reads every tensor, as one who loads a model does. */
+export async function readAll(bytes: Uint8Array, verify = true): Promise<TorchFile> {
   const file = await readTorch(sourceOf(bytes));
-  await file.verify();
+  if (verify) await file.verify();
   for (const [, one] of file.tensors()) await one.read();
   return file;
 }
