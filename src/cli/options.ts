@@ -78,6 +78,9 @@ export const verifyOptions = {
   deep: onOff,
 } as const satisfies OptionTable;
 
+export const inspectOptions = { stats: onOff } as const satisfies OptionTable;
+export const convertOptions = { weightsOnly: onOff } as const satisfies OptionTable;
+
 type ValueOf<E extends Expected> = E extends { kind: "integer" | "number" | "number-from" }
   ? number
   : E extends { kind: "integers" }

@@ -85,21 +85,25 @@ describe("the command line", () => {
     expect(await call("--version")).toMatchObject({ exitCode: 0, out: "1.2.3\n", err: "" });
   });
 
-  it.each(["--help", "entrenar --help", "train --help --lang es", "ayuda entrenar"])(
-    "leaves no English in the Spanish help of %s",
-    async (line) => {
-      const { out, exitCode } = await call(line, { lang: "es_ES.UTF-8" });
-      expect(exitCode).toBe(0);
-      expect(out).toContain("Uso: guardapesos");
-      expect(out).toContain("Opciones:");
-      expect(out).toContain("muestra esta ayuda");
-      const english =
-        /\b(usage|options?|commands?|arguments?|display|default|show|help for|the|of|and|images|folder|version)\b/i;
-      // "--help" and the like are names, not words.
-      const words = out.replace(/--?[a-z][a-z-]*/g, "").replace(/guardapesos.config.json/g, "");
-      expect(words).not.toMatch(english);
-    },
-  );
+  it.each([
+    "--help",
+    "train --help --lang es",
+    "ayuda entrenar",
+    ...["entrenar", "generar", "listar", "verificar", "inspeccionar", "convertir"].map(
+      (name) => `${name} --help`,
+    ),
+  ])("leaves no English in the Spanish help of %s", async (line) => {
+    const { out, exitCode } = await call(line, { lang: "es_ES.UTF-8" });
+    expect(exitCode).toBe(0);
+    expect(out).toContain("Uso: guardapesos");
+    expect(out).toContain("Opciones:");
+    expect(out).toContain("muestra esta ayuda");
+    const english =
+      /\b(usage|options?|commands?|arguments?|display|default|show|help for|the|of|and|images|folder|version)\b/i;
+    // "--help" and the like are names, not words.
+    const words = out.replace(/--?[a-z][a-z-]*/g, "").replace(/guardapesos.config.json/g, "");
+    expect(words).not.toMatch(english);
+  });
 
   it("shows every option of training in both languages", async () => {
     const [en, es] = [await call("train --help"), await call("train --help --lang es")];
@@ -167,6 +171,11 @@ describe("the command line", () => {
     ["train --name a/b", 64, /--name takes letters/],
     ["train --fresh --resume latest", 64, /--fresh and --resume contradict/],
     ["train --class DRUSEN", 64, /--class says nothing without --data/],
+    ["generate --truncation -1", 64, /--truncation takes a number of at least 0/],
+    ["list latest", 64, /list has no use for "latest"/],
+    ["inspect", 64, /missing: file/],
+    ["convert a.pth", 64, /missing: to/],
+    ["convert a.pth b.npz", 64, /<to> takes \*\.pth.*"b\.npz"/],
     ["train --config missing.json", 78, /missing\.json cannot be read/],
   ])("refuses '%s' with exit code %i and one sentence", async (line, code, sentence) => {
     const { exitCode, out, err, options } = await call(line);

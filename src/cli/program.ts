@@ -5,7 +5,9 @@
 import { Command, CommanderError } from "commander";
 import { GuardapesosError } from "../base/errors.js";
 import type { CommandName, Texts } from "../texts/index.js";
+import { convert } from "./commands/convert.js";
 import { generate } from "./commands/generate.js";
+import { inspect } from "./commands/inspect.js";
 import { list } from "./commands/list.js";
 import { train } from "./commands/train.js";
 import { verify } from "./commands/verify.js";
@@ -16,7 +18,9 @@ import {
   addOptions,
   commonOptions,
   configOption,
+  convertOptions,
   generateOptions,
+  inspectOptions,
   listOptions,
   trainingOptions,
   verifyOptions,
@@ -93,6 +97,8 @@ const definitions: readonly Definition[] = [
     arguments: [{ name: "reference", optional: true }],
     act: verify,
   },
+  { name: "inspect", options: inspectOptions, arguments: [{ name: "file" }], act: inspect },
+  { name: "convert", options: convertOptions, arguments: [{ name: "from" }, { name: "to" }], act: convert },
 ];
 
 function addCommand(program: Command, context: Context, definition: Definition): void {

@@ -50,6 +50,7 @@ const options = {
   out: { value: "folder", help: "where the PNG files go (default: generated)" },
   all: { help: "every checkpoint, not only the newest" },
   deep: { help: "also open the files and check each tensor" },
+  weightsOnly: { help: "the weights alone, without the optimizer's memory and the rest" },
   stats: { help: "also minimum, maximum, mean and NaN count of each tensor" },
 } satisfies Record<string, OptionText>;
 

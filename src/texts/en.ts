@@ -34,6 +34,21 @@ export interface CommandTexts {
   readonly notFinite: (count: number) => string;
   readonly damaged: (id: string, file: string, reason: string) => string;
   readonly whole: (id: string, bytes: number) => string;
+  readonly inspected: {
+    readonly file: (path: string, format: string, bytes: number) => string;
+    readonly keys: (keys: readonly string[]) => string;
+    readonly stateDict: (key: string | undefined, tensors: number, elements: number) => string;
+    readonly parallel: string;
+    readonly optimizer: (name: string, kind: string, parameters: number, withState: number) => string;
+    readonly steps: (least: number, most: number) => string;
+    readonly progress: (json: string) => string;
+    readonly columns: readonly [name: string, type: string, shape: string, size: string];
+    readonly statistics: readonly [least: string, most: string, mean: string, notFinite: string];
+    readonly shares: (name: string) => string;
+    readonly unknown: string;
+    readonly allFinite: string;
+  };
+  readonly converted: (from: string, to: string, bytes: number) => string;
   /** Steps have passed since its parent, and the weights are the same. */
   readonly stale: (id: string) => string;
 }
@@ -84,6 +99,26 @@ export const en: Texts = {
     damaged: (id, file, reason) =>
       `❌ ${id} is damaged: ${file}${file === "" ? "" : ": "}${reason}. It is left as it is; train goes on from the newest whole one.`,
     whole: (id, bytes) => `✅ ${id} is whole (${format.bytes(bytes)} read and compared)`,
+    inspected: {
+      file: (path, what, bytes) => `📦 ${path}: ${what}, ${format.bytes(bytes)}`,
+      keys: (keys) => `   Keys: ${keys.join(", ")}`,
+      stateDict: (key, tensors, elements) =>
+        `   Weights${key === undefined ? "" : ` (${key})`}: ${format.integer(tensors)} tensors, ${format.integer(elements)} numbers`,
+      parallel: "   The names begin with module., as DataParallel writes them.",
+      optimizer: (name, kind, parameters, withState) =>
+        `   Optimizer${name === "" ? "" : ` (${name})`}: ${kind}, ${format.integer(parameters)} parameters, ${format.integer(withState)} of them with a memory`,
+      steps: (least, most) =>
+        least === most
+          ? `   Updates: ${format.integer(most)}`
+          : `   Updates: ${format.integer(least)} to ${format.integer(most)}`,
+      progress: (json) => `   Training: ${json}`,
+      columns: ["tensor", "type", "shape", "size"],
+      statistics: ["min", "max", "mean", "NaN/Inf"],
+      shares: (name) => `= ${name}`,
+      unknown: "of an unknown kind",
+      allFinite: "✅ All values are finite numbers.",
+    },
+    converted: (from, to, bytes) => `✅ ${from} → ${to} (${format.bytes(bytes)})`,
     stale: (id) => `⚠ ${id} holds the same weights as the checkpoint before it, although steps have passed.`,
   },
 };

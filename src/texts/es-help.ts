@@ -97,6 +97,7 @@ export const help: HelpTexts = {
     out: { value: "carpeta", help: "dónde van los archivos PNG (por defecto: generated)" },
     all: { help: "todos los checkpoints, no solo el más reciente" },
     deep: { help: "además, abrir los archivos y comprobar cada tensor" },
+    weightsOnly: { help: "solo los pesos, sin la memoria del optimizador ni lo demás" },
     stats: { help: "además, mínimo, máximo, media y número de NaN de cada tensor" },
   },
   argument: {

@@ -41,6 +41,26 @@ export const es: Texts = {
     damaged: (id, file, reason) =>
       `❌ ${id} está dañado: ${file}${file === "" ? "" : ": "}${reason}. Se deja como está; entrenar sigue desde el completo más reciente.`,
     whole: (id, bytes) => `✅ ${id} está completo (${format.bytes(bytes)} leídos y comparados)`,
+    inspected: {
+      file: (path, what, bytes) => `📦 ${path}: ${what}, ${format.bytes(bytes)}`,
+      keys: (keys) => `   Claves: ${keys.join(", ")}`,
+      stateDict: (key, tensors, elements) =>
+        `   Pesos${key === undefined ? "" : ` (${key})`}: ${format.integer(tensors)} tensores, ${format.integer(elements)} números`,
+      parallel: "   Los nombres empiezan por module., como los escribe DataParallel.",
+      optimizer: (name, kind, parameters, withState) =>
+        `   Optimizador${name === "" ? "" : ` (${name})`}: ${kind}, ${format.integer(parameters)} parámetros, ${format.integer(withState)} de ellos con memoria`,
+      steps: (least, most) =>
+        least === most
+          ? `   Actualizaciones: ${format.integer(most)}`
+          : `   Actualizaciones: de ${format.integer(least)} a ${format.integer(most)}`,
+      progress: (json) => `   Entrenamiento: ${json}`,
+      columns: ["tensor", "tipo", "forma", "tamaño"],
+      statistics: ["mín.", "máx.", "media", "NaN/Inf"],
+      shares: (name) => `= ${name}`,
+      unknown: "de un tipo desconocido",
+      allFinite: "✅ Todos los valores son números finitos.",
+    },
+    converted: (from, to, bytes) => `✅ ${from} → ${to} (${format.bytes(bytes)})`,
     stale: (id) => `⚠ ${id} tiene los mismos pesos que el checkpoint anterior, aunque han pasado pasos.`,
   },
 };

@@ -44,9 +44,10 @@ export function formats(language: Language): Formats {
     timeUnit("minute"),
     timeUnit("second"),
   ];
-  const sizes = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"].map((name, power) =>
-    unit(name, "short", power < 3 ? 0 : 1),
-  );
+  const sizes = [
+    (value: number) => `${integer(value)} B`,
+    ...["kilobyte", "megabyte", "gigabyte", "terabyte"].map((name, i) => unit(name, "short", i < 2 ? 0 : 1)),
+  ];
   const conjunction = new Intl.ListFormat(language, { type: "conjunction" });
   const disjunction = new Intl.ListFormat(language, { type: "disjunction" });
   const moment = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });

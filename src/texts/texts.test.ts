@@ -184,7 +184,7 @@ describe("formats", () => {
   it("writes sizes, times and numbers as each language does", () => {
     const [en, es] = [formats("en"), formats("es")];
     expect([en.bytes(0), en.bytes(582_400_000), en.bytes(1_500_000_000)]).toEqual([
-      "0 byte",
+      "0 B",
       "582 MB",
       "1.5 GB",
     ]);

@@ -86,6 +86,33 @@ describe("the commands", { timeout: 240_000 }, () => {
     for (const file of made.files) expect((await stat(join(folder, file))).size).toBeGreaterThan(50);
   });
 
+  it("inspect a checkpoint's files, convert them and get the same back", async () => {
+    const folder = await testFolder();
+    await call(folder, trainTiny({ "max-batches": 4 }));
+    const original = join("weights", "generator_DRUSEN_local.pth");
+    const seen = await call(folder, ["inspeccionar", original, "--stats"]);
+    expect(seen).toMatchObject({ code: 0, err: "" });
+    expect(seen.out).toMatch(/Optimizador \(optimizer\): Adam, \d+ parámetros/);
+    expect(seen.out).toMatch(/state_dict\.initial\.1\.weight +float32 +8x8x4x4/);
+    expect(seen.out).toContain("Todos los valores son números finitos.");
+
+    const [there, back] = ["there.safetensors", "back.pth"];
+    expect(await call(folder, ["convertir", original, there])).toMatchObject({ code: 0, err: "" });
+    expect(await call(folder, ["convert", there, back])).toMatchObject({ code: 0, err: "" });
+    expect(await readFile(join(folder, back))).toEqual(await readFile(join(folder, original)));
+    const asJson = JSON.parse((await call(folder, ["inspect", there, "--json"])).out) as {
+      tensors: unknown[];
+    };
+    expect(asJson.tensors.length).toBeGreaterThan(20);
+
+    const again = await call(folder, ["convertir", original, there]);
+    expect(again.code).toBe(73);
+    expect(again.err).toMatch(/No se puede escribir there\.safetensors \(EEXIST/);
+    expect(await call(folder, ["inspeccionar", "no.pth"])).toMatchObject({ code: 66, out: "" });
+    await writeFile(join(folder, "roto.pth"), (await readFile(join(folder, original))).subarray(0, 5000));
+    expect(await call(folder, ["inspeccionar", "roto.pth"])).toMatchObject({ code: 65, out: "" });
+  });
+
   it("find one flipped bit, say where it is, and exit with 65", async () => {
     const folder = await testFolder();
     await call(folder, trainTiny({ "max-batches": 4 }));

@@ -6,6 +6,7 @@ import { resolutions } from "../../progan/config.js";
 import type { Texts } from "../../texts/index.js";
 import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
+import { table } from "../present/table.js";
 import type { commonOptions, configOption, listOptions, Settings } from "../options.js";
 
 const secondsSince = (iso: string, now: number): number => Math.max(0, (now - Date.parse(iso)) / 1000);
@@ -25,17 +26,6 @@ function epochOf(
   texts: Texts,
 ): string {
   return batch === 0 ? `${epoch}/${epochs}` : `${epoch + 1}/${epochs}, batch ${texts.format.integer(batch)}`;
-}
-
-/** Columns of equal width. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join("  ")
-      .trimEnd(),
-  );
 }
 
 async function rowOf(generation: Generation, texts: Texts, now: number): Promise<string[]> {

@@ -1,0 +1,32 @@
+/** `guardapesos convert`: `.pth` to `.safetensors`, or back. The file that is made must not exist yet. */
+import { stat } from "node:fs/promises";
+import { GuardapesosError, isGuardapesosError, reasonOf } from "../../base/errors.js";
+import type { Context } from "../context.js";
+import { say, tell } from "../context.js";
+import type { commonOptions, convertOptions, Settings } from "../options.js";
+
+const endings = [".pth", ".pt", ".safetensors"];
+
+/** Throws TORCH_FILE_* for what is read, OUTPUT_NOT_WRITABLE for what is written, OPTION_INVALID for another ending. */
+export async function convert(
+  context: Context,
+  flags: Settings<typeof convertOptions & typeof commonOptions>,
+  [from = "", to = ""]: readonly string[],
+): Promise<void> {
+  if (!endings.some((ending) => to.toLowerCase().endsWith(ending))) {
+    const values = endings.map((ending) => `*${ending}`);
+    const option = `<${context.texts.help.argument.to.name}>`;
+    throw new GuardapesosError("OPTION_INVALID", { option, value: to, expected: { kind: "one-of", values } });
+  }
+  const { convertFile } = await import("../../torch/index.js");
+  try {
+    await convertFile(from, to, { weightsOnly: flags.weightsOnly ?? false });
+  } catch (error) {
+    // The reader's errors are ours; Node's own are about the file that was to be made.
+    if (isGuardapesosError(error) || !(error instanceof Error && "syscall" in error)) throw error;
+    throw new GuardapesosError("OUTPUT_NOT_WRITABLE", { path: to, reason: reasonOf(error) }, error);
+  }
+  const { size: bytes } = await stat(to);
+  tell(context, "converted", { from, to, bytes });
+  say(context, context.texts.commands.converted(from, to, bytes));
+}
