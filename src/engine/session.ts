@@ -132,31 +132,8 @@ export interface DeviceCopy {
   upload(arrays: NamedArrays): Promise<Map<string, EngineTensor>>;
   /** Device -> host. */
   download(tensors: EngineTensors): Promise<Map<string, NamedArray>>;
-}
-
-async function copyThroughIdentity(
-  tensors: EngineTensors,
-  options: EngineOptions,
-  toMemory: boolean,
-): Promise<Map<string, EngineTensor>> {
-  // Reading a device tensor directly (getData) ends the process in this ONNX Runtime: a graph of copies does not.
-  const graph = createGraph();
-  const nodes = [...tensors].map(([name, tensor], i): [string, Node] => [
-    name,
-    input(graph, `x${i}`, tensor.dims),
-  ]);
-  const outputs = new Map(nodes);
-  const session = await createSession(
-    "a copy of the weights",
-    outputs,
-    options,
-    new Set(toMemory ? outputs.keys() : []),
-  );
-  try {
-    return await session.run(new Map([...tensors.values()].map((tensor, i) => [`x${i}`, tensor])));
-  } finally {
-    await session.release();
-  }
+  /** REQUIRES: every tensor that was uploaded has been disposed of: device memory ends with its session. */
+  release(): Promise<void>;
 }
 
 /** How the state gets to the device of these options and back. For the CPU it is there already: nothing is copied. */
@@ -169,10 +146,31 @@ export function deviceCopy(options: EngineOptions): DeviceCopy {
     return {
       upload: (arrays) => Promise.resolve(wrap(arrays)),
       download: (tensors) => Promise.resolve(unwrap(tensors)),
+      release: () => Promise.resolve(),
     };
   }
+
+  const sessions = new Map<string, Session>();
+  // Reading a device tensor directly (getData) ends the process in this ONNX Runtime: a graph of copies does not.
+  async function copy(tensors: EngineTensors, toMemory: boolean): Promise<Map<string, EngineTensor>> {
+    if (tensors.size === 0) return new Map();
+    const key = `${toMemory} ${[...tensors].map(([name, { dims }]) => `${name} ${dims.join()}`).join(";")}`;
+    let session = sessions.get(key);
+    if (!session) {
+      const graph = createGraph();
+      const outputs = new Map([...tensors].map(([name, { dims }]) => [name, input(graph, name, dims)]));
+      const fetched = new Set(toMemory ? outputs.keys() : []);
+      session = await createSession("a copy of the weights", outputs, options, fetched);
+      sessions.set(key, session);
+    }
+    return session.run(tensors);
+  }
   return {
-    upload: (arrays) => copyThroughIdentity(wrap(arrays), options, false),
-    download: async (tensors) => unwrap(await copyThroughIdentity(tensors, options, true)),
+    upload: (arrays) => copy(wrap(arrays), false),
+    download: async (tensors) => unwrap(await copy(tensors, true)),
+    release: async () => {
+      for (const session of sessions.values()) await session.release();
+      sessions.clear();
+    },
   };
 }

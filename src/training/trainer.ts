@@ -41,6 +41,12 @@ export interface TrainerOptions {
   readonly engine: EngineOptions;
 }
 
+/** The random numbers of a batch, by its number: latent vectors (size, latent), and beta (size) for the penalty. */
+export type Noise = (
+  index: number,
+  size: number,
+) => { latent: Float32Array<ArrayBuffer>; beta: Float32Array<ArrayBuffer> };
+
 export interface BatchData extends BatchPlan {
   /** (size, image channels, resolution, resolution) in [-1, 1]. */
   readonly images: Float32Array<ArrayBuffer>;
@@ -98,8 +104,18 @@ function dispose(tensors: Iterable<EngineTensor>): void {
   for (const tensor of tensors) if (tensor.location !== "cpu") tensor.dispose();
 }
 
-/** A trainer over a state, whose arrays it takes. Every array must own its buffer. */
-export function createTrainer({ architecture, seed, engine }: TrainerOptions, state: TrainState): Trainer {
+/**
+ * A trainer over a state, whose arrays it takes. Every array must own its buffer.
+ * @param noise for tests that bring their own numbers
+ */
+export function createTrainer(
+  { architecture, seed, engine }: TrainerOptions,
+  state: TrainState,
+  noise: Noise = (index, size) => ({
+    latent: normal(seed, "latent", index, size * architecture.latent),
+    beta: uniform(seed, "beta", index, size),
+  }),
+): Trainer {
   /** Arrays that no graph of this resolution uses. */
   const resting = new Map(state.arrays);
   const counters = new Map(state.counters);
@@ -116,12 +132,18 @@ export function createTrainer({ architecture, seed, engine }: TrainerOptions, st
       ),
     );
 
-  async function leave(): Promise<void> {
-    for (const session of sessions.values()) await session.release();
-    sessions.clear();
-    for (const [name, array] of await copy.download(active)) resting.set(name, array);
+  /** Device memory ends with the session that made it, so tensors go first. */
+  async function releaseSessions(): Promise<void> {
     dispose(active.values());
     active = new Map();
+    for (const session of sessions.values()) await session.release();
+    sessions.clear();
+    await copy.release();
+  }
+
+  async function leave(): Promise<void> {
+    for (const [name, array] of await copy.download(active)) resting.set(name, array);
+    await releaseSessions();
     here = undefined;
   }
 
@@ -203,9 +225,10 @@ export function createTrainer({ architecture, seed, engine }: TrainerOptions, st
   function batchFeeds({ index, size, images }: BatchData, resolution: Resolution, alpha: number): Tensors {
     const { latent, imageChannels } = architecture;
     const tensor = (shape: readonly number[], data: Float32Array<ArrayBuffer>) => toEngine({ shape, data });
+    const drawn = noise(index, size);
     return new Map([
-      ["latent", tensor([size, latent], normal(seed, "latent", index, size * latent))],
-      ["beta", tensor([size, 1, 1, 1], uniform(seed, "beta", index, size))],
+      ["latent", tensor([size, latent], drawn.latent)],
+      ["beta", tensor([size, 1, 1, 1], drawn.beta)],
       ["real", tensor([size, imageChannels, resolution, resolution], images)],
       ["alpha", scalar(alpha)],
     ]);
@@ -339,10 +362,6 @@ export function createTrainer({ architecture, seed, engine }: TrainerOptions, st
       resting.clear();
       return { state, free: [...state.arrays.values()].map(({ data }) => data.buffer) };
     },
-    async release() {
-      for (const one of sessions.values()) await one.release();
-      sessions.clear();
-      dispose(active.values());
-    },
+    release: releaseSessions,
   };
 }

@@ -1,6 +1,5 @@
 /**
- * Every operation in float64 by its plain definition: slow, obvious, and the judge of the gradient table and of the
- * lowering to ONNX.
+ * Every operation in float64 by its plain definition: the judge of the gradient table and of the lowering to ONNX.
  */
 import { sizeOf } from "../../src/base/named-arrays.js";
 import { isInput, reachable, type Node, type Shape } from "../../src/engine/graph.js";
@@ -11,60 +10,53 @@ export interface Value {
   readonly data: Float64Array;
 }
 
-/** All indices of a shape, row-major. */
-function* indices(shape: Shape): Generator<number[]> {
-  for (let flat = 0; flat < sizeOf(shape); flat++) {
-    const index = new Array<number>(shape.length);
-    let rest = flat;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      index[axis] = rest % shape[axis]!;
-      rest = Math.floor(rest / shape[axis]!);
-    }
-    yield index;
+const zeros = (shape: Shape): Value => ({ shape, data: new Float64Array(sizeOf(shape)) });
+
+/** Visits every index of a shape, row-major. The index is the same array each time. */
+function walk(shape: Shape, visit: (index: readonly number[], flat: number) => void): void {
+  const index = new Array<number>(shape.length).fill(0);
+  const size = sizeOf(shape);
+  for (let flat = 0; flat < size; flat++) {
+    visit(index, flat);
+    for (let axis = shape.length - 1; axis >= 0 && ++index[axis]! === shape[axis]; axis--) index[axis] = 0;
   }
 }
 
-/** Element at an index; axes of length 1 repeat, a scalar is everywhere, beyond the edge is 0. */
-function at(value: Value, index: readonly number[]): number {
-  if (value.shape.length === 0) return value.data[0]!;
+/** Place of an index in a row-major array; axes of length 1 repeat, a scalar is everywhere. */
+function place(shape: Shape, index: readonly number[]): number {
   let flat = 0;
-  for (let axis = 0; axis < value.shape.length; axis++) {
-    const length = value.shape[axis]!;
-    const i = length === 1 && index[axis]! > 0 && !Number.isNaN(index[axis]!) ? 0 : index[axis]!;
-    if (i < 0 || i >= length) return 0;
-    flat = flat * length + i;
+  for (let axis = 0; axis < shape.length; axis++) {
+    const length = shape[axis]!;
+    flat = flat * length + (length === 1 ? 0 : index[axis]!);
   }
-  return value.data[flat]!;
+  return flat;
 }
 
-/** Element at an index where beyond the edge is 0, also for axes of length 1. */
-function inside(value: Value, index: readonly number[]): number {
-  return index.every((i, axis) => i >= 0 && i < value.shape[axis]!) ? at(value, index) : 0;
+/** Each element of the result from one element of x. */
+function gather(shape: Shape, x: Value, from: (index: readonly number[]) => number): Value {
+  const y = zeros(shape);
+  walk(shape, (index, flat) => (y.data[flat] = x.data[from(index)]!));
+  return y;
 }
 
-function fill(shape: Shape, element: (index: readonly number[]) => number): Value {
-  return { shape, data: Float64Array.from(indices(shape), element) };
-}
-
-function total(shape: Shape, term: (index: readonly number[]) => number): number {
-  let sum = 0;
-  for (const index of indices(shape)) sum += term(index);
-  return sum;
-}
-
-function zeros(shape: Shape): Value {
-  return { shape, data: new Float64Array(sizeOf(shape)) };
+/** Copies x into y, moved along one axis; what falls outside is left out. */
+function copyMoved(x: Value, y: Value, axis: number, by: number): void {
+  const target = new Array<number>(x.shape.length);
+  walk(x.shape, (index, flat) => {
+    for (let a = 0; a < index.length; a++) target[a] = index[a]! + (a === axis ? by : 0);
+    if (target[axis]! >= 0 && target[axis]! < y.shape[axis]!) y.data[place(y.shape, target)] = x.data[flat]!;
+  });
 }
 
 /**
- * Visits every product x[ix] * w[iw] that a convolution adds to y[iy]. The convolution and both its gradients are sums
- * over the same products, so they share this loop (it is also the one place here that has to be fast).
+ * Visits every product x[ix + n] * w[iw] that a convolution adds to y[iy + n], a row of `count` at a time. The
+ * convolution and both its gradients are sums over the same products, so they share this loop.
  */
-function eachProduct(
+function eachRow(
   x: Shape,
   weight: Shape,
   padding: number,
-  visit: (ix: number, iw: number, iy: number) => void,
+  visit: (ix: number, iw: number, iy: number, count: number) => void,
 ): void {
   const [samples, channels, height, width] = x as [number, number, number, number];
   const [outputs, , k] = weight as [number, number, number, number];
@@ -76,11 +68,12 @@ function eachProduct(
         for (let i = 0; i < k; i++) {
           for (let j = 0; j < k; j++) {
             const iw = ((o * channels + c) * k + i) * k + j;
+            const first = Math.max(0, padding - j);
+            const count = Math.min(w2, width + padding - j) - first;
             for (let h = Math.max(0, padding - i); h < Math.min(h2, height + padding - i); h++) {
               const rowX = ((n * channels + c) * height + h + i - padding) * width + j - padding;
               const rowY = ((n * outputs + o) * h2 + h) * w2;
-              const last = Math.min(w2, width + padding - j);
-              for (let w = Math.max(0, padding - j); w < last; w++) visit(rowX + w, iw, rowY + w);
+              visit(rowX + first, iw, rowY + first, count);
             }
           }
         }
@@ -97,8 +90,11 @@ const each =
 const pair =
   (f: (a: number, b: number) => number): Definition<OpName> =>
   (node, [a, b]) => {
-    if (a!.data.length !== b!.data.length) return fill(node.shape, (i) => f(at(a!, i), at(b!, i)));
-    return { shape: node.shape, data: a!.data.map((value, i) => f(value, b!.data[i]!)) };
+    const y = zeros(node.shape);
+    walk(node.shape, (index, flat) => {
+      y.data[flat] = f(a!.data[place(a!.shape, index)]!, b!.data[place(b!.shape, index)]!);
+    });
+    return y;
   };
 
 const definitions: { readonly [Op in Exclude<OpName, "input">]: Definition<Op> } = {
@@ -114,120 +110,116 @@ const definitions: { readonly [Op in Exclude<OpName, "input">]: Definition<Op> }
   leakySlope: (node, inputs) => each((y) => (y > 0 ? 1 : node.attributes.slope))(node, inputs),
   stopGradient: (_node, [x]) => x!,
   sum: (node, [x]) => {
-    const { axes } = node.attributes;
-    const summed = x!.shape.map((length, axis) => (axes.includes(axis) ? length : 1));
-    return fill(node.shape, (i) =>
-      total(summed, (j) =>
-        at(
-          x!,
-          i.map((at0, axis) => at0 + j[axis]!),
-        ),
-      ),
-    );
+    const y = zeros(node.shape);
+    walk(x!.shape, (index, flat) => (y.data[place(y.shape, index)]! += x!.data[flat]!));
+    return y;
   },
-  broadcast: (node, [x]) => fill(node.shape, (i) => at(x!, i)),
+  broadcast: (node, [x]) => gather(node.shape, x!, (index) => place(x!.shape, index)),
   reshape: (node, [x]) => ({ shape: node.shape, data: x!.data }),
   transpose: (node, [x]) => {
     const { order } = node.attributes;
-    return fill(node.shape, (i) =>
-      at(
-        x!,
-        order.map((_, axis) => i[order.indexOf(axis)]!),
-      ),
-    );
-  },
-  concat: (node, parts) => {
-    const { axis } = node.attributes;
-    return fill(node.shape, (i) => {
-      let start = 0;
-      for (const part of parts) {
-        const own = i[axis]! - start;
-        if (own < part.shape[axis]!)
-          return at(
-            part,
-            i.map((value, a) => (a === axis ? own : value)),
-          );
-        start += part.shape[axis]!;
-      }
-      throw new Error("beyond all parts");
+    const source = new Array<number>(order.length);
+    return gather(node.shape, x!, (index) => {
+      order.forEach((axis, i) => (source[axis] = index[i]!));
+      return place(x!.shape, source);
     });
   },
+  concat: (node, parts) => {
+    const y = zeros(node.shape);
+    let start = 0;
+    for (const part of parts) {
+      copyMoved(part, y, node.attributes.axis, start);
+      start += part.shape[node.attributes.axis]!;
+    }
+    return y;
+  },
   slice: (node, [x]) => {
-    const { axis, start } = node.attributes;
-    return fill(node.shape, (i) =>
-      at(
-        x!,
-        i.map((value, a) => (a === axis ? value + start : value)),
-      ),
-    );
+    const y = zeros(node.shape);
+    copyMoved(x!, y, node.attributes.axis, -node.attributes.start);
+    return y;
   },
   pad: (node, [x]) => {
-    const { axis, before } = node.attributes;
-    return fill(node.shape, (i) =>
-      inside(
-        x!,
-        i.map((value, a) => (a === axis ? value - before : value)),
-      ),
-    );
+    const y = zeros(node.shape);
+    copyMoved(x!, y, node.attributes.axis, node.attributes.before);
+    return y;
   },
   upsample: (node, [x]) =>
-    fill(node.shape, ([n, c, h, w]) => at(x!, [n!, c!, Math.floor(h! / 2), Math.floor(w! / 2)])),
-  averagePool: (node, [x]) =>
-    fill(
-      node.shape,
-      ([n, c, h, w]) => total([2, 2], ([i, j]) => at(x!, [n!, c!, h! * 2 + i!, w! * 2 + j!])) / 4,
+    gather(node.shape, x!, ([n, c, h, w]) =>
+      place(x!.shape, [n!, c!, Math.floor(h! / 2), Math.floor(w! / 2)]),
     ),
+  averagePool: (node, [x]) => {
+    const y = zeros(node.shape);
+    walk(x!.shape, ([n, c, h, w], flat) => {
+      y.data[place(y.shape, [n!, c!, Math.floor(h! / 2), Math.floor(w! / 2)])]! += x!.data[flat]! / 4;
+    });
+    return y;
+  },
   conv: (node, [x, weight, bias]) => {
     const y = zeros(node.shape);
-    if (bias) y.data.set(fill(node.shape, ([, o]) => bias.data[o!]!).data);
-    eachProduct(x!.shape, weight!.shape, node.attributes.padding, (ix, iw, iy) => {
-      y.data[iy]! += x!.data[ix]! * weight!.data[iw]!;
+    if (bias) walk(node.shape, ([, o], flat) => (y.data[flat] = bias.data[o!]!));
+    eachRow(x!.shape, weight!.shape, node.attributes.padding, (ix, iw, iy, count) => {
+      const factor = weight!.data[iw]!;
+      for (let n = 0; n < count; n++) y.data[iy + n]! += x!.data[ix + n]! * factor;
     });
     return y;
   },
   convInputGradient: (node, [dy, weight]) => {
     const dx = zeros(node.shape);
-    eachProduct(node.shape, weight!.shape, node.attributes.padding, (ix, iw, iy) => {
-      dx.data[ix]! += dy!.data[iy]! * weight!.data[iw]!;
+    eachRow(node.shape, weight!.shape, node.attributes.padding, (ix, iw, iy, count) => {
+      const factor = weight!.data[iw]!;
+      for (let n = 0; n < count; n++) dx.data[ix + n]! += dy!.data[iy + n]! * factor;
     });
     return dx;
   },
   convWeightGradient: (node, [x, dy]) => {
     const dw = zeros(node.shape);
-    eachProduct(x!.shape, node.shape, node.attributes.padding, (ix, iw, iy) => {
-      dw.data[iw]! += x!.data[ix]! * dy!.data[iy]!;
+    eachRow(x!.shape, node.shape, node.attributes.padding, (ix, iw, iy, count) => {
+      let sum = 0;
+      for (let n = 0; n < count; n++) sum += x!.data[ix + n]! * dy!.data[iy + n]!;
+      dw.data[iw]! += sum;
     });
     return dw;
   },
   matmul: (node, [a, b]) => {
     const { transposeA, transposeB } = node.attributes;
     const inner = a!.shape[transposeA ? 0 : 1]!;
-    return fill(node.shape, ([row, column]) =>
-      total(
-        [inner],
-        ([k]) =>
-          at(a!, transposeA ? [k!, row!] : [row!, k!]) * at(b!, transposeB ? [column!, k!] : [k!, column!]),
-      ),
-    );
+    const y = zeros(node.shape);
+    walk(node.shape, ([row, column], flat) => {
+      for (let k = 0; k < inner; k++) {
+        const left = a!.data[place(a!.shape, transposeA ? [k, row!] : [row!, k])]!;
+        y.data[flat]! += left * b!.data[place(b!.shape, transposeB ? [column!, k] : [k, column!])]!;
+      }
+    });
+    return y;
   },
 };
 
-/** Values of `outputs`, from the values of the inputs by name. */
-export function evaluate(outputs: readonly Node[], feeds: ReadonlyMap<string, Float64Array>): Value[] {
+/**
+ * Values of `outputs`, from the values of the inputs by name.
+ * @param turn the slope of a leaky ReLU is taken from the other side where its output is within this of 0: what rounding
+ *   could have done to it
+ */
+export function evaluate(
+  outputs: readonly Node[],
+  feeds: ReadonlyMap<string, Float64Array>,
+  turn = 0,
+): Value[] {
   const values = new Map<Node, Value>();
   for (const node of reachable(outputs)) {
     if (isInput(node)) {
       const { name, shape } = node.attributes;
       values.set(node, { shape, data: feeds.get(name)! });
+    } else if (node.op === "leakySlope" && turn > 0) {
+      const { slope } = (node as Node<"leakySlope">).attributes;
+      const y = values.get(node.inputs[0]!)!;
+      values.set(node, {
+        shape: node.shape,
+        data: y.data.map((v) => (v > 0 !== Math.abs(v) < turn ? 1 : slope)),
+      });
     } else {
       const definition = definitions[node.op as keyof typeof definitions] as Definition<OpName>;
-      values.set(
-        node,
-        definition(
-          node,
-          node.inputs.map((one) => values.get(one)!),
-        ),
-      );
+      const inputs = node.inputs.map((one) => values.get(one)!);
+      values.set(node, definition(node, inputs));
     }
   }
   return outputs.map((node) => values.get(node)!);
