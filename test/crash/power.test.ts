@@ -28,6 +28,15 @@ const options = (folder: string): StoreOptions => ({
   retention: { verified: 1, autos: 1, epochs: 1 },
 });
 
+const same = (checkpoint: Checkpoint): Checkpoint => checkpoint;
+const short: readonly [CheckpointKind, (checkpoint: Checkpoint) => Checkpoint][] = [
+  ["auto", same],
+  ["emergency", same],
+  ["auto", same],
+];
+/** Step 4 has NaN in it. */
+const plan = rounds > 1 ? [...short, ["epoch", spoilt] as const, ["auto", same] as const] : short;
+
 /** Every kind of thing that a store does, on the recording disk. */
 async function recordSaves(): Promise<Recording> {
   const root = await temporaryFolder("recorded-", memory);
@@ -41,20 +50,16 @@ async function recordSaves(): Promise<Recording> {
   await sink.sync();
   await sink.close();
   await disk.syncFolder(weights);
-  const plan: [CheckpointKind, (checkpoint: Checkpoint) => Checkpoint][] = [
-    ["auto", (checkpoint) => checkpoint],
-    ["emergency", (checkpoint) => checkpoint],
-    ["auto", (checkpoint) => checkpoint],
-    ["epoch", spoilt],
-    ["auto", (checkpoint) => checkpoint],
-  ];
+  let store = await openStore(options(weights), disk);
   for (const [index, [kind, change]] of plan.entries()) {
-    // Closed and opened again in between: opening is part of what can be cut.
-    const store = await openStore(options(weights), disk);
     const report = await store.save(change(sample(index + 1, kind, size)));
     expect(report.problems).toEqual([]);
+    if (index !== 1) continue;
+    // Closing and opening are part of what can be cut.
     await store.close();
+    store = await openStore(options(weights), disk);
   }
+  await store.close();
   return recording;
 }
 
@@ -140,6 +145,9 @@ async function examine(
       loaded.step === 4 ? spoilt(original(size)(loaded)) : original(size)(loaded);
     const before = await inspect(weights, spoiltSteps, (name) => others.has(name));
 
+    // Nothing half-written or half-removed has a generation's name.
+    expect.soft((await listGenerations(weights)).damaged, context).toEqual([]);
+
     // The next start mends what was interrupted.
     const store = await openStore(options(weights));
     expect.soft(store.opening.problems, context).toEqual([]);
@@ -198,14 +206,20 @@ describe("a power cut", () => {
     async () => {
       const recording = await recordSaves();
       const committed = committedSteps(recording);
-      expect(committed.at(-1)).toEqual([2, 5]);
+      expect(committed.at(-1)).toEqual([2, plan.length]);
       const known = new Set<string>();
       const tally = { trials: 0, unreadable: 0, mixed: 0, lost: 0 };
       for (let count = 6; count <= recording.operations.length; count++) {
         const cut = (survives: Survives, saves = false) =>
           examine(recording, count, committed[count]!, survives, known, tally, saves);
         await cut(() => false, count % 9 === 0);
-        await cut(() => true);
+        let names = 0;
+        await cut((what) => what === "sector" || ++names > 0);
+        // Everything but one change of names: a later one may be on the disk before an earlier one.
+        for (let dropped = 1; names > 1 && dropped <= names; dropped++) {
+          let name = 0;
+          await cut((what) => what === "sector" || ++name !== dropped);
+        }
         for (let round = 0; round < rounds; round++) {
           // Each seed another mixture: from hardly anything to nearly everything survives.
           const random = fc.sample(fc.double({ min: 0, max: 1, noNaN: true }), {
@@ -219,7 +233,7 @@ describe("a power cut", () => {
       }
       recordMatrix("simulated power cut after every operation of saves, openings and removals", tally);
       expect(tally).toMatchObject({ unreadable: 0, mixed: 0, lost: 0 });
-      expect(known.size).toBeGreaterThan(200);
+      expect(known.size).toBeGreaterThan(150);
     },
   );
 });

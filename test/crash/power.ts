@@ -143,7 +143,7 @@ export function record(root: string): Recording {
 }
 
 /** What survives of unsynced things: asked once for each sector and each change of names, in order. */
-export type Survives = () => boolean;
+export type Survives = (what: "sector" | "name") => boolean;
 
 interface FileState {
   synced: Uint8Array;
@@ -190,7 +190,7 @@ export function cutPower(recording: Recording, count: number, survives: Survives
     folders: new Map(
       [...folders].map(([node, { synced, pending }]) => {
         const names = new Map(synced);
-        for (const changes of pending) if (survives()) change(names, changes);
+        for (const changes of pending) if (survives("name")) change(names, changes);
         return [node, names];
       }),
     ),
@@ -210,7 +210,7 @@ function apply({ synced, pending }: FileState, survives: Survives): Uint8Array {
   for (const { at, bytes } of pending) {
     for (let from = 0; from < bytes.length;) {
       const length = Math.min(bytes.length - from, 512 - ((at + from) % 512));
-      if (survives()) sectors.push({ at: at + from, bytes: bytes.subarray(from, from + length) });
+      if (survives("sector")) sectors.push({ at: at + from, bytes: bytes.subarray(from, from + length) });
       from += length;
     }
   }
