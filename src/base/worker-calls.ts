@@ -6,10 +6,11 @@ import { parentPort, type Worker } from "node:worker_threads";
 import { packError, unpackError, type ErrorMessage } from "./errors.js";
 
 /** What a thread can be asked: one argument, one answer. `any` only here: each user names its own calls. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
+/* eslint-disable @typescript-eslint/no-explicit-any */
 export type Calls = {
   readonly [Name in string]: (argument: any, tell: (progress: any) => void) => Promise<any>;
 };
+/* eslint-enable @typescript-eslint/no-explicit-any */
 
 interface Call {
   readonly id: number;
@@ -66,7 +67,7 @@ export interface Caller<C extends Calls> {
     buffers?: readonly ArrayBuffer[],
     onProgress?: (progress: never) => void,
   ): Promise<Result<C, Name>>;
-  /** Ends the thread once it has answered what it was asked. */
+  /** Ends the thread; calls that wait for it fail. */
   end(): Promise<void>;
 }
 

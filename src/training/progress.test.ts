@@ -1,0 +1,58 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { presetNames, presets, resolutions } from "../progan/config.js";
+import { fromJson, positionOf, toJson, type Progress } from "./progress.js";
+
+const count = fc.nat(1_000_000);
+const anyProgress: fc.Arbitrary<Progress> = fc.record({
+  place: fc.record({
+    step: count,
+    batches: count,
+    resolution: fc.constantFrom(...resolutions),
+    epoch: count,
+    batch: count,
+    image: count,
+    alpha: fc.double({ min: 0, max: 1, noNaN: true }),
+  }),
+  config: fc.constantFrom(...presetNames).map((name) => presets[name]),
+  preset: fc.constantFrom(...presetNames),
+  device: fc.constantFrom("cpu", "webgpu"),
+  threads: fc.integer({ min: 1, max: 64 }),
+  data: fc.record({ fingerprint: fc.string(), images: count }),
+});
+const example = fc.sample(anyProgress, { numRuns: 1, seed: 1 })[0]!;
+const asRead = (value: unknown) => JSON.parse(JSON.stringify(value)) as Parameters<typeof fromJson>[0];
+
+describe("the progress in a checkpoint", () => {
+  it("comes back from its JSON to the last bit of alpha", () => {
+    fc.assert(
+      fc.property(anyProgress, (progress) => {
+        // -0 is the one double that JSON does not keep, and no alpha.
+        fc.pre(!Object.is(progress.place.alpha, -0));
+        expect(fromJson(asRead(toJson(progress)))).toEqual(progress);
+      }),
+    );
+  });
+
+  it("of a plain PyTorch pair is none, and so is one that lacks or garbles anything", () => {
+    expect(fromJson({})).toBeUndefined();
+    for (const key of ["place", "config", "preset", "device", "threads", "data"] as const) {
+      expect(fromJson(asRead({ ...example, [key]: undefined })), key).toBeUndefined();
+    }
+    const withPlace = (change: object) =>
+      fromJson(asRead({ ...example, place: { ...example.place, ...change } }));
+    expect(withPlace({})).toBeDefined();
+    for (const change of [{ resolution: 5 }, { step: -1 }, { batch: 1.5 }, { alpha: 1.1 }, { alpha: null }])
+      expect(withPlace(change), JSON.stringify(change)).toBeUndefined();
+    expect(fromJson(asRead({ ...example, preset: "other" }))).toBeUndefined();
+  });
+
+  it("written by a later version, with more in it, still tells what this one knows", () => {
+    expect(fromJson(asRead({ ...example, heat: { policy: "strict" } }))).toEqual(example);
+  });
+
+  it("as a position is the place without what only the plan needs", () => {
+    expect({ ...positionOf(example.place), image: example.place.image }).toEqual(example.place);
+    expect(positionOf(example.place)).not.toHaveProperty("image");
+  });
+});
