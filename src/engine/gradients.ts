@@ -42,11 +42,11 @@ export const rules: { readonly [Op in OpName]: Rule<Op> } = {
   add: (g) => [g, g],
   sub: (g) => [g, scale(g, -1)],
   // d(ab) = b da + a db
-  mul: (g, _y, a, b) => [mul(g, b!), mul(g, a!)],
+  mul: (g, _y, a, b) => [mul(g, b), mul(g, a)],
   // d(a/b) = da/b - (a/b) db/b
-  div: (g, y, _a, b) => [div(g, b!), scale(div(mul(g, y), b!), -1)],
+  div: (g, y, _a, b) => [div(g, b), scale(div(mul(g, y), b), -1)],
   // d sqrt(x) = dx / (2 sqrt x), 0 at 0
-  sqrt: (g, _y, x) => [mul(g, scale(rsqrt(x!), 0.5))],
+  sqrt: (g, _y, x) => [mul(g, scale(rsqrt(x), 0.5))],
   // d x^(-1/2) = -1/2 x^(-3/2) dx, 0 at 0
   rsqrt: (g, y) => [mul(g, scale(mul(square(y), y), -0.5))],
   // d tanh(x) = (1 - tanh^2) dx
@@ -56,9 +56,9 @@ export const rules: { readonly [Op in OpName]: Rule<Op> } = {
   leakySlope: () => [undefined],
   stopGradient: () => [undefined],
   // sum and broadcast are each other's adjoint
-  sum: (g, _y, x) => [broadcast(g, x!.shape)],
+  sum: (g, _y, x) => [broadcast(g, x.shape)],
   broadcast: (g) => [g],
-  reshape: (g, _y, x) => [reshape(g, x!.shape)],
+  reshape: (g, _y, x) => [reshape(g, x.shape)],
   transpose: (g, y) => [transpose(g, inverse(y.attributes.order))],
   concat: (g, y, ...parts) => {
     let start = 0;
@@ -72,11 +72,11 @@ export const rules: { readonly [Op in OpName]: Rule<Op> } = {
   // slice and pad are each other's adjoint
   slice: (g, y, x) => {
     const { axis, start, end } = y.attributes;
-    return [pad(g, axis, start, x!.shape[axis]! - end)];
+    return [pad(g, axis, start, x.shape[axis]! - end)];
   },
   pad: (g, y, x) => {
     const { axis, before } = y.attributes;
-    return [slice(g, axis, before, before + x!.shape[axis]!)];
+    return [slice(g, axis, before, before + x.shape[axis]!)];
   },
   // each pixel is copied 4 times; each pixel gets a quarter
   upsample: (g) => [scale(averagePool(g), 4)],
@@ -85,25 +85,25 @@ export const rules: { readonly [Op in OpName]: Rule<Op> } = {
   conv: (g, y, x, w, bias) => {
     const { padding } = y.attributes;
     return [
-      convInputGradient(g, w!, padding),
-      convWeightGradient(x!, g, padding),
-      ...(bias ? [reshape(sum(g, [0, 2, 3]), bias.shape)] : []),
+      convInputGradient(g, w, padding),
+      convWeightGradient(x, g, padding),
+      ...(y.inputs.length === 3 ? [reshape(sum(g, [0, 2, 3]), bias.shape)] : []),
     ];
   },
   convInputGradient: (g, y, dy, w) => {
     const { padding } = y.attributes;
-    return [conv(g, w!, undefined, padding), convWeightGradient(g, dy!, padding)];
+    return [conv(g, w, undefined, padding), convWeightGradient(g, dy, padding)];
   },
   convWeightGradient: (g, y, x, dy) => {
     const { padding } = y.attributes;
-    return [convInputGradient(dy!, g, padding), conv(x!, g, undefined, padding)];
+    return [convInputGradient(dy, g, padding), conv(x, g, undefined, padding)];
   },
   // C = A B: dA = g B^T, dB = A^T g; a transposed factor gets the transpose of that
   matmul: (g, y, a, b) => {
     const { transposeA, transposeB } = y.attributes;
     return [
-      transposeA ? matmul(b!, g, transposeB, true) : matmul(g, b!, false, !transposeB),
-      transposeB ? matmul(g, a!, true, transposeA) : matmul(a!, g, !transposeA, false),
+      transposeA ? matmul(b, g, transposeB, true) : matmul(g, b, false, !transposeB),
+      transposeB ? matmul(g, a, true, transposeA) : matmul(a, g, !transposeA, false),
     ];
   },
 };

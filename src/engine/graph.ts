@@ -45,8 +45,8 @@ export function makeNode<Op extends OpName>(
     attributes,
   );
   const node: Node<Op> = { id: graph.nodes.length, op, inputs, attributes, shape, graph };
-  graph.nodes.push(node as Node);
-  graph.known.set(key, node as Node);
+  graph.nodes.push(node);
+  graph.known.set(key, node);
   return node;
 }
 

@@ -81,7 +81,7 @@ const recipes: { readonly [Op in Exclude<OpName, "input" | "constant">]: fc.Arbi
     .map(([shape, order]) => ({ shapes: [shape], build: (x) => ops.transpose(x, order) })),
   concat: fc.tuple(shape4, fc.nat(3), small).map(([shape, axis, other]) => ({
     shapes: [shape, shape.map((length, a) => (a === axis ? other : length))],
-    build: (a, b) => ops.concat([a!, b!], axis),
+    build: (a, b) => ops.concat([a, b], axis),
   })),
   slice: fc.tuple(shape4, fc.nat(3)).map(([shape, axis]) => ({
     shapes: [shape.map((length, a) => (a === axis ? length + 2 : length))],
@@ -95,19 +95,19 @@ const recipes: { readonly [Op in Exclude<OpName, "input" | "constant">]: fc.Arbi
   averagePool: shape4.map(([n, c, h, w]) => ({ shapes: [[n, c, h * 2, w * 2]], build: ops.averagePool })),
   conv: fc.tuple(convolution, fc.boolean()).map(([{ x, weight, bias, padding }, biased]) => ({
     shapes: biased ? [x, weight, bias] : [x, weight],
-    build: (a, b, c) => ops.conv(a!, b!, c, padding),
+    build: (a, b, c) => ops.conv(a, b, c, padding),
   })),
   convInputGradient: convolution.map(({ dy, weight, padding }) => ({
     shapes: [dy, weight],
-    build: (a, b) => ops.convInputGradient(a!, b!, padding),
+    build: (a, b) => ops.convInputGradient(a, b, padding),
   })),
   convWeightGradient: convolution.map(({ x, dy, padding }) => ({
     shapes: [x, dy],
-    build: (a, b) => ops.convWeightGradient(a!, b!, padding),
+    build: (a, b) => ops.convWeightGradient(a, b, padding),
   })),
   matmul: fc.tuple(small, small, small, fc.boolean(), fc.boolean()).map(([m, k, n, ta, tb]) => ({
     shapes: [ta ? [k, m] : [m, k], tb ? [n, k] : [k, n]],
-    build: (a, b) => ops.matmul(a!, b!, ta, tb),
+    build: (a, b) => ops.matmul(a, b, ta, tb),
   })),
 };
 

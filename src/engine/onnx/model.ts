@@ -2,7 +2,7 @@
  * The few messages of the ONNX format that a training graph needs, written field by field.
  * Source of the field numbers: onnx/onnx.proto3, IR version 8.
  */
-import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 
 /** An attribute of an ONNX node: a whole number, some, a float or a word. */
 export type AttributeValue = number | readonly number[] | { readonly float: number } | string;
@@ -44,15 +44,15 @@ type Fields = (writer: BinaryWriter) => void;
 
 /** A message as a field of another one. */
 function message(writer: BinaryWriter, field: number, fields: Fields): void {
-  writer.tag(field, 2).fork();
+  writer.tag(field, WireType.LengthDelimited).fork();
   fields(writer);
   writer.join();
 }
 
 const text = (writer: BinaryWriter, field: number, value: string): unknown =>
-  writer.tag(field, 2).string(value);
+  writer.tag(field, WireType.LengthDelimited).string(value);
 const int = (writer: BinaryWriter, field: number, value: number): unknown =>
-  writer.tag(field, 0).int64(value);
+  writer.tag(field, WireType.Varint).int64(value);
 
 function writeAttribute(writer: BinaryWriter, name: string, value: AttributeValue): void {
   text(writer, 1, name);
@@ -63,7 +63,7 @@ function writeAttribute(writer: BinaryWriter, name: string, value: AttributeValu
     text(writer, 4, value);
     int(writer, 20, attributeType.string);
   } else if ("float" in value) {
-    writer.tag(2, 5).float(value.float);
+    writer.tag(2, WireType.Bit32).float(value.float);
     int(writer, 20, attributeType.float);
   } else {
     for (const item of value) int(writer, 8, item);
@@ -85,7 +85,7 @@ function writeTensor(writer: BinaryWriter, tensor: OnnxTensor): void {
   int(writer, 2, tensor.data instanceof Float32Array ? floatType : int64Type);
   text(writer, 8, tensor.name);
   const { buffer, byteOffset, byteLength } = tensor.data;
-  writer.tag(9, 2).bytes(new Uint8Array(buffer, byteOffset, byteLength));
+  writer.tag(9, WireType.LengthDelimited).bytes(new Uint8Array(buffer, byteOffset, byteLength));
 }
 
 function writeValue(writer: BinaryWriter, value: OnnxValue): void {
