@@ -10,8 +10,10 @@ import type { ByteStream } from "./stream.js";
 
 const ALIGNMENT = 64;
 const LIMIT = 0xffffffff;
-/** Bit 3: CRC in a data descriptor. Bit 11: the name is UTF-8. */
-const FLAGS = 0x0808;
+/** Bit 3: CRC in a data descriptor, which an empty record does without. Bit 11: the name is UTF-8. */
+function flagsOf(size: number): number {
+  return size === 0 ? 0x0800 : 0x0808;
+}
 
 interface Written {
   readonly name: Uint8Array;
@@ -45,7 +47,7 @@ export function zipWriter(stream: ByteStream): ZipWriter {
         await stream.append(piece);
       }
       invariant(stream.position - from === size, `record ${name} has the size that its header gives`);
-      await stream.append(dataDescriptor(record, crc));
+      if (size > 0) await stream.append(dataDescriptor(record, crc));
       records.push({ ...record, crc });
       return crc;
     },
@@ -97,7 +99,7 @@ function localHeader(record: Omit<Written, "crc">): Uint8Array {
   const header = fields(30 + record.name.length + extra.length + 4 + padding);
   header.put(4, 0x04034b50);
   header.put(2, 0); // version needed, as miniz leaves it
-  header.put(2, FLAGS);
+  header.put(2, flagsOf(record.size));
   header.put(2, 0); // STORED
   header.put(4, 0); // time and date
   header.put(4, 0); // CRC, sizes: in the descriptor
@@ -129,7 +131,7 @@ function centralHeader(record: Written): Uint8Array {
   put(4, 0x02014b50);
   put(2, 0); // made by
   put(2, 0); // version needed
-  put(2, FLAGS);
+  put(2, flagsOf(record.size));
   put(2, 0); // STORED
   put(4, 0); // time and date
   put(4, record.crc);
