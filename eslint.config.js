@@ -2,7 +2,7 @@ import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist/", "node_modules/", "weights/", "samples/"] },
+  { ignores: ["dist*/", ".cache/", "coverage/", "node_modules/", "weights/", "samples/", "generated/"] },
   js.configs.recommended,
   {
     files: ["**/*.ts"],
