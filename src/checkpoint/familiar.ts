@@ -108,6 +108,15 @@ async function moveAside(
   }
 }
 
+/** Whether a familiar name is a link to one of a generation's files: then it must stay while the name does. */
+export async function isPointedAt(disk: Disk, weights: string, generation: Generation): Promise<boolean> {
+  for (const file of generation.files) {
+    const named = await disk.info(join(weights, familiarName(file.network, generation.series)));
+    if (named !== undefined && named.identity === (await disk.info(file.path))?.identity) return true;
+  }
+  return false;
+}
+
 /**
  * Gives an emergency generation its own names, never over another file.
  * @returns for a name that is someone else's, the file in the generation

@@ -12,6 +12,8 @@ const entrySchema = z.looseObject({
   id: z.string(),
   kind: z.enum(checkpointKinds),
   step: z.number(),
+  /** The highest that was given out by then. */
+  sequence: z.number(),
   /** Of all files; 0 when it failed. */
   bytes: z.number(),
   /** From the request to the verified generation. */

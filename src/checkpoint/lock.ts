@@ -76,7 +76,13 @@ export async function takeLock(disk: Disk, weights: string): Promise<Lock> {
   const here = await surroundings(disk);
   for (let tries = 1; ; tries++) {
     const mine = await announce(disk, weights, here);
-    const other = await findLivingOther(disk, weights, mine, here);
+    let other: Owner | undefined;
+    try {
+      other = await findLivingOther(disk, weights, mine, here);
+    } catch (error) {
+      await removeQuietly(disk, mine);
+      throw error;
+    }
     if (other === undefined) return keepAlive(disk, weights, mine);
     await removeQuietly(disk, mine);
     // Two that started in the same instant both withdraw: they try again at different times.
@@ -111,6 +117,7 @@ async function announce(disk: Disk, weights: string, here: Surroundings): Promis
       await disk.rename(temporary, path);
       return path;
     } catch (error) {
+      await removeQuietly(disk, temporary);
       // A writer that is just opening clears away temporary files, this one too.
       if (codeOf(error) !== "ENOENT" || tries === 5) throw error;
     }

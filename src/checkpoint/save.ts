@@ -68,6 +68,8 @@ export interface Session {
   readonly run: string;
   /** The generation saved last, or that training went on from. */
   parent: string | undefined;
+  /** The highest sequence ever seen here. A manifest that cannot be read for a moment must not let the count begin again. */
+  sequence: number;
 }
 
 /** Share of a save's progress that is writing; the rest is reading back. */
@@ -97,7 +99,16 @@ export async function saveGeneration(
   const needed = spaceNeeded(checkpoint, copiesOf(session, kind));
   const log = async (id: string, facts: Pick<JournalEntry, "bytes" | "sha256" | "failed">): Promise<void> => {
     const seconds = (performance.now() - started) / 1000;
-    await appendJournal(disk, weights, { at: new Date().toISOString(), id, kind, step, seconds, ...facts });
+    const { sequence } = session;
+    await appendJournal(disk, weights, {
+      at: new Date().toISOString(),
+      id,
+      kind,
+      step,
+      sequence,
+      seconds,
+      ...facts,
+    });
   };
   let id = "";
   try {
@@ -119,7 +130,9 @@ export async function saveGeneration(
 
     const problems: string[] = [];
     const { files, movedAside } = await settle(session, generation, older, problems);
-    const removed = await retain(session, [generation, ...older], session.rules, problems);
+    // Whatever went wrong with names or marks is put right first, by the next save or start; until then nothing goes.
+    const removed =
+      problems.length > 0 ? [] : await retain(session, [generation, ...older], session.rules, problems);
     await attempt(problems, "journal", () =>
       log(id, { bytes: generation.bytes, sha256: generation.files.map((file) => file.sha256) }),
     );
@@ -144,6 +157,7 @@ async function identify(
   older: readonly Generation[],
 ): Promise<Identity> {
   const { disk, weights, series } = session;
+  session.sequence = 1 + Math.max(session.sequence, ...older.map((one) => one.sequence));
   const now = new Date();
   const taken = new Set(await disk.list(checkpointsFolder(weights)));
   const names = new Set(checkpoint.kind === "emergency" ? await disk.list(weights) : []);
@@ -155,7 +169,7 @@ async function identify(
     if (folders.some((name) => taken.has(name)) || emergencies.some((name) => names.has(name))) continue;
     return {
       id,
-      sequence: 1 + Math.max(0, ...older.map((one) => one.sequence)),
+      sequence: session.sequence,
       pair: newToken(),
       run: session.run,
       parent: session.parent ?? null,

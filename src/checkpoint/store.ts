@@ -7,6 +7,7 @@ import { invariant } from "../base/invariant.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { diskError, nodeDisk, type Disk } from "./disk.js";
 import { listGenerations } from "./generations.js";
+import { readJournal } from "./journal.js";
 import { takeLock, type Lock } from "./lock.js";
 import { checkpointsFolder, isSafeName, temporaryFile } from "./names.js";
 import { isOf, recover, type Opening } from "./recover.js";
@@ -101,7 +102,10 @@ async function startSession(disk: Disk, options: StoreOptions, lock: Lock, links
       ? whole.find((one) => isOf(one, series))
       : whole.find((one) => one.id === options.parent);
   const rules = { ...defaultRetention, ...options.retention };
-  return { disk, weights, series, lock, links, rules, run: parent?.run ?? newToken(), parent: parent?.id };
+  const journal = await readJournal(disk, weights);
+  const sequence = Math.max(0, ...[...whole, ...journal].map((one) => one.sequence));
+  const run = parent?.run ?? newToken();
+  return { disk, weights, series, lock, links, rules, run, parent: parent?.id, sequence };
 }
 
 /** One save after the other, and the ballast in between. */

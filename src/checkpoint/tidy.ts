@@ -2,7 +2,7 @@
 import { reasonOf } from "../base/errors.js";
 import { removeFolder } from "./commit.js";
 import { isDiskFault, type Disk } from "./disk.js";
-import { emergencyNames } from "./familiar.js";
+import { emergencyNames, isPointedAt } from "./familiar.js";
 import type { Generation } from "./generations.js";
 import { checkpointsFolder, parseId } from "./names.js";
 import {
@@ -34,7 +34,7 @@ export interface Tidied {
 }
 
 /**
- * Removes what `decision` says, oldest first, and the emergency names of those that go.
+ * Removes what `decision` says (but nothing that a familiar name still points at), oldest first, and the emergency names of those that go.
  * REQUIRES: the lock is held; `decision` was made from `generations`.
  */
 export async function carryOut(
@@ -49,6 +49,8 @@ export async function carryOut(
   for (const { id } of [...decision.removed].reverse()) {
     const generation = generations.find((one) => one.id === id)!;
     try {
+      // The names could not be brought to a newer one: removing this one would leave half a pair of names.
+      if (await isPointedAt(disk, weights, generation)) continue;
       const stamp = parseId(id)?.stamp ?? "";
       const names =
         generation.kind === "emergency" ? await emergencyNames(disk, weights, generation, stamp) : [];
