@@ -29,6 +29,7 @@ const inputAndOutput = [
   "dashboard/server",
   "checkpoint/disk",
   "thermal/sensors",
+  "engine/device",
   "progan/image-folder",
   "progan/picture",
   "torch/source",
@@ -40,7 +41,7 @@ const threads = ["base/worker-calls", "checkpoint/writer", "training/engine"];
 
 /** Every package has one place. */
 const packages = {
-  "onnxruntime-node": ["engine/session"],
+  "onnxruntime-node": ["engine/session", "engine/probe"],
   "@bufbuild/protobuf": ["engine/onnx/"],
   sharp: ["progan/sharp"],
   commander: ["cli/"],
