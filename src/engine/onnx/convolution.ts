@@ -13,15 +13,41 @@ function turned(e: Emitter, weight: string, k: number): string {
   });
 }
 
+/** Appends zeros to the channel axis. */
+function widened(e: Emitter, value: string, channels: number): string {
+  return e.once(`widened ${value}`, () =>
+    e.op("Pad", [value, e.ints([0, 0, 0, 0, 0, channels, 0, 0])], { mode: "constant" }),
+  );
+}
+
+/**
+ * A convolution with stride 1.
+ * ONNX Runtime 1.30 on WebGPU computes wrong values for some channel counts that are no multiple of 4 (6, 9, 33, ...):
+ * there x and the kernel get channels of zeros up to the next multiple, which changes nothing and is faster, too.
+ * @param from x (N,C,H,W), kernel (O,C,k,k), and perhaps a bias (O)
+ */
+export function convolve(
+  e: Emitter,
+  from: readonly string[],
+  channels: number,
+  k: number,
+  padding: number,
+): string {
+  const [x, kernel, ...bias] = from;
+  const missing = e.target === "gpu" && channels > 4 ? (4 - (channels % 4)) % 4 : 0;
+  const pair = missing > 0 ? [widened(e, x!, missing), widened(e, kernel!, missing)] : [x!, kernel!];
+  return e.op("Conv", [...pair, ...bias], {
+    kernel_shape: [k, k],
+    pads: [padding, padding, padding, padding],
+  });
+}
+
 /** The gradient to x is itself a convolution, of dy with the turned kernel. */
 export function inputGradient(e: Emitter, node: Node<"convInputGradient">, from: readonly string[]): string {
   const [dy, weight] = from;
   const k = node.inputs[1]!.shape[2]!;
-  const padding = k - 1 - node.attributes.padding;
-  return e.op("Conv", [dy!, turned(e, weight!, k)], {
-    kernel_shape: [k, k],
-    pads: [padding, padding, padding, padding],
-  });
+  const outputs = node.inputs[1]!.shape[0]!;
+  return convolve(e, [dy!, turned(e, weight!, k)], outputs, k, k - 1 - node.attributes.padding);
 }
 
 /** (N,C,H,W) -> (C,N,H,W): for one sample that is only another name of the same order. Once per value. */

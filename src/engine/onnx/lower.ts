@@ -6,7 +6,7 @@ import { sizeOf } from "../../base/named-arrays.js";
 import type { Node, Shape } from "../graph.js";
 import type { OpName } from "../spec.js";
 import type { AttributeValue } from "./model.js";
-import { inputGradient, weightGradient } from "./convolution.js";
+import { convolve, inputGradient, weightGradient } from "./convolution.js";
 
 /** What the lowered graph will run on. */
 export type Target = "cpu" | "gpu";
@@ -74,9 +74,8 @@ export const lowerings: { readonly [Op in Exclude<OpName, "input">]: Lowering<Op
     }),
   averagePool: (e, _node, from) => e.op("AveragePool", from, { kernel_shape: [2, 2], strides: [2, 2] }),
   conv: (e, node, from) => {
-    const { padding } = node.attributes;
-    const [, , k] = node.inputs[1]!.shape;
-    return e.op("Conv", from, { kernel_shape: [k!, k!], pads: [padding, padding, padding, padding] });
+    const [, channels, k] = node.inputs[1]!.shape;
+    return convolve(e, from, channels!, k!, node.attributes.padding);
   },
   convInputGradient: inputGradient,
   convWeightGradient: weightGradient,
