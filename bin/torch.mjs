@@ -1,0 +1,36 @@
+/** `import ... from "guardapesos/torch"`: see src/torch/index.ts. Builds first where there is no build yet. */
+import { buildIfStale } from "./build.mjs";
+
+await buildIfStale();
+export const {
+  asParameter,
+  convertFile,
+  describeTorchFile,
+  dict,
+  dtypes,
+  findStateDict,
+  float32Tensor,
+  isContiguous,
+  isDict,
+  isKind,
+  isNumeric,
+  numberOf,
+  numbersOf,
+  openFile,
+  orderedDict,
+  pathName,
+  plainJson,
+  PROGRESS_KEY,
+  pythonFloat,
+  readFloat32,
+  readSafetensors,
+  readTorchFile,
+  statisticsOf,
+  tensorOf,
+  tensorsIn,
+  tuple,
+  valueFromJson,
+  valueToJson,
+  writeSafetensors,
+  writeTorchFile,
+} = await import("../dist/torch/index.js");
