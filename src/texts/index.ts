@@ -5,8 +5,8 @@ import { en } from "./en.js";
 import { es } from "./es.js";
 import type { Language } from "./formats.js";
 
-export type { CommandTexts, Texts } from "./en.js";
-export type { EventTexts, Place, ProgressTexts } from "./en-events.js";
+export type { Texts } from "./en.js";
+export type { Place } from "./en-events.js";
 export type { CommandName, OptionName } from "./en-help.js";
 export { languages } from "./formats.js";
 export type { Language } from "./formats.js";
