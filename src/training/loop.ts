@@ -109,7 +109,9 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     // Between two resolutions, and at the end, there is no next step soon that would give the state back.
     const now = save && (end !== undefined || completed.stage);
     if (now) {
-      await saves.begin(end ? await engine.take() : await engine.copy(), track.place, track.setup!, save);
+      // Whoever is asked to stop wants to be gone; otherwise a copy, so that a save that fails can be tried again.
+      const state = await (end === "stopped" ? engine.take() : engine.copy());
+      await saves.begin(state, track.place, track.setup!, save);
       savedBatches = track.place.batches;
     }
     if (completed.stage) {

@@ -5,20 +5,32 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { testFolder } from "../../test/harness/folder.js";
 import { generationsIn, stateAt } from "../../test/harness/state.js";
 import { trainHere } from "../../test/harness/training.js";
+import { GuardapesosError } from "../base/errors.js";
+import type { Checkpoint } from "../checkpoint/index.js";
 import type { RunEvent } from "./events.js";
 
-const hooks = vi.hoisted(() => ({ beforeWriter: (): Promise<void> => Promise.resolve() }));
+const hooks = vi.hoisted(() => ({
+  beforeWriter: (): Promise<void> => Promise.resolve(),
+  refuses: (checkpoint: Checkpoint): boolean => checkpoint.networks.size === 0,
+}));
 vi.mock("../checkpoint/index.js", async (original) => {
   const real = await original<typeof import("../checkpoint/index.js")>();
   const startWriter: typeof real.startWriter = async (options) => {
     await hooks.beforeWriter();
-    return real.startWriter(options);
+    const writer = await real.startWriter(options);
+    const full = new GuardapesosError("DISK_FULL", { folder: options.folder, needed: 2, free: 1 });
+    return {
+      ...writer,
+      save: (checkpoint, ...rest) =>
+        hooks.refuses(checkpoint) ? Promise.reject(full) : writer.save(checkpoint, ...rest),
+    };
   };
   return { ...real, startWriter };
 });
 
 beforeEach(() => {
   hooks.beforeWriter = () => Promise.resolve();
+  hooks.refuses = () => false;
 });
 
 const endedIn = (events: readonly RunEvent[]) => events.filter((event) => event.type === "ended").at(-1);
@@ -86,6 +98,24 @@ describe("a run", { timeout: 120_000 }, () => {
       expect(await stateAt(weights)).toEqual(saved);
     },
   );
+
+  it("whose last save finds no room tries an emergency save before it gives up", async () => {
+    const folder = await testFolder();
+    hooks.refuses = ({ kind }) => kind !== "emergency";
+    const told: RunEvent[] = [];
+    const running = trainHere(folder, { maxBatches: 4, onEvent: (event) => told.push(event) });
+    await expect(running).rejects.toMatchObject({ code: "DISK_FULL" });
+    expect(told.filter(({ type }) => type === "save-failed")).toHaveLength(2);
+    expect(endedIn(told)).toMatchObject({ how: "failed", code: "DISK_FULL", batchesLost: 0 });
+    const [newest, ...others] = await generationsIn(join(folder, "weights"));
+    expect(newest).toMatchObject({ kind: "emergency", reason: "DISK_FULL", step: 4 });
+    expect(others).toEqual([]);
+
+    hooks.refuses = () => false;
+    const next = await trainHere(folder, { maxBatches: 5 });
+    const whole = await trainHere(await testFolder(), { maxBatches: 5 });
+    expect(await stateAt(next.weights)).toEqual(await stateAt(whole.weights));
+  });
 
   it("with fewer images than before calls the epoch done and goes on with the next, and does nothing without images", async () => {
     const folder = await testFolder();
