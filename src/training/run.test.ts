@@ -53,6 +53,32 @@ describe("a run", { timeout: 120_000 }, () => {
     expect(ended.position?.batches).toBe(5);
   });
 
+  it("passes over weights that are not numbers, says so, and does not begin anew when there are no others", async () => {
+    const folder = await testFolder();
+    const { weights } = await trainHere(folder, { maxBatches: 2 });
+    const [good] = await generationsIn(weights);
+    const diverged = await trainHere(folder, { maxBatches: 3, overrides: { learningRate: 1e30 } });
+    expect(diverged.events).toContainEqual(expect.objectContaining({ code: "WEIGHTS_NOT_FINITE" }));
+    const [spoilt] = await generationsIn(weights);
+    expect(spoilt!.nonFinite).toBeGreaterThan(0);
+
+    const { events, ended } = await trainHere(folder, { maxBatches: 2 });
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        type: "resumed",
+        id: good!.id,
+        skipped: [{ id: spoilt!.id, reason: expect.stringContaining("not numbers") as string }],
+      }),
+    );
+    expect(ended.position?.batches).toBe(2);
+
+    await rm(good!.folder, { recursive: true });
+    await expect(trainHere(folder)).rejects.toMatchObject({
+      code: "CHECKPOINT_DAMAGED",
+      data: { id: spoilt!.id },
+    });
+  });
+
   it("does not count what came from elsewhere as a child of the checkpoints that are here", async () => {
     const [here, there] = [await testFolder(), await testFolder()];
     const { weights } = await trainHere(here, { maxBatches: 1 });
