@@ -194,6 +194,15 @@ describe("the command line", () => {
     expect(exitCode).toBe(64);
   });
 
+  it("takes --lang and --json before the command too", async () => {
+    expect((await call("--lang es entrenar --epoch 3")).err).toContain("¿Querías decir --epochs?");
+    expect((await call("--lang es --help")).out).toContain("Uso: guardapesos");
+    const { out, options } = await call("--json train --seed 7");
+    expect([out, options?.overrides]).toEqual(["", { seed: 7 }]);
+    const folder = await folderWith({ lang: "es" });
+    expect((await call("--lang en train --fresh --resume x", { folder })).err).toContain("contradict");
+  });
+
   it("with --json tells an error as one line on standard output, and nothing else", async () => {
     for (const line of ["train --json --start 5", "--json nonsense", "train --json --nonsense"]) {
       const { out, err, exitCode } = await call(line);

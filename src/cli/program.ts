@@ -122,7 +122,7 @@ function addCommand(program: Command, context: Context, definition: Definition):
   }
   command.action(async (...given: unknown[]) => {
     const parameters = given.slice(0, -2).filter((one) => typeof one === "string");
-    await definition.act(context, given.at(-2) as never, parameters);
+    await definition.act(context, command.optsWithGlobals<never>(), parameters);
   });
 }
 
@@ -138,6 +138,8 @@ export function createProgram(context: Context): Command {
     getOutHasColors: () => output.isTerminal,
   });
   localise(program, texts, output.colors.bold);
+  // `guardapesos --lang es entrenar`: these two may stand before the command as well as after it.
+  addOptions(program.enablePositionalOptions(), commonOptions, texts);
   program.version(context.version, "-V, --version", texts.help.displayVersion);
   for (const definition of definitions) addCommand(program, context, definition);
   return program;
