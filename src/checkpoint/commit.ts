@@ -11,8 +11,6 @@ import { isDiskFault, writeText, type Disk } from "./disk.js";
 import { renderVerified, type Generation } from "./generations.js";
 import { manifestFormat, renderManifest, type FileRecord, type Manifest } from "./manifest.js";
 import {
-  backupsFolder,
-  checkpointsFolder,
   generationFolder,
   isBackupName,
   isLeftover,
@@ -165,13 +163,14 @@ export async function discardFolder(disk: Disk, folder: string): Promise<void> {
 }
 
 /**
- * Removes what interrupted saves, removals and links have left. REQUIRES: the lock is held.
+ * Removes what interrupted saves, removals and links have left in these folders.
+ * REQUIRES: the lock is held.
  * @param onProblem told what could not be removed; it stays
  * @returns the names removed
  */
 export async function removeLeftovers(
   disk: Disk,
-  weights: string,
+  folders: readonly string[],
   onProblem: (name: string, error: unknown) => void,
 ): Promise<string[]> {
   const removed: string[] = [];
@@ -191,10 +190,9 @@ export async function removeLeftovers(
       }
     }
   };
-  for (const parent of [checkpointsFolder(weights), backupsFolder(weights)]) {
-    await tidy(parent, isLeftover, (path) => discardFolder(disk, path));
-    await tidy(parent, isTemporaryFile, (path) => disk.remove(path));
+  for (const folder of folders) {
+    await tidy(folder, isLeftover, (path) => discardFolder(disk, path));
+    await tidy(folder, isTemporaryFile, (path) => disk.remove(path));
   }
-  await tidy(weights, isTemporaryFile, (path) => disk.remove(path));
   return removed;
 }

@@ -51,3 +51,14 @@ export {
   type SaveRules,
 } from "./save-policy.js";
 export type { Series } from "./names.js";
+export { keepByHand, prune, pruneRules, type PruneOptions, type PruneReport } from "./prune.js";
+export {
+  backup,
+  listBackups,
+  restore,
+  type BackupOptions,
+  type BackupReport,
+  type RestoreReport,
+} from "./backup.js";
+export { storeStats, type KindStats, type StoreStats } from "./stats.js";
+export { examine, type Finding, type FindingCode } from "./doctor.js";

@@ -61,7 +61,7 @@ const locks = async (folder: string) => (await readdir(join(folder, "checkpoints
 describe("the lock", () => {
   it("leaves nothing behind when it is released", async () => {
     const folder = await weights();
-    const lock = await takeLock(nodeDisk, folder);
+    const lock = await takeLock(nodeDisk, join(folder, "checkpoints"), folder);
     await expect(lock.check()).resolves.toBeUndefined();
     expect(await locks(folder)).toHaveLength(1);
     await lock.release();
@@ -76,7 +76,7 @@ describe("the lock", () => {
       JSON.stringify({ ...owner, host: hostname(), boot: "", machine: "", pid: 2 ** 30 }),
     );
     await utimes(dead, 0, 0);
-    const lock = await takeLock(nodeDisk, folder);
+    const lock = await takeLock(nodeDisk, join(folder, "checkpoints"), folder);
     expect(await locks(folder)).toHaveLength(1);
     await lock.release();
   });
@@ -86,7 +86,9 @@ describe("the lock", () => {
     for (const text of [JSON.stringify({ ...owner, host: "nas", pid: 4711 }), ""]) {
       const other = join(folder, "checkpoints", `.lock-${"0".repeat(32)}`);
       await writeFile(other, text);
-      const error = await takeLock(nodeDisk, folder).catch((reason: unknown) => reason);
+      const error = await takeLock(nodeDisk, join(folder, "checkpoints"), folder).catch(
+        (reason: unknown) => reason,
+      );
       expect(error).toMatchObject({ code: "WEIGHTS_IN_USE", data: { folder, pid: text === "" ? 0 : 4711 } });
       expect(await locks(folder)).toHaveLength(1);
     }
@@ -94,7 +96,7 @@ describe("the lock", () => {
 
   it("knows when another has taken it for dead", async () => {
     const folder = await weights();
-    const lock = await takeLock(nodeDisk, folder);
+    const lock = await takeLock(nodeDisk, join(folder, "checkpoints"), folder);
     await nodeDisk.remove(lock.path);
     await expect(lock.check()).rejects.toMatchObject({ code: "WEIGHTS_IN_USE" });
     await lock.release();

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { GuardapesosError } from "../base/errors.js";
 import { codeOf, writeText, type Disk } from "./disk.js";
-import { checkpointsFolder, isLockName, lockName, temporaryFile } from "./names.js";
+import { isLockName, lockName, temporaryFile } from "./names.js";
 
 /** Where a process runs, as far as it can be told from another one. Empty: the system does not say. */
 export interface Place {
@@ -68,25 +68,26 @@ export interface Lock {
 }
 
 /**
- * Becomes the only writer of a weights folder.
- * REQUIRES: checkpoints/ exists.
+ * Becomes the only writer of a folder.
+ * REQUIRES: it exists.
+ * @param told what the folder is called towards the user
  * @throws WEIGHTS_IN_USE when a living process is
  */
-export async function takeLock(disk: Disk, weights: string): Promise<Lock> {
+export async function takeLock(disk: Disk, folder: string, told: string): Promise<Lock> {
   const here = await surroundings(disk);
   for (let tries = 1; ; tries++) {
-    const mine = await announce(disk, weights, here);
+    const mine = await announce(disk, folder, here);
     let other: Owner | undefined;
     try {
-      other = await findLivingOther(disk, weights, mine, here);
+      other = await findLivingOther(disk, folder, mine, here);
     } catch (error) {
       await removeQuietly(disk, mine);
       throw error;
     }
-    if (other === undefined) return keepAlive(disk, weights, mine);
+    if (other === undefined) return keepAlive(disk, told, mine);
     await removeQuietly(disk, mine);
     // Two that started in the same instant both withdraw: they try again at different times.
-    if (tries === 3) throw inUse(weights, other);
+    if (tries === 3) throw inUse(told, other);
     await wait(50 + Math.random() * 200 * tries);
   }
 }
@@ -97,8 +98,7 @@ function inUse(folder: string, owner: Owner | undefined): GuardapesosError {
 }
 
 /** @returns the path of the announcement */
-async function announce(disk: Disk, weights: string, here: Surroundings): Promise<string> {
-  const folder = checkpointsFolder(weights);
+async function announce(disk: Disk, folder: string, here: Surroundings): Promise<string> {
   const name = lockName(randomBytes(16).toString("hex"));
   const owner: Owner = {
     host: here.host,
@@ -126,12 +126,11 @@ async function announce(disk: Disk, weights: string, here: Surroundings): Promis
 
 async function findLivingOther(
   disk: Disk,
-  weights: string,
+  folder: string,
   mine: string,
   here: Surroundings,
 ): Promise<Owner | undefined> {
   const now = (await disk.info(mine))?.modified ?? Date.now();
-  const folder = checkpointsFolder(weights);
   for (const name of (await disk.list(folder)).filter(isLockName)) {
     const path = join(folder, name);
     if (path === mine) continue;
@@ -154,7 +153,7 @@ async function readOwner(disk: Disk, path: string): Promise<Owner> {
   }
 }
 
-function keepAlive(disk: Disk, weights: string, mine: string): Lock {
+function keepAlive(disk: Disk, told: string, mine: string): Lock {
   const beat = setInterval(() => {
     // Adding a byte lets the file system put its own time on it. A failure shows at the next check.
     void disk
@@ -166,7 +165,7 @@ function keepAlive(disk: Disk, weights: string, mine: string): Lock {
   return {
     path: mine,
     async check() {
-      if ((await disk.info(mine)) === undefined) throw inUse(weights, undefined);
+      if ((await disk.info(mine)) === undefined) throw inUse(told, undefined);
     },
     async release() {
       clearInterval(beat);

@@ -5,7 +5,7 @@ import { isDiskFault, type Disk } from "./disk.js";
 import { nameEmergency, pointFamiliar, type Ours } from "./familiar.js";
 import { listGenerations, type Generation, type Skipped } from "./generations.js";
 import { readJournal } from "./journal.js";
-import { parseId, type Series } from "./names.js";
+import { checkpointsFolder, parseId, type Series } from "./names.js";
 import { verifyGeneration } from "./verify.js";
 
 export interface Opening {
@@ -32,7 +32,7 @@ export async function recover(disk: Disk, weights: string, series: Series): Prom
     }
   };
 
-  const leftovers = await removeLeftovers(disk, weights, (name, error) =>
+  const leftovers = await removeLeftovers(disk, [checkpointsFolder(weights), weights], (name, error) =>
     problems.push(`${name}: ${reasonOf(error)}`),
   );
   const { whole, damaged } = await listGenerations(weights, disk);

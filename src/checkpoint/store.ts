@@ -2,7 +2,7 @@
  * The writing side of a weights folder: opening it (one writer, everything interrupted brought to its end) and queueing
  * its saves. What one save does is in save.ts.
  */
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { invariant } from "../base/invariant.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { diskError, nodeDisk, type Disk } from "./disk.js";
@@ -12,7 +12,8 @@ import { takeLock, type Lock } from "./lock.js";
 import { checkpointsFolder, isSafeName, temporaryFile } from "./names.js";
 import { isOf, recover, type Opening } from "./recover.js";
 import { defaultRetention, type RetentionRules } from "./retention-policy.js";
-import { copiesOf, newToken, saveGeneration, type SaveReport, type Session } from "./save.js";
+import { saveGeneration, type SaveReport } from "./save.js";
+import { copiesOf, newToken, type Session } from "./session.js";
 import { keepBallast, spaceNeeded } from "./space.js";
 
 export interface StoreOptions {
@@ -50,6 +51,15 @@ export interface Store {
  * @throws WEIGHTS_IN_USE, WEIGHTS_NOT_WRITABLE, DISK_FULL, SAVE_FAILED (the disk fails)
  */
 export async function openStore(options: StoreOptions, disk: Disk = nodeDisk): Promise<Store> {
+  const { session, opening } = await openSession(options, disk);
+  return { opening, ...queued(session, options.ballast ?? true) };
+}
+
+/** What openStore does before any save. Throws like it; the caller releases `session.lock`. */
+export async function openSession(
+  options: StoreOptions,
+  disk: Disk,
+): Promise<{ session: Session; opening: Opening }> {
   const { folder, label, name } = options;
   invariant(
     isSafeName(label) && isSafeName(name),
@@ -58,26 +68,23 @@ export async function openStore(options: StoreOptions, disk: Disk = nodeDisk): P
   let lock: Lock | undefined;
   try {
     await makeFolders(disk, folder);
-    lock = await takeLock(disk, folder);
+    lock = await takeLock(disk, checkpointsFolder(folder), folder);
     const links = await hasLinks(disk, folder, lock.path);
     const opening = await recover(disk, folder, { label, name });
-    const session = await startSession(disk, options, lock, links);
-    return { opening, ...queued(session, options.ballast ?? true) };
+    return { opening, session: await startSession(disk, options, lock, links) };
   } catch (error) {
     await lock?.release();
     throw diskError(error, folder, 0, undefined);
   }
 }
 
-/** The folders themselves must survive a power cut, too. */
+/** The folders themselves must survive a power cut, too, also those that a killed process has made. */
 async function makeFolders(disk: Disk, weights: string): Promise<void> {
-  const checkpoints = checkpointsFolder(weights);
-  if ((await disk.info(checkpoints))?.kind === "folder") return;
-  await disk.makeFolder(checkpoints);
+  await disk.makeFolder(checkpointsFolder(weights));
   await disk.syncFolder(weights);
   // Folders above may be closed to this user, and then they were there before.
-  for (let at = dirname(weights); at !== dirname(at); at = dirname(at)) {
-    await disk.syncFolder(at).catch(() => undefined);
+  for (let at = resolve(weights); at !== dirname(at); at = dirname(at)) {
+    await disk.syncFolder(dirname(at)).catch(() => undefined);
   }
 }
 

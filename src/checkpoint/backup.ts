@@ -1,0 +1,249 @@
+/**
+ * Verified copies of a generation elsewhere, one per day, and the way back. A backup is laid out like a generation and made
+ * with the same commit protocol.
+ */
+import { basename, join } from "node:path";
+import { GuardapesosError } from "../base/errors.js";
+import { discardFolder, markVerified, publish, removeFolder, removeLeftovers } from "./commit.js";
+import { copyFile, diskError, nodeDisk, type Disk } from "./disk.js";
+import { listGenerations, readGeneration, readManifest, type Generation } from "./generations.js";
+import { takeLock } from "./lock.js";
+import type { Manifest } from "./manifest.js";
+import {
+  backupsFolder,
+  dayOf,
+  generationFolder,
+  isBackupName,
+  networkFile,
+  temporaryName,
+  type Series,
+} from "./names.js";
+import { newestWhole } from "./resolve.js";
+import { identify, freeSpace } from "./session.js";
+import { attempt, prove, settle } from "./settle.js";
+import { openSession } from "./store.js";
+import { verifyGeneration } from "./verify.js";
+
+export interface BackupOptions {
+  /** Where to; `weights/backups` when left out, and only there old ones are removed. */
+  readonly destination?: string | undefined;
+  /** Do nothing when today has its backup already. */
+  readonly daily?: boolean | undefined;
+  /** How many of the newest backups stay; 7 when left out. */
+  readonly keep?: number | undefined;
+  readonly series?: Series | undefined;
+}
+
+export interface BackupReport {
+  /** undefined: today has its backup already. */
+  readonly backup: Generation | undefined;
+  /** What it is a copy of. */
+  readonly source: Generation | undefined;
+  /** Names of old backups that were removed. */
+  readonly removed: readonly string[];
+  readonly problems: readonly string[];
+}
+
+/**
+ * Copies the newest whole generation and reads the copy back.
+ * @throws CHECKPOINT_NOT_FOUND nothing to back up
+ * @throws CHECKPOINT_DAMAGED none is whole
+ * @throws SAVE_NOT_VERIFIED the copy is not what it should be; it is removed
+ * @throws WEIGHTS_IN_USE another backup is being made there
+ * @throws DISK_FULL, WEIGHTS_NOT_WRITABLE, SAVE_FAILED
+ */
+export async function backup(
+  weights: string,
+  options: BackupOptions = {},
+  disk: Disk = nodeDisk,
+): Promise<BackupReport> {
+  const { series } = options;
+  const parent = options.destination ?? backupsFolder(weights);
+  const found = await newestWhole(
+    weights,
+    (one) => series === undefined || (one.series.label === series.label && one.series.name === series.name),
+    disk,
+  );
+  if (found === undefined) {
+    throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference: "latest", known: [] });
+  }
+  const source = found.generation;
+  try {
+    await disk.makeFolder(parent);
+    const lock = await takeLock(disk, parent, parent);
+    try {
+      const problems: string[] = [];
+      await removeLeftovers(disk, [parent], (name, error) => problems.push(`${name}: ${String(error)}`));
+      const names = (await disk.list(parent)).filter(isBackupName);
+      const today = dayOf(new Date());
+      if ((options.daily ?? false) && names.some((name) => name.startsWith(today))) {
+        return { backup: undefined, source, removed: [], problems };
+      }
+      const free = await disk.freeSpace(parent).catch(() => Infinity);
+      if (free < source.bytes) {
+        throw new GuardapesosError("DISK_FULL", { folder: parent, needed: source.bytes, free });
+      }
+      const name = freeDay(names);
+      const made = await copyGeneration(disk, source, parent, name);
+      const keep = options.destination === undefined ? (options.keep ?? 7) : Infinity;
+      const removed = await removeOld(disk, parent, [...names, name], keep, problems);
+      return { backup: made, source, removed, problems };
+    } finally {
+      await lock.release();
+    }
+  } catch (error) {
+    throw diskError(error, parent, source.bytes, await freeSpace({ disk, weights: parent }));
+  }
+}
+
+function freeDay(taken: readonly string[]): string {
+  for (let copy = 1; ; copy++) {
+    const name = dayOf(new Date(), copy);
+    if (!taken.includes(name)) return name;
+  }
+}
+
+/** The same files and the same manifest under another name, read back. */
+async function copyGeneration(
+  disk: Disk,
+  source: Generation,
+  parent: string,
+  name: string,
+): Promise<Generation> {
+  const manifest = await readManifest(disk, source.folder, source.id);
+  await copyInto(disk, source, parent, name, manifest);
+  const folder = join(parent, name);
+  const copy = await readGeneration(disk, folder, name, undefined);
+  const [fault] = (await verifyGeneration(copy, { deep: true }, disk)).damages;
+  if (fault !== undefined) {
+    await removeFolder(disk, parent, name);
+    const reason = `${fault.where}: ${fault.reason}`;
+    throw new GuardapesosError("SAVE_NOT_VERIFIED", { id: join(parent, name), file: fault.file, reason });
+  }
+  const at = new Date().toISOString();
+  await markVerified(disk, copy, at);
+  return { ...copy, verifiedAt: at };
+}
+
+async function copyInto(
+  disk: Disk,
+  source: Generation,
+  parent: string,
+  name: string,
+  manifest: Manifest,
+  beforeRename: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  const temporary = join(parent, temporaryName(name));
+  try {
+    await disk.makeFolder(temporary);
+    for (const { network, path } of source.files)
+      await copyFile(disk, path, join(temporary, networkFile(network)));
+    await publish(disk, temporary, join(parent, name), manifest, beforeRename);
+  } catch (error) {
+    await discardFolder(disk, temporary).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Backups are named by their day, so that the oldest come first. */
+async function removeOld(
+  disk: Disk,
+  parent: string,
+  names: readonly string[],
+  keep: number,
+  problems: string[],
+): Promise<string[]> {
+  const removed: string[] = [];
+  const byAge = [...names].sort((a, b) => order(a).localeCompare(order(b)));
+  for (const name of byAge.slice(0, Math.max(0, byAge.length - Math.max(1, keep)))) {
+    await attempt(problems, name, async () => {
+      await removeFolder(disk, parent, name);
+      removed.push(name);
+    });
+  }
+  return removed;
+}
+
+/** 2025-11-06_10 comes after 2025-11-06_9. */
+function order(name: string): string {
+  const [day = "", copy = "1"] = name.split("_");
+  return `${day}_${copy.padStart(6, "0")}`;
+}
+
+export interface RestoreReport {
+  /** The new generation: from now on the newest of its label and name. */
+  readonly generation: Generation;
+  readonly source: Generation;
+  readonly files: readonly { readonly path: string; readonly bytes: number }[];
+  readonly problems: readonly string[];
+}
+
+/**
+ * Makes a backup (or any older generation) the newest generation again, as a copy; nothing is removed.
+ * @param reference a backup's name, a generation's id, or the path of either folder
+ * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, and what openStore and Store.save throw
+ */
+export async function restore(
+  weights: string,
+  reference: string,
+  disk: Disk = nodeDisk,
+): Promise<RestoreReport> {
+  const source = await findFolder(disk, weights, reference);
+  const [fault] = (await verifyGeneration(source, { deep: true }, disk)).damages;
+  if (fault !== undefined) {
+    const data = { id: reference, file: fault.file, reason: `${fault.where}: ${fault.reason}` };
+    throw new GuardapesosError("CHECKPOINT_DAMAGED", data);
+  }
+  const { label, name } = source.series;
+  const { session } = await openSession({ folder: weights, label, name }, disk);
+  try {
+    const older = (await listGenerations(weights, disk)).whole;
+    const networks = source.files.map((file) => file.network);
+    const identity = await identify(session, { step: source.step, kind: "manual", networks }, older);
+    const original = await readManifest(disk, source.folder, source.id);
+    // The weights stay the pair they were; only its place in the order is new.
+    const manifest: Manifest = {
+      ...original,
+      ...identity,
+      pair: original.pair,
+      run: original.run,
+      parent: original.id,
+      kind: "manual",
+      reason: `restored from ${basename(source.folder)}`,
+    };
+    const parent = join(generationFolder(weights, identity.id), "..");
+    await copyInto(disk, source, parent, identity.id, manifest, () => session.lock.check());
+    const generation = await prove(session, identity.id, () => undefined);
+    const verified = { ...generation, verifiedAt: new Date().toISOString() };
+    const problems: string[] = [];
+    const { files } = await settle(session, verified, older, problems);
+    return { generation: verified, source, files, problems };
+  } catch (error) {
+    throw diskError(error, weights, source.bytes, await freeSpace(session));
+  } finally {
+    await session.lock.release();
+  }
+}
+
+async function findFolder(disk: Disk, weights: string, reference: string): Promise<Generation> {
+  const places = [reference, join(backupsFolder(weights), reference), generationFolder(weights, reference)];
+  for (const folder of places) {
+    if ((await disk.info(folder))?.kind !== "folder") continue;
+    return readGeneration(disk, folder, basename(folder), undefined);
+  }
+  const known = await disk.list(backupsFolder(weights)).catch(() => []);
+  const names = known.filter(isBackupName);
+  throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference, known: names.reverse().slice(0, 5) });
+}
+
+/** The backups of a weights folder, newest first; damaged ones are left out. */
+export async function listBackups(weights: string, disk: Disk = nodeDisk): Promise<Generation[]> {
+  const parent = backupsFolder(weights);
+  const names = (await disk.list(parent).catch(() => [])).filter(isBackupName);
+  const backups: Generation[] = [];
+  for (const name of names.sort((a, b) => order(b).localeCompare(order(a)))) {
+    const one = await readGeneration(disk, join(parent, name), name, undefined).catch(() => undefined);
+    if (one !== undefined) backups.push(one);
+  }
+  return backups;
+}

@@ -1,0 +1,161 @@
+/**
+ * Whether a weights folder can do its work: small real trials, and a look at what lies there. Every finding has a code and
+ * data; the sentences, and what to do about each, are the command line's.
+ */
+import { join } from "node:path";
+import { reasonOf } from "../base/errors.js";
+import { listBackups } from "./backup.js";
+import { codeOf, nodeDisk, type Disk } from "./disk.js";
+import { listGenerations } from "./generations.js";
+import {
+  checkpointsFolder,
+  familiarName,
+  isLeftover,
+  isLockName,
+  isTemporaryFile,
+  temporaryFile,
+} from "./names.js";
+import { savesLeft } from "./space.js";
+
+interface FindingData {
+  /** The folder is not there yet; a training makes it. */
+  "no-folder": { readonly folder: string };
+  writable: { readonly folder: string };
+  "not-writable": { readonly folder: string; readonly reason: string };
+  links: object;
+  /** Familiar names are copies and take room of their own. */
+  "no-links": { readonly reason: string };
+  /** Milliseconds for one small durable write. */
+  fsync: { readonly milliseconds: number };
+  "fsync-failed": { readonly reason: string };
+  /** So quick that nothing can have reached a disk: memory, or a disk that lies. */
+  "fsync-too-quick": { readonly milliseconds: number };
+  space: { readonly free: number; readonly savesLeft: number | undefined };
+  "space-short": { readonly free: number; readonly savesLeft: number };
+  clock: object;
+  /** This computer's clock and the file system's differ, or saves are dated in the future. */
+  "clock-off": { readonly seconds: number };
+  /** Of interrupted saves; the next training removes them. */
+  leftovers: { readonly names: readonly string[] };
+  damaged: { readonly id: string; readonly reason: string };
+  "not-verified": { readonly id: string };
+  "not-finite": { readonly id: string; readonly values: number };
+  /** A familiar name that is missing although there are checkpoints. */
+  "name-missing": { readonly name: string };
+  "no-backup": object;
+  backup: { readonly name: string; readonly age: number };
+  /** Older than two days. */
+  "backup-old": { readonly name: string; readonly age: number };
+  checkpoints: { readonly count: number; readonly newest: string };
+  "no-checkpoints": object;
+}
+
+export type FindingCode = keyof FindingData;
+export type Finding = {
+  [Code in FindingCode]: {
+    readonly code: Code;
+    readonly level: "fine" | "note" | "problem";
+  } & FindingData[Code];
+}[FindingCode];
+
+/** Under this, one fsync cannot have waited for any disk. */
+const quickestFsync = 0.02;
+const clockTolerance = 5;
+const day = 24 * 3600;
+
+/** Looks; changes nothing but a small trial file of its own, which it removes. */
+export async function examine(
+  weights: string,
+  now: number = Date.now(),
+  disk: Disk = nodeDisk,
+): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  const folder = await disk.info(weights);
+  if (folder?.kind !== "folder") return [{ code: "no-folder", level: "note", folder: weights }];
+  findings.push(...(await tryWriting(disk, weights, now)));
+  const { whole, damaged } = await listGenerations(weights, disk);
+  const [newest] = whole;
+  if (newest === undefined) findings.push({ code: "no-checkpoints", level: "note" });
+  else findings.push({ code: "checkpoints", level: "fine", count: whole.length, newest: newest.id });
+
+  const free = await disk.freeSpace(weights).catch(() => undefined);
+  if (free !== undefined) {
+    const left = newest === undefined ? undefined : savesLeft(free, newest.bytes);
+    if (left !== undefined && left < 5)
+      findings.push({ code: "space-short", level: "problem", free, savesLeft: left });
+    else findings.push({ code: "space", level: "fine", free, savesLeft: left });
+  }
+  const ahead = Math.max(0, ...whole.map((one) => (Date.parse(one.savedAt) - now) / 1000));
+  if (ahead > clockTolerance) findings.push({ code: "clock-off", level: "problem", seconds: ahead });
+
+  for (const one of damaged) findings.push({ code: "damaged", level: "problem", ...one });
+  for (const one of whole) {
+    if (one.verifiedAt === undefined) findings.push({ code: "not-verified", level: "note", id: one.id });
+    if (one.nonFinite > 0)
+      findings.push({ code: "not-finite", level: "problem", id: one.id, values: one.nonFinite });
+  }
+  const sound = whole.find((one) => one.verifiedAt !== undefined && one.nonFinite === 0);
+  for (const file of sound?.files ?? []) {
+    const name = familiarName(file.network, sound!.series);
+    if ((await disk.info(join(weights, name))) === undefined) {
+      findings.push({ code: "name-missing", level: "note", name });
+    }
+  }
+  const names = [
+    ...(await disk.list(checkpointsFolder(weights)).catch(() => [])),
+    ...(await disk.list(weights)),
+  ];
+  const leftovers = names.filter((name) => isLeftover(name) || isTemporaryFile(name));
+  // While somebody writes, what looks left over is work in progress.
+  if (leftovers.length > 0 && !names.some(isLockName))
+    findings.push({ code: "leftovers", level: "note", names: leftovers });
+  findings.push(await backupFinding(disk, weights, now));
+  return findings;
+}
+
+/** One durable write, one link, and what the file system thinks the time is. */
+async function tryWriting(disk: Disk, weights: string, now: number): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const path = join(weights, temporaryFile(`doctor-${process.pid}`));
+  const linked = `${path}-link`;
+  try {
+    const sink = await disk.create(path);
+    findings.push({ code: "writable", level: "fine", folder: weights });
+    try {
+      await sink.write(new Uint8Array(4096));
+      const start = performance.now();
+      await sink.sync();
+      const milliseconds = performance.now() - start;
+      const code = milliseconds < quickestFsync ? "fsync-too-quick" : "fsync";
+      findings.push({ code, level: code === "fsync" ? "fine" : "note", milliseconds });
+    } catch (error) {
+      findings.push({ code: "fsync-failed", level: "problem", reason: reasonOf(error) });
+    }
+    await sink.close();
+    const off = Math.abs(((await disk.info(path))?.modified ?? now) - now) / 1000;
+    if (off > clockTolerance) findings.push({ code: "clock-off", level: "problem", seconds: off });
+    else findings.push({ code: "clock", level: "fine" });
+    try {
+      await disk.link(path, linked);
+      findings.push({ code: "links", level: "fine" });
+    } catch (error) {
+      findings.push({ code: "no-links", level: "note", reason: reasonOf(error) });
+    }
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    findings.push({ code: "not-writable", level: "problem", folder: weights, reason: reasonOf(error) });
+  } finally {
+    await disk.remove(path).catch(() => undefined);
+    await disk.remove(linked).catch(() => undefined);
+  }
+  return findings;
+}
+
+async function backupFinding(disk: Disk, weights: string, now: number): Promise<Finding> {
+  const [newest] = await listBackups(weights, disk);
+  if (newest === undefined) return { code: "no-backup", level: "note" };
+  const made = (await disk.info(join(newest.folder, "manifest.json")))?.modified ?? now;
+  const age = Math.max(0, (now - made) / 1000);
+  if (age > 2 * day) return { code: "backup-old", level: "note", name: newest.id, age };
+  return { code: "backup", level: "fine", name: newest.id, age };
+}

@@ -1,0 +1,104 @@
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { sample, spoilt, temporaryFolder } from "../../test/crash/sample.js";
+import { backup } from "./backup.js";
+import { nodeDisk, type Disk } from "./disk.js";
+import { examine, type Finding } from "./doctor.js";
+import { storeStats } from "./stats.js";
+import { openStore } from "./store.js";
+
+const codes = (findings: readonly Finding[]) => findings.map((one) => one.code).sort();
+
+async function weightsWith(...steps: number[]) {
+  const folder = await temporaryFolder();
+  const store = await openStore({ folder, label: "DRUSEN", name: "local", ballast: false });
+  const reports = [];
+  for (const step of steps) reports.push(await store.save(sample(step, step % 2 === 0 ? "epoch" : "auto")));
+  await store.close();
+  return { folder, reports };
+}
+
+describe("the figures", () => {
+  it("count every save, also of generations that are gone, and what is there now", async () => {
+    const { folder, reports } = await weightsWith(1, 2, 3, 5, 7);
+    const bytes = reports.map((one) => one.generation.bytes);
+    const stats = await storeStats(folder, Date.now() + 60_000);
+    expect(stats.byKind.auto).toMatchObject({ saves: 4 });
+    expect(stats.byKind.epoch).toMatchObject({ saves: 1 });
+    expect(stats).toMatchObject({ failed: 0, generations: 3, damaged: 0 });
+    expect(stats.bytesWritten).toBe(bytes.reduce((sum, one) => sum + one, 0));
+    expect(stats.spaceUsed).toEqual({
+      generations: bytes[1]! + bytes[3]! + bytes[4]!,
+      backups: 0,
+      ballast: 0,
+    });
+    expect(stats.lastVerified).toMatchObject({ id: reports[4]!.generation.id });
+    expect(stats.lastVerified!.age).toBeGreaterThanOrEqual(59);
+    expect(stats.secondsSaving).toBeGreaterThan(0);
+    expect(stats.savesLeft).toBe(Math.floor(stats.free! / bytes[4]!));
+  });
+
+  it("of an empty folder are zero", async () => {
+    const stats = await storeStats(await temporaryFolder());
+    expect(stats).toMatchObject({ generations: 0, bytesWritten: 0, span: 0 });
+    expect(stats.lastVerified).toBeUndefined();
+    expect(stats.interval).toBeUndefined();
+  });
+});
+
+describe("the doctor", () => {
+  it("finds nothing wrong in a good folder, and leaves nothing in it", async () => {
+    const { folder } = await weightsWith(1, 3);
+    await backup(folder);
+    const before = await readdir(folder);
+    const findings = await examine(folder);
+    expect(findings.filter((one) => one.level === "problem")).toEqual([]);
+    expect(codes(findings)).toEqual(
+      expect.arrayContaining(["backup", "checkpoints", "links", "space", "writable"]),
+    );
+    expect(await readdir(folder)).toEqual(before);
+  });
+
+  it("finds what is wrong: damage, leftovers, NaN, missing names, a clock that is off, a disk without links", async () => {
+    const { folder, reports } = await weightsWith(1, 2, 3);
+    const store = await openStore({ folder, label: "DRUSEN", name: "local" });
+    await store.save(spoilt(sample(4)));
+    await store.close();
+    await rm(join(reports[2]!.generation.folder, "critic.pth"));
+    await rm(join(folder, "critic_DRUSEN_local.pth"));
+    await mkdir(join(folder, "checkpoints", ".tmp-00000009-auto-20200101_000000"));
+    const noLinks: Disk = {
+      ...nodeDisk,
+      link: () => Promise.reject(Object.assign(new Error("no links"), { code: "EPERM" })),
+      freeSpace: () => Promise.resolve(10_000),
+    };
+    const findings = await examine(folder, Date.now() - 3600_000, noLinks);
+    expect(codes(findings)).toEqual(
+      expect.arrayContaining([
+        "clock-off",
+        "damaged",
+        "leftovers",
+        "name-missing",
+        "no-backup",
+        "no-links",
+        "not-finite",
+        "space-short",
+      ]),
+    );
+    expect(findings.find((one) => one.code === "damaged")).toMatchObject({
+      id: reports[2]!.generation.id,
+      reason: "critic.pth: it is missing",
+    });
+  });
+
+  it("knows a folder that is not there, and one that cannot be written to", async () => {
+    const folder = await temporaryFolder();
+    expect(codes(await examine(join(folder, "nothing")))).toEqual(["no-folder"]);
+    const readOnly: Disk = {
+      ...nodeDisk,
+      create: () => Promise.reject(Object.assign(new Error("EROFS"), { code: "EROFS" })),
+    };
+    expect(codes(await examine(folder, Date.now(), readOnly))).toContain("not-writable");
+  });
+});

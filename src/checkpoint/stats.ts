@@ -1,0 +1,100 @@
+/** What saving has cost and what it takes: figures for `guardapesos stats` and the live displays. */
+import { listBackups } from "./backup.js";
+import type { CheckpointKind } from "./checkpoint.js";
+import { nodeDisk, type Disk } from "./disk.js";
+import { listGenerations } from "./generations.js";
+import { readJournal, type JournalEntry } from "./journal.js";
+import { ballastPath, checkpointKinds } from "./names.js";
+import { savesLeft } from "./space.js";
+
+export interface KindStats {
+  readonly saves: number;
+  readonly bytes: number;
+  /** In the writer's thread, while training went on. */
+  readonly seconds: number;
+}
+
+export interface StoreStats {
+  /** Verified saves so far, by kind, also of generations that are gone. */
+  readonly byKind: Readonly<Record<CheckpointKind, KindStats>>;
+  readonly failed: number;
+  readonly bytesWritten: number;
+  readonly secondsSaving: number;
+  /** From the first to the last save, seconds; 0 for fewer than two. */
+  readonly span: number;
+  /** Median seconds between two saves of one session; undefined for fewer than two. */
+  readonly interval: number | undefined;
+  readonly generations: number;
+  readonly damaged: number;
+  /** Bytes of generations, backups and ballast. Links take no room of their own. */
+  readonly spaceUsed: { readonly generations: number; readonly backups: number; readonly ballast: number };
+  readonly free: number | undefined;
+  /** How many more saves of the newest one's size fit; undefined when there is none or the disk does not say. */
+  readonly savesLeft: number | undefined;
+  /** The newest verified generation, and its age in seconds. */
+  readonly lastVerified: { readonly id: string; readonly at: string; readonly age: number } | undefined;
+}
+
+/** Pauses longer than this between two saves are taken for the end of a session. */
+const sessionGap = 6 * 3600;
+
+/** @param now milliseconds since 1970 */
+export async function storeStats(
+  weights: string,
+  now: number = Date.now(),
+  disk: Disk = nodeDisk,
+): Promise<StoreStats> {
+  const journal = await readJournal(disk, weights);
+  const saved = journal.filter((entry) => entry.failed === undefined);
+  const { whole, damaged } = await listGenerations(weights, disk);
+  const backups = await listBackups(weights, disk);
+  const ballast = (await disk.info(ballastPath(weights)))?.bytes ?? 0;
+  const free = await disk.freeSpace(weights).catch(() => undefined);
+  const newest = whole[0];
+  const verified = whole.find((one) => one.verifiedAt !== undefined);
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, value) => total + value, 0);
+  const times = saved.map((entry) => Date.parse(entry.at)).sort((a, b) => a - b);
+  return {
+    byKind: Object.fromEntries(
+      checkpointKinds.map((kind) => [kind, ofKind(saved, kind)]),
+    ) as StoreStats["byKind"],
+    failed: journal.length - saved.length,
+    bytesWritten: sum(saved.map((entry) => entry.bytes)),
+    secondsSaving: sum(saved.map((entry) => entry.seconds)),
+    span: times.length < 2 ? 0 : (times.at(-1)! - times[0]!) / 1000,
+    interval: medianInterval(times),
+    generations: whole.length,
+    damaged: damaged.length,
+    spaceUsed: {
+      generations: sum(whole.map((one) => one.bytes)),
+      backups: sum(backups.map((one) => one.bytes)),
+      ballast,
+    },
+    free,
+    savesLeft: free === undefined || newest === undefined ? undefined : savesLeft(free, newest.bytes),
+    lastVerified:
+      verified === undefined
+        ? undefined
+        : {
+            id: verified.id,
+            at: verified.savedAt,
+            age: Math.max(0, (now - Date.parse(verified.savedAt)) / 1000),
+          },
+  };
+}
+
+function ofKind(saved: readonly JournalEntry[], kind: CheckpointKind): KindStats {
+  const mine = saved.filter((entry) => entry.kind === kind);
+  return {
+    saves: mine.length,
+    bytes: mine.reduce((total, entry) => total + entry.bytes, 0),
+    seconds: mine.reduce((total, entry) => total + entry.seconds, 0),
+  };
+}
+
+/** @param times milliseconds, ascending */
+function medianInterval(times: readonly number[]): number | undefined {
+  const gaps = times.slice(1).map((time, i) => (time - times[i]!) / 1000);
+  const within = gaps.filter((gap) => gap <= sessionGap).sort((a, b) => a - b);
+  return within[Math.floor((within.length - 1) / 2)];
+}
