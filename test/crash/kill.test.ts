@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { build } from "esbuild";
 import { beforeAll, describe, expect, it } from "vitest";
+import { listBackups } from "../../src/checkpoint/backup.js";
 import { newestWhole } from "../../src/checkpoint/resolve.js";
 import { openStore } from "../../src/checkpoint/store.js";
+import { verifyGeneration } from "../../src/checkpoint/verify.js";
 import { inspect, original } from "./inspect.js";
 import { recordMatrix } from "./matrix.js";
 import { memory, sample, temporaryFolder } from "./sample.js";
@@ -33,8 +35,8 @@ interface Saver {
   readonly ended: Promise<unknown>;
 }
 
-function startSaver(folder: string, saves: number): Saver {
-  const child = spawn(process.execPath, [program, folder, String(size), String(saves)], {
+function startSaver(folder: string, count: number, mode = "save"): Saver {
+  const child = spawn(process.execPath, [program, folder, String(size), String(count), mode], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const lines: string[] = [];
@@ -108,6 +110,40 @@ describe("a process killed in the middle of saves", () => {
     expect(
       (await readdir(join(folder, "checkpoints"))).filter((name) => /^\.(tmp|trash|lock)/.test(name)),
     ).toEqual([]);
+  });
+});
+
+describe("a process killed while it removes or copies", () => {
+  const some = Math.max(4, Math.round(trials / 8));
+
+  it.each(["prune", "backup"])("%s: what stays is whole", { timeout: 10 * 60_000 }, async (mode) => {
+    const folder = await temporaryFolder("matar ñ-", memory);
+    const tally = { trials: some, unreadable: 0, mixed: 0, lost: 0 };
+    for (let trial = 0; trial < some; trial++) {
+      const saver = startSaver(folder, 5, mode);
+      await said(saver, "closed");
+      await wait(Math.random() * (mode === "prune" ? 15 : 150));
+      saver.process.kill("SIGKILL");
+      await saver.ended;
+      const found = await newestWhole(folder).catch(() => undefined);
+      if ((found?.generation.step ?? 0) < promised(saver.lines)) tally.lost++;
+      const findings = await inspect(folder, original(size));
+      tally.unreadable += findings.unreadable.length;
+      tally.mixed += findings.mixed.length;
+      for (const copy of await listBackups(folder)) {
+        if (!(await verifyGeneration(copy)).whole) tally.unreadable++;
+      }
+    }
+    recordMatrix(`kill -9 during ${mode}`, tally);
+    expect(tally).toMatchObject({ unreadable: 0, mixed: 0, lost: 0 });
+    // The next one tidies up after the last.
+    const last = startSaver(folder, 1, mode);
+    await last.ended;
+    expect(last.process.exitCode).toBe(0);
+    for (const place of ["checkpoints", "backups"]) {
+      const names = await readdir(join(folder, place)).catch(() => []);
+      expect(names.filter((name) => /^\.(tmp|trash|lock)/.test(name))).toEqual([]);
+    }
   });
 });
 

@@ -2,15 +2,19 @@
  * A process that does nothing but save, to be killed in the middle: opens the store, goes on from the newest generation, and
  * says after each save what it has promised.
  *
- *   node saver.mjs FOLDER SIZE PROMISED-SAVES
+ *   node saver.mjs FOLDER SIZE COUNT [save|backup|prune]
+ *
+ * "backup" makes COUNT backups after its save; "prune" makes COUNT emergencies and removes all but the newest.
  */
 import { writeSync } from "node:fs";
+import { backup } from "../../src/checkpoint/backup.js";
+import { prune } from "../../src/checkpoint/prune.js";
 import { newestWhole } from "../../src/checkpoint/resolve.js";
 import { openStore } from "../../src/checkpoint/store.js";
 import type { CheckpointKind } from "../../src/checkpoint/checkpoint.js";
 import { sample } from "./numbers.js";
 
-const [, , folder, size, count] = process.argv;
+const [, , folder, size, count, mode = "save"] = process.argv;
 const kinds: readonly CheckpointKind[] = ["auto", "auto", "epoch", "emergency"];
 const say = (text: string) => writeSync(1, `${text}\n`);
 
@@ -19,12 +23,16 @@ try {
   const found = await newestWhole(folder!);
   const first = (found?.generation.step ?? 0) + 1;
   say(`ready ${found?.generation.step ?? 0}`);
-  for (let step = first; step < first + Number(count); step++) {
-    const report = await store.save(sample(step, kinds[step % kinds.length], Number(size)));
+  const saves = mode === "backup" ? 1 : Number(count);
+  for (let step = first; step < first + saves; step++) {
+    const kind = mode === "prune" ? "emergency" : kinds[step % kinds.length];
+    const report = await store.save(sample(step, kind, Number(size)));
     say(`saved ${step} ${report.generation.sequence}`);
   }
   await store.close();
   say("closed");
+  if (mode === "prune") await prune(folder!);
+  for (let i = 0; mode === "backup" && i < Number(count); i++) await backup(folder!, { keep: 3 });
 } catch (error) {
   say(`error ${error instanceof Error && "code" in error ? String(error.code) : String(error)}`);
   process.exitCode = 1;
