@@ -4,7 +4,10 @@ import { presets, resolutions, type TrainingConfig } from "./config.js";
 import { advance, enterStage, epochKey, firstPlace, planDone, planStep, type Place } from "./schedule.js";
 
 /** Every step of a plan, with the place before it. */
-function* walk(config: TrainingConfig, images: number): Generator<{ place: Place; sizes: number[]; weights: number[] }> {
+function* walk(
+  config: TrainingConfig,
+  images: number,
+): Generator<{ place: Place; sizes: number[]; weights: number[] }> {
   let place = enterStage(firstPlace(config), config);
   while (!planDone(place, config)) {
     const batches = planStep(place, config, images);
@@ -21,7 +24,12 @@ const plans = fc.record({
   stages: fc.integer({ min: 1, max: 3 }),
 });
 
-function configOf(plan: { batchSize: number; accumulate: number; epochs: number; stages: number }): TrainingConfig {
+function configOf(plan: {
+  batchSize: number;
+  accumulate: number;
+  epochs: number;
+  stages: number;
+}): TrainingConfig {
   return {
     ...presets.demo,
     end: resolutions[plan.stages - 1]!,
@@ -58,7 +66,9 @@ describe("the plan", () => {
 
   it("fades in from 1e-5 to 1 over half the images of a resolution", () => {
     const config = configOf({ batchSize: 4, accumulate: 1, epochs: 4, stages: 2 });
-    const alphas = [...walk(config, 16)].filter(({ place }) => place.resolution === 8).map(({ place }) => place.alpha);
+    const alphas = [...walk(config, 16)]
+      .filter(({ place }) => place.resolution === 8)
+      .map(({ place }) => place.alpha);
     expect(alphas[0]).toBe(1e-5);
     expect(alphas[4]).toBeCloseTo(0.5, 4);
     expect(alphas.slice(8).every((alpha) => alpha === 1)).toBe(true);

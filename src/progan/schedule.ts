@@ -85,7 +85,12 @@ export function planStep(place: Place, config: TrainingConfig, images: number): 
 }
 
 /** Where training stands after a step. At the end of an epoch the next one begins; resolutions are entered apart. */
-export function advance(place: Place, done: readonly BatchPlan[], config: TrainingConfig, images: number): Place {
+export function advance(
+  place: Place,
+  done: readonly BatchPlan[],
+  config: TrainingConfig,
+  images: number,
+): Place {
   const count = done.reduce((sum, batch) => sum + batch.size, 0);
   // The fade-in takes the first half of a resolution's images.
   const fadeImages = 0.5 * epochsAt(config, place.resolution) * images;

@@ -105,13 +105,15 @@ function describe(source: Source): {
 
 /**
  * Reads what a run begins with; writes nothing.
- * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_PAIR_MISMATCH, CHECKPOINT_ARCHITECTURE, TORCH_FILE_*
+ * @throws RESOLUTION_RANGE, CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_PAIR_MISMATCH, CHECKPOINT_ARCHITECTURE, TORCH_FILE_*
  */
 export async function begin(wishes: Wishes, series: Series): Promise<Beginning> {
   const preset = wishes.preset ?? defaultPreset;
   const found = await find(wishes, series);
   if (!found) {
     const config = { ...presets[preset], ...wishes.overrides };
+    const { start, end } = config;
+    if (start > end) throw new GuardapesosError("RESOLUTION_RANGE", { start, end });
     return {
       config,
       preset,

@@ -2,7 +2,6 @@
  * How each operation is said in ONNX: one function per operation. Where ONNX Runtime has several ways to compute the
  * same thing, the choice is made here, per shape; docs/measurements.md has the figures behind each choice.
  */
-import { sizeOf } from "../../base/named-arrays.js";
 import type { Node, Shape } from "../graph.js";
 import type { OpName } from "../spec.js";
 import type { AttributeValue } from "./model.js";
@@ -84,20 +83,3 @@ export const lowerings: { readonly [Op in Exclude<OpName, "input">]: Lowering<Op
     return e.op("Gemm", from, { transA: Number(transposeA), transB: Number(transposeB) });
   },
 };
-
-/** Number of multiplications and additions of a node's matrix work, for choosing and for reports. */
-export function flops(node: Node): number {
-  const [a, b] = node.inputs;
-  switch (node.op) {
-    case "conv":
-      return 2 * sizeOf(node.shape) * sizeOf(b!.shape.slice(1));
-    case "convInputGradient":
-      return 2 * sizeOf(a!.shape) * sizeOf(b!.shape.slice(1));
-    case "convWeightGradient":
-      return 2 * sizeOf(b!.shape) * sizeOf(node.shape.slice(1));
-    case "matmul":
-      return 2 * sizeOf(node.shape) * (sizeOf(a!.shape) / node.shape[0]!);
-    default:
-      return 0;
-  }
-}

@@ -1,0 +1,30 @@
+/**
+ * One configuration of the training step in this process: `node bench/step.mjs CHANNELS RESOLUTION BATCH STEPS`.
+ * Prints one JSON line: milliseconds of each step but the first, and the peak memory of the process.
+ */
+import { buildIfStale } from "../bin/build.mjs";
+
+await buildIfStale();
+const { createTrainer } = await import("../dist/training/trainer.js");
+const { freshState } = await import("../dist/training/train-state.js");
+const { uniform } = await import("../dist/base/random.js");
+
+const [channels, resolution, size, steps] = process.argv.slice(2).map(Number);
+const threads = 2;
+const architecture = { latent: channels, channels, imageChannels: 3 };
+const engine = { provider: "cpu", threads };
+const trainer = createTrainer({ architecture, seed: 1, engine }, freshState(architecture, 1));
+const milliseconds = [];
+for (let index = 0; index <= steps; index++) {
+  const images = uniform(1, "phantom", index, size * 3 * resolution ** 2).map((u) => 2 * u - 1);
+  const started = performance.now();
+  await trainer.step({
+    resolution,
+    alpha: 0.5,
+    learningRate: 1e-3,
+    batches: [{ index, start: 0, size, weight: 1, images }],
+    handOver: false,
+  });
+  if (index > 0) milliseconds.push(performance.now() - started);
+}
+console.log(JSON.stringify({ milliseconds, peakBytes: process.resourceUsage().maxRSS * 1024 }));
