@@ -35,7 +35,7 @@ beforeEach(() => {
 
 const endedIn = (events: readonly RunEvent[]) => events.filter((event) => event.type === "ended").at(-1);
 
-describe("a run", { timeout: 120_000 }, () => {
+describe("a run", { timeout: 300_000 }, () => {
   it("goes on from what another training has saved while this one was still opening its files", async () => {
     const folder = await testFolder();
     const { weights } = await trainHere(folder, { maxBatches: 2 });

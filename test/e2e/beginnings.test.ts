@@ -26,7 +26,7 @@ const resumed = ({ events }: Trained): RunEventOf<"resumed"> => {
 
 const limit = { kind: "manual" } as const;
 
-describe("a training", { timeout: 240_000 }, () => {
+describe("a training", { timeout: 300_000 }, () => {
   it("with --fresh begins anew and leaves every older generation as it is; the next one goes on from the new", async () => {
     const folder = await testFolder();
     const first = await trainHere(folder, { maxBatches: 4 });
@@ -140,7 +140,7 @@ describe("a training", { timeout: 240_000 }, () => {
   );
 });
 
-describe("a training refuses", { timeout: 240_000 }, () => {
+describe("a training refuses", { timeout: 300_000 }, () => {
   it("a checkpoint of another architecture, names the sizes, and writes nothing", async () => {
     const folder = await testFolder();
     await trainHere(folder, { maxBatches: 1 });

@@ -46,7 +46,7 @@ const trainTiny = (settings: Record<string, string | number>) => [
 const generationsIn = async (folder: string) =>
   (await readdir(join(folder, "weights", "checkpoints"))).filter((name) => /^\d{8}-/.test(name)).sort();
 
-describe("the commands", { timeout: 240_000 }, () => {
+describe("the commands", { timeout: 300_000 }, () => {
   it("train, list, verify and generate, in Spanish and without control codes in a pipe", async () => {
     const folder = await testFolder();
     const trained = await call(folder, trainTiny({ "max-batches": 12 }));

@@ -81,7 +81,7 @@ describe("the packed package", () => {
     await expectToWork(home);
     const after = await stat(built);
     expect([after.mtimeMs, after.ino]).toEqual([before.mtimeMs, before.ino]);
-  }, 240_000);
+  }, 300_000);
 
   it("works when it was packed without dist/, building itself at the first call", async () => {
     const source = join(place, "source");
@@ -95,5 +95,5 @@ describe("the packed package", () => {
     await expect(
       stat(join(home, "node_modules", "guardapesos", "dist", "cli", "main.js")),
     ).resolves.toBeDefined();
-  }, 240_000);
+  }, 300_000);
 });

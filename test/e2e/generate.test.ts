@@ -43,4 +43,4 @@ it("generates the same bytes from the newest checkpoint, from its id and from th
   const none = await call(folder, ["generate"]);
   expect(none.code).toBe(66);
   expect(errorOf(none)).toMatchObject({ code: "NOTHING_TO_GENERATE_FROM" });
-}, 240_000);
+}, 300_000);

@@ -9,33 +9,25 @@ import { stateAt } from "../harness/state.js";
 /**
  * Trains in as many processes as it takes, all with the same command: the first ones are sent a signal once so many
  * batches are done, the last one runs to the end.
- * @returns the places where they stopped, in batches
  */
 async function trainInPieces(
   folder: string,
   settings: Settings,
   signal: NodeJS.Signals,
   batches: readonly number[],
-): Promise<number[]> {
-  const stopped: number[] = [];
+): Promise<void> {
   for (const count of batches) {
     const running = start(folder, train(settings));
     await running.when(batchesDone(count));
     running.signal(signal);
     const ended = await running.ended;
-    if (signal === "SIGKILL") {
-      expect(ended.killedBy).toBe("SIGKILL");
-      stopped.push(eventsOf(ended, "stepped").at(-1)!.batches);
-    } else {
-      expect(endOf(ended)).toMatchObject({ how: "stopped", batchesLost: 0 });
-      stopped.push(endOf(ended).position!.batches);
-    }
+    if (signal === "SIGKILL") expect(ended.killedBy).toBe("SIGKILL");
+    else expect(endOf(ended)).toMatchObject({ how: "stopped", batchesLost: 0 });
   }
   const last = await call(folder, train(settings));
-  expect(endOf(last)).toMatchObject({ how: "finished", batchesLost: 0 });
   expect(last.code).toBe(0);
-  expect(last.lines.some(({ type }) => type === "resumed")).toBe(true);
-  return stopped;
+  expect(endOf(last)).toMatchObject({ how: "finished", batchesLost: 0 });
+  expect(eventsOf(last, "resumed")).toHaveLength(1);
 }
 
 /** Trains in one process to the end. @returns the weights folder */
@@ -46,39 +38,37 @@ async function trainAtOnce(settings: Settings): Promise<string> {
   return join(folder, "weights");
 }
 
-/** 20 batches at 4x4 and 20 at 8x8, 5 to an epoch; the first half of each resolution is its fade-in. */
-const plan: Settings = { ...tiny, epochs: 4, autosave: 3 };
+/** 20 batches at 4x4 and 20 at 8x8, 10 to an epoch; the first half of each resolution is its fade-in. */
+const plan: Settings = { ...tiny, phantoms: 80, epochs: 2, autosave: 6 };
 
-describe("a training in pieces", () => {
-  it("ends as one at once: across the end of an epoch, a change of resolution and a fade-in, by Ctrl+C and by kill -9", async () => {
+describe("a training in pieces", { timeout: 300_000 }, () => {
+  it("ends as one at once: across a change of resolution, a fade-in and the end of an epoch, by Ctrl+C and by kill -9", async () => {
     const whole = await stateAt(await trainAtOnce(plan));
 
     const interrupted = await testFolder();
-    const stops = await trainInPieces(interrupted, plan, "SIGINT", [4, 18, 24]);
-    expect(stops[0]).toBeLessThan(20);
-    expect(stops[2]).toBeGreaterThan(20);
+    await trainInPieces(interrupted, plan, "SIGINT", [18, 23]);
     expect(await stateAt(join(interrupted, "weights"))).toEqual(whole);
 
     const killed = await testFolder();
-    await trainInPieces(killed, plan, "SIGKILL", [4 + Math.floor(Math.random() * 10), 22]);
+    await trainInPieces(killed, plan, "SIGKILL", [12 + Math.floor(Math.random() * 16)]);
     expect(await stateAt(join(killed, "weights"))).toEqual(whole);
   });
 
   it("ends as one at once with accumulated batches, image files, mirrored images and two threads", async () => {
     const images = join(await testFolder(), "scans");
-    await writeImages(images, 20);
+    await writeImages(images, 40);
     const settings: Settings = {
       ...tiny,
       data: images,
-      epochs: 4,
+      epochs: 2,
       "batch-sizes": "3",
       accumulate: 2,
-      autosave: 4,
+      autosave: 10,
       threads: 2,
     };
     const whole = await stateAt(await trainAtOnce(settings));
     const folder = await testFolder();
-    await trainInPieces(folder, settings, "SIGINT", [9, 33]);
+    await trainInPieces(folder, settings, "SIGINT", [22]);
     expect(await stateAt(join(folder, "weights"))).toEqual(whole);
   });
 });

@@ -6,7 +6,7 @@ import { testFolder } from "../harness/folder.js";
 import { stateAt, type State } from "../harness/state.js";
 import { trainHere } from "../harness/training.js";
 
-describe("a save", { timeout: 240_000 }, () => {
+describe("a save", { timeout: 300_000 }, () => {
   it("is the state after its batch, and going on from it is going on without it", async () => {
     const folder = await testFolder();
     const kept: number[] = [];

@@ -12,7 +12,7 @@ const long: Settings = { ...tiny, epochs: 500, autosave: 1_000_000 };
 
 const resolvedIn = (folder: string, path: string): string => join(folder, path);
 
-describe("a signal while training", { timeout: 240_000 }, () => {
+describe("a signal while training", { timeout: 300_000 }, () => {
   it.each([
     ["SIGINT", 130],
     ["SIGTERM", 143],
@@ -73,7 +73,7 @@ describe("a signal while training", { timeout: 240_000 }, () => {
   });
 });
 
-describe("a signal while images load", { timeout: 240_000 }, () => {
+describe("a signal while images load", { timeout: 300_000 }, () => {
   it("for the first batch ever saves nothing, because there is nothing", async () => {
     const folder = await testFolder();
     const running = start(folder, train({ ...long, phantoms: 3000 }));
@@ -121,7 +121,7 @@ describe("a signal while images load", { timeout: 240_000 }, () => {
   });
 });
 
-describe("a signal before training has begun", { timeout: 240_000 }, () => {
+describe("a signal before training has begun", { timeout: 300_000 }, () => {
   it("ends it without a trace, whenever it comes", async () => {
     const folder = await testFolder();
     const running = start(folder, train({ ...long, phantoms: 3000 }));
