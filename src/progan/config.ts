@@ -61,7 +61,7 @@ export const presets = {
     channels: 32,
     imageChannels: 1,
     end: 32,
-    epochs: [4, 4, 4, 6, 6, 6, 6, 6, 6],
+    epochs: [4, 4, 4, 14, 14, 14, 14, 14, 14],
     batchSizes: [16, 16, 16, 16, 8, 4, 2, 2, 1],
     accumulate: 1,
     autosave: 50,
