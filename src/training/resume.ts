@@ -134,7 +134,10 @@ export async function begin(wishes: Wishes, series: Series): Promise<Beginning> 
     : planOfPlain(checkpoint, wishes, preset, id);
   const state = fromNetworks(checkpoint.networks, config, id);
   const place = saved?.place ?? placeOfPlain(checkpoint, config, wishes.overrides.start !== undefined);
-  const hasOptimizer = state.counters.size > 0 || place.step === 0;
+  // Adam that has not made a step yet has no memory either, but then there is none to miss.
+  const hasOptimizer = [...checkpoint.networks.values()].every(
+    ({ adam }) => adam !== undefined && (adam.entries.size > 0 || place.step === 0),
+  );
   const from = { id, kind: checkpoint.kind, generation, files, skipped: found.skipped, saved, hasOptimizer };
   return { config, preset: name, place, state, from };
 }
