@@ -1,0 +1,145 @@
+/** What training begins with: wishes, what was saved, and what plain files leave open. */
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { testFolder } from "../../test/harness/folder.js";
+import { generationsIn, stateOf } from "../../test/harness/state.js";
+import { tinyPlan, trainHere } from "../../test/harness/training.js";
+import { loadCheckpoint, type Checkpoint } from "../checkpoint/index.js";
+import { presets, resolutions } from "../progan/config.js";
+import { dict, float32Tensor, orderedDict, pythonFloat, tuple, writeTorchFile } from "../torch/index.js";
+import type { TorchValue } from "../torch/index.js";
+import { begin } from "./resume.js";
+import { toNetworks } from "./train-state.js";
+
+const series = { label: "DRUSEN", name: "local" };
+const wish = (weights: string, wishes: Partial<Parameters<typeof begin>[0]> = {}) =>
+  begin({ preset: undefined, overrides: {}, weights, fresh: false, resume: undefined, ...wishes }, series);
+
+/** Writes the networks as a user's script does. @param adam whether with its state, for the parameters that have one */
+async function writePlainPair(folder: string, { networks }: Checkpoint, adam: boolean): Promise<string> {
+  for (const [network, { stateDict, parameters, adam: memory }] of networks) {
+    const content: [string, TorchValue][] = [
+      [
+        "state_dict",
+        orderedDict([...stateDict].map(([name, { shape, data }]) => [name, float32Tensor(shape, data)])),
+      ],
+    ];
+    if (adam) {
+      const state = new Map<TorchValue, TorchValue>();
+      for (const [name, { step, expAvg, expAvgSq }] of memory!.entries) {
+        const entry = {
+          step: float32Tensor([], Float32Array.of(step)),
+          exp_avg: float32Tensor(expAvg.shape, expAvg.data),
+          exp_avg_sq: float32Tensor(expAvgSq.shape, expAvgSq.data),
+        };
+        state.set(parameters.indexOf(name), dict(entry));
+      }
+      const group = dict({
+        lr: pythonFloat(1e-3),
+        betas: tuple(pythonFloat(0), pythonFloat(0.99)),
+        eps: pythonFloat(1e-8),
+        params: [...parameters.keys()],
+      });
+      content.push(["optimizer", dict({ state, param_groups: [group] })]);
+    }
+    await writeTorchFile(join(folder, `${network}_old.pth`), orderedDict(content));
+  }
+  return join(folder, "generator_old.pth");
+}
+
+describe("a training begins", { timeout: 120_000 }, () => {
+  it("fresh where there is nothing: with the preset, the explicit wishes over it", async () => {
+    const { config, preset, place, from } = await wish(await testFolder(), {
+      preset: "conservative",
+      overrides: { latent: 4, channels: 8, start: 8 },
+    });
+    expect(config).toEqual({ ...presets.conservative, latent: 4, channels: 8, start: 8 });
+    expect(preset).toBe("conservative");
+    expect(place).toMatchObject({ step: 0, resolution: 8, image: 0 });
+    expect(from).toBeUndefined();
+  });
+
+  it("where it was: as it was set up, the explicit wishes over that", async () => {
+    const folder = await testFolder();
+    const { weights } = await trainHere(folder, { maxBatches: 2, overrides: { autosave: 7 } });
+    const [newest] = await generationsIn(weights);
+    const saved = { ...presets.demo, ...tinyPlan, autosave: 7 };
+
+    const plain = await wish(weights);
+    expect(plain.config).toEqual(saved);
+    expect(plain.preset).toBe("demo");
+    expect(plain.place).toMatchObject({ batches: 2, resolution: 4, image: 16 });
+    expect(plain.from).toMatchObject({
+      id: newest!.id,
+      generation: newest!.id,
+      hasOptimizer: true,
+      skipped: [],
+    });
+    expect(plain.from!.files.map(({ bytes }) => bytes)).toEqual(newest!.files.map(({ bytes }) => bytes));
+
+    // Naming the preset that it has already is what the same command does.
+    expect((await wish(weights, { preset: "demo" })).config).toEqual(saved);
+    const epochs = resolutions.map(() => 9);
+    expect((await wish(weights, { overrides: { epochs, seed: 3 } })).config).toEqual({
+      ...saved,
+      epochs,
+      seed: 3,
+    });
+    await expect(wish(weights, { preset: "rtx3070" })).rejects.toMatchObject({
+      code: "CHECKPOINT_ARCHITECTURE",
+    });
+    await expect(wish(weights, { overrides: { latent: 9 } })).rejects.toMatchObject({
+      data: { differences: ["latent: 8 ≠ 9"] },
+    });
+    expect((await wish(weights, { fresh: true })).from).toBeUndefined();
+    expect((await wish(weights, { preset: "demo" })).state.counters).toEqual(plain.state.counters);
+  });
+
+  it("from a plain pair at the resolution that its Adam has seen last, and anew where that is wished", async () => {
+    const folder = await testFolder();
+    const { weights } = await trainHere(folder, { maxBatches: 8 });
+    const [newest] = await generationsIn(weights);
+    const checkpoint = await loadCheckpoint(newest!);
+    const resume = await writePlainPair(folder, checkpoint, true);
+    const none = join(folder, "none");
+
+    const begun = await wish(none, { preset: "demo", resume });
+    expect(begun.config).toEqual({ ...presets.demo, latent: 8, channels: 8, imageChannels: 1 });
+    expect(begun.place).toEqual({
+      step: 8,
+      batches: 8,
+      resolution: 8,
+      epoch: 0,
+      batch: 0,
+      image: 0,
+      alpha: 1,
+    });
+    expect(begun.from).toMatchObject({ kind: "imported", hasOptimizer: true, saved: undefined });
+    expect(begun.from!.generation).toBeUndefined();
+    const networks = toNetworks(begun.state, begun.config, 1e-3);
+    expect(stateOf({ ...checkpoint, networks })).toEqual(stateOf(checkpoint));
+
+    const wished = await wish(none, { preset: "demo", resume, overrides: { start: 16, accumulate: 2 } });
+    expect(wished.place).toMatchObject({ step: 8, batches: 16, resolution: 16 });
+    expect(wished.place.alpha).toBeLessThan(0.001);
+    // A plan that ends before: it is trained from its start.
+    expect((await wish(none, { preset: "demo", resume, overrides: { end: 4 } })).place.resolution).toBe(4);
+    await expect(wish(none, { resume, overrides: { channels: 16 } })).rejects.toMatchObject({
+      data: { differences: ["channels: 8 ≠ 16"] },
+    });
+  });
+
+  it("from weights alone without Adam's memory, and knows that", async () => {
+    const folder = await testFolder();
+    const { weights } = await trainHere(folder, { maxBatches: 2 });
+    const [newest] = await generationsIn(weights);
+    const resume = await writePlainPair(folder, await loadCheckpoint(newest!), false);
+    const begun = await wish(join(folder, "none"), { preset: "demo", resume });
+    expect(begun.from).toMatchObject({ hasOptimizer: false });
+    expect(begun.state.counters.size).toBe(0);
+    expect(begun.place).toMatchObject({ step: 0, resolution: 4 });
+
+    const { events } = await trainHere(join(folder, "next"), { resume, maxBatches: 1 });
+    expect(events).toContainEqual(expect.objectContaining({ type: "warning", code: "NO_OPTIMIZER_STATE" }));
+  });
+});
