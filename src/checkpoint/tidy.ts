@@ -56,6 +56,7 @@ export async function carryOut(
         generation.kind === "emergency" ? await emergencyNames(disk, weights, generation, stamp) : [];
       // Names first: a crash in between leaves a generation without names, which the next removal takes along.
       for (const name of names) await disk.remove(name);
+      if (names.length > 0) await disk.syncFolder(weights);
       await removeFolder(disk, checkpointsFolder(weights), id);
       removed.push(id);
       freed += generation.bytes;

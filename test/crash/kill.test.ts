@@ -1,5 +1,5 @@
 /** Real processes, killed with SIGKILL at random moments of real saves; and several of them on one folder. */
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { listBackups } from "../../src/checkpoint/backup.js";
 import { newestWhole } from "../../src/checkpoint/resolve.js";
 import { openStore } from "../../src/checkpoint/store.js";
+import { readTorchFile } from "../../src/torch/index.js";
 import { verifyGeneration } from "../../src/checkpoint/verify.js";
 import { inspect, original } from "./inspect.js";
 import { recordMatrix } from "./matrix.js";
@@ -99,7 +100,8 @@ describe("a process killed in the middle of saves", () => {
       // Emergencies do not change: those of earlier rounds have been looked at.
       for (const name of [...names, ...(await readdir(folder))]) if (/emergency/i.test(name)) seen.add(name);
     }
-    recordMatrix("kill -9 at random moments of saves (small pair)", tally);
+    const kilobytes = Math.round(((await newestWhole(folder))?.generation.bytes ?? 0) / 1000);
+    recordMatrix(`kill -9 at random moments of saves (pair of ${kilobytes} KB)`, tally);
     expect(tally).toMatchObject({ unreadable: 0, mixed: 0, lost: 0 });
     expect(safe).toBeGreaterThan(0);
     expect(tally.during).toBeGreaterThan(0);
@@ -110,6 +112,53 @@ describe("a process killed in the middle of saves", () => {
     expect(
       (await readdir(join(folder, "checkpoints"))).filter((name) => /^\.(tmp|trash|lock)/.test(name)),
     ).toEqual([]);
+  });
+});
+
+const hasTorch = spawnSync("/usr/bin/python3", ["-c", "import torch"]).status === 0;
+
+/** What the users' script does: torch.save over the same two names, step after step. */
+const script = `
+import sys, torch
+folder, size = sys.argv[1], int(sys.argv[2])
+print("ready", flush=True)
+step = 0
+while True:
+    step += 1
+    for network in ("generator", "critic"):
+        weights = {str(i): torch.full((size, 64), float(step)) for i in range(40)}
+        torch.save({"state_dict": weights, "optimizer": {}}, f"{folder}/{network}_DRUSEN_local.pth")
+    print("saved", step, flush=True)
+`;
+
+describe.skipIf(!hasTorch || process.env["GUARDAPESOS_MATRIX"] === undefined)("for comparison", () => {
+  it("torch.save over the same names, killed in the same way", { timeout: 60 * 60_000 }, async () => {
+    const folder = await temporaryFolder("matar ñ-", memory);
+    const tally = { trials, unreadable: 0, mixed: 0, lost: 0 };
+    for (let trial = 0; trial < trials; trial++) {
+      const child = spawn("/usr/bin/python3", ["-c", script, folder, String(size)]);
+      const lines: string[] = [];
+      child.stdout.setEncoding("utf8").on("data", (text: string) => lines.push(...text.split("\n")));
+      while (!lines.some((line) => line.startsWith("saved"))) await wait(2);
+      await wait(Math.random() * 80);
+      child.kill("SIGKILL");
+      await once(child, "close");
+      const steps: number[] = [];
+      for (const network of ["generator", "critic"]) {
+        try {
+          const file = await readTorchFile(join(folder, `${network}_DRUSEN_local.pth`));
+          await file.verify();
+          for (const [, tensor] of file.tensors()) steps.push(Number((await tensor.read())[0]));
+          await file.close();
+        } catch {
+          tally.unreadable++;
+        }
+      }
+      if (steps.length === 80 && new Set(steps).size > 1) tally.mixed++;
+      if (steps.length < 80) tally.lost++;
+    }
+    recordMatrix("for comparison: torch.save over the same two names (PyTorch 1.13), kill -9", tally);
+    expect(tally.unreadable + tally.mixed).toBeGreaterThan(0);
   });
 });
 
