@@ -3,15 +3,23 @@ import { buildIfStale } from "./build.mjs";
 
 await buildIfStale();
 export const {
+  backup,
   decideRetention,
   decideSave,
   defaultRetention,
+  examine,
+  keepByHand,
+  listBackups,
   listGenerations,
   loadCheckpoint,
   newestWhole,
   openStore,
   optimalInterval,
+  prune,
+  pruneRules,
   resolveReference,
+  restore,
   startWriter,
+  storeStats,
   verifyGeneration,
 } = await import("../dist/checkpoint/index.js");

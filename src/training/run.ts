@@ -76,7 +76,11 @@ async function open(options: RunOptions, series: Series, emit: Emit) {
 export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<Ended> {
   const startedAt = performance.now();
   let isSaving = (): boolean => false;
-  stop.listen(({ signal, times }) => emit({ type: "stop-requested", signal, times, saving: isSaving() }));
+  let over = false;
+  stop.listen(({ signal, times }) => {
+    // "ended" is the last event, also for someone who goes on pressing.
+    if (!over) emit({ type: "stop-requested", signal, times, saving: isSaving() });
+  });
   const label = await labelOf(options);
   const { beginning, source, device, threads, writer } = await open(
     options,
@@ -144,6 +148,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
           : track.place.batches - (saves.savedBatches ?? beginning.place.batches),
       code: isGuardapesosError(error) ? error.code : undefined,
     };
+    over = true;
     emit(ended);
     return ended;
   };
