@@ -47,18 +47,46 @@ export interface ErrorData {
   WEIGHTS_IN_USE: { folder: string; pid: number; since: string };
   DISK_FULL: { folder: string; needed: number; free: number };
   SAVE_FAILED: { folder: string; reason: string };
-  SAVE_NOT_VERIFIED: { id: string; file: string; reason: string };
+  SAVE_NOT_VERIFIED: { id: string } & Damage;
   CHECKPOINT_NOT_FOUND: { reference: string; known: readonly string[] };
-  CHECKPOINT_DAMAGED: { id: string; file: string; reason: string };
+  CHECKPOINT_DAMAGED: { id: string } & Damage;
   CHECKPOINT_ARCHITECTURE: { id: string; differences: readonly string[] };
   CHECKPOINT_PAIR_MISMATCH: { generator: string; critic: string; partner: string | undefined };
   CHECKPOINT_PARTNER_MISSING: { file: string; partner: string };
   CHECKPOINT_FORMAT_NEWER: { id: string; format: number };
+  /** The newest one that would have been taken; no older one is better. */
+  WEIGHTS_NOT_FINITE: { id: string; values: number };
+  NOT_A_WEIGHTS_FOLDER: { folder: string };
+  NO_BACKUP: { folder: string };
   NOTHING_TO_GENERATE_FROM: { folder: string };
   // Training
-  WEIGHTS_NOT_FINITE: { step: number; tensor: string };
   OUTPUT_NOT_WRITABLE: { path: string; reason: string };
 }
+
+/**
+ * What is wrong with a file of a checkpoint; the texts say it in words. `detail` is another program's. `where` is the tensor,
+ * the record or the bytes in the file, where that is known.
+ */
+export type Fault = { readonly where?: string } &
+  /** `unfinished`: there is no manifest, so the save never ended. `not-canonical`: bytes too many, or written otherwise. */
+  (
+    | { readonly reason: "missing" | "unfinished" | "empty" | "checksum" | "not-json" | "not-canonical" }
+    | { readonly reason: "tensor-missing" | "tensor-foreign" | "tensor-changed" }
+    /** `replaced`: another generation than a moment before. `other-pair`: it says that it belongs to another save. */
+    | { readonly reason: "replaced" | "other-pair" }
+    | { readonly reason: "size"; readonly bytes: number; readonly expected: number }
+    | { readonly reason: "shape"; readonly shape: readonly number[]; readonly expected: readonly number[] }
+    | { readonly reason: "unreadable" | "invalid" | "unsupported" | "torch"; readonly detail: string }
+    /** Asks to run this. */
+    | { readonly reason: "refused"; readonly name: string }
+    /** The folder has been given the name of another generation. */
+    | { readonly reason: "renamed"; readonly other: string }
+    | { readonly reason: "newer-format"; readonly format: number }
+    | { readonly reason: "not-finite"; readonly values: number }
+  );
+
+/** A fault and the name of the file. */
+export type Damage = Fault & { readonly file: string };
 
 /** What an option would have accepted; the texts say it in words. */
 export type Expected =

@@ -4,6 +4,8 @@
  */
 import { basename, join } from "node:path";
 import { GuardapesosError } from "../base/errors.js";
+import { attempt } from "./attempt.js";
+import type { StoreProblem } from "./checkpoint.js";
 import { discardFolder, markVerified, publish, removeFolder, removeLeftovers } from "./commit.js";
 import { copyFile, diskError, nodeDisk, type Disk } from "./disk.js";
 import { listGenerations, readGeneration, readManifest, type Generation } from "./generations.js";
@@ -20,7 +22,7 @@ import {
 } from "./names.js";
 import { newestWhole } from "./resolve.js";
 import { identify, freeSpace } from "./session.js";
-import { attempt, prove, settle } from "./settle.js";
+import { prove, settle } from "./settle.js";
 import { openSession } from "./store.js";
 import { verifyGeneration } from "./verify.js";
 
@@ -41,7 +43,7 @@ export interface BackupReport {
   readonly source: Generation | undefined;
   /** Names of old backups that were removed. */
   readonly removed: readonly string[];
-  readonly problems: readonly string[];
+  readonly problems: readonly StoreProblem[];
 }
 
 /**
@@ -59,11 +61,7 @@ export async function backup(
 ): Promise<BackupReport> {
   const { series } = options;
   const parent = options.destination ?? backupsFolder(weights);
-  const found = await newestWhole(
-    weights,
-    (one) => series === undefined || (one.series.label === series.label && one.series.name === series.name),
-    disk,
-  );
+  const found = await newestWhole(weights, { series }, disk);
   if (found === undefined) {
     throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference: "latest", known: [] });
   }
@@ -72,8 +70,8 @@ export async function backup(
     await disk.makeFolder(parent);
     const lock = await takeLock(disk, parent, parent);
     try {
-      const problems: string[] = [];
-      await removeLeftovers(disk, [parent], (name, error) => problems.push(`${name}: ${String(error)}`));
+      const problems: StoreProblem[] = [];
+      await removeLeftovers(disk, [parent], problems);
       const names = (await disk.list(parent)).filter(isBackupName);
       const today = dayOf(new Date());
       if ((options.daily ?? false) && names.some((name) => name.startsWith(today))) {
@@ -117,8 +115,7 @@ async function copyGeneration(
   const [fault] = (await verifyGeneration(copy, { deep: true }, disk)).damages;
   if (fault !== undefined) {
     await removeFolder(disk, parent, name);
-    const reason = `${fault.where}: ${fault.reason}`;
-    throw new GuardapesosError("SAVE_NOT_VERIFIED", { id: join(parent, name), file: fault.file, reason });
+    throw new GuardapesosError("SAVE_NOT_VERIFIED", { id: join(parent, name), ...fault });
   }
   const at = new Date().toISOString();
   await markVerified(disk, copy, at);
@@ -151,12 +148,12 @@ async function removeOld(
   parent: string,
   names: readonly string[],
   keep: number,
-  problems: string[],
+  problems: StoreProblem[],
 ): Promise<string[]> {
   const removed: string[] = [];
   const byAge = [...names].sort((a, b) => order(a).localeCompare(order(b)));
   for (const name of byAge.slice(0, Math.max(0, byAge.length - Math.max(1, keep)))) {
-    await attempt(problems, name, async () => {
+    await attempt(problems, "removal", name, async () => {
       await removeFolder(disk, parent, name);
       removed.push(name);
     });
@@ -175,7 +172,7 @@ export interface RestoreReport {
   readonly generation: Generation;
   readonly source: Generation;
   readonly files: readonly { readonly path: string; readonly bytes: number }[];
-  readonly problems: readonly string[];
+  readonly problems: readonly StoreProblem[];
 }
 
 /**
@@ -190,10 +187,7 @@ export async function restore(
 ): Promise<RestoreReport> {
   const source = await findFolder(disk, weights, reference);
   const [fault] = (await verifyGeneration(source, { deep: true }, disk)).damages;
-  if (fault !== undefined) {
-    const data = { id: reference, file: fault.file, reason: `${fault.where}: ${fault.reason}` };
-    throw new GuardapesosError("CHECKPOINT_DAMAGED", data);
-  }
+  if (fault !== undefined) throw new GuardapesosError("CHECKPOINT_DAMAGED", { id: source.id, ...fault });
   const { label, name } = source.series;
   const { session } = await openSession({ folder: weights, label, name }, disk);
   try {
@@ -215,7 +209,7 @@ export async function restore(
     await copyInto(disk, source, parent, identity.id, manifest, () => session.lock.check());
     const generation = await prove(session, identity.id, () => undefined);
     const verified = { ...generation, verifiedAt: new Date().toISOString() };
-    const problems: string[] = [];
+    const problems: StoreProblem[] = [];
     const { files } = await settle(session, verified, older, problems);
     return { generation: verified, source, files, problems };
   } catch (error) {

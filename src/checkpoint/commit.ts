@@ -5,9 +5,10 @@
 import { join } from "node:path";
 import { invariant } from "../base/invariant.js";
 import { writeTorchFile } from "../torch/index.js";
-import type { Checkpoint, Json } from "./checkpoint.js";
+import { attempt } from "./attempt.js";
+import type { Checkpoint, Json, StoreProblem } from "./checkpoint.js";
 import { nonFiniteIn, recordsOf } from "./digest.js";
-import { isDiskFault, writeText, type Disk } from "./disk.js";
+import { writeText, type Disk } from "./disk.js";
 import { renderVerified, type Generation } from "./generations.js";
 import { manifestFormat, renderManifest, type FileRecord, type Manifest } from "./manifest.js";
 import {
@@ -165,13 +166,13 @@ export async function discardFolder(disk: Disk, folder: string): Promise<void> {
 /**
  * Removes what interrupted saves, removals and links have left in these folders.
  * REQUIRES: the lock is held.
- * @param onProblem told what could not be removed; it stays
+ * @param problems what could not be removed is added; it stays
  * @returns the names removed
  */
 export async function removeLeftovers(
   disk: Disk,
   folders: readonly string[],
-  onProblem: (name: string, error: unknown) => void,
+  problems: StoreProblem[],
 ): Promise<string[]> {
   const removed: string[] = [];
   const tidy = async (
@@ -181,13 +182,10 @@ export async function removeLeftovers(
   ) => {
     if ((await disk.info(parent)) === undefined) return;
     for (const name of (await disk.list(parent)).filter(isOurs)) {
-      try {
+      await attempt(problems, "removal", name, async () => {
         await remove(join(parent, name));
         removed.push(name);
-      } catch (error) {
-        if (!isDiskFault(error)) throw error;
-        onProblem(name, error);
-      }
+      });
     }
   };
   for (const folder of folders) {

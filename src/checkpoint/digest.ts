@@ -1,5 +1,6 @@
 /** Fingerprints of tensors: what proves that the numbers in a file are those that training handed over. */
 import { createHash } from "node:crypto";
+import type { Fault } from "../base/errors.js";
 import { countNonFinite, type NamedArray } from "../base/named-arrays.js";
 import type { NetworkState } from "./checkpoint.js";
 import type { TensorRecord } from "./manifest.js";
@@ -40,15 +41,15 @@ export function nonFiniteIn(records: Readonly<Record<string, TensorRecord>>): nu
 export function firstDifference(
   expected: Readonly<Record<string, TensorRecord>>,
   found: Readonly<Record<string, TensorRecord>>,
-): { readonly tensor: string; readonly reason: string } | undefined {
-  for (const tensor of new Set([...Object.keys(expected), ...Object.keys(found)])) {
-    const [before, now] = [expected[tensor], found[tensor]];
-    if (now === undefined) return { tensor, reason: "it is missing" };
-    if (before === undefined) return { tensor, reason: "it does not belong there" };
+): Fault | undefined {
+  for (const where of new Set([...Object.keys(expected), ...Object.keys(found)])) {
+    const [before, now] = [expected[where], found[where]];
+    if (now === undefined) return { where, reason: "tensor-missing" };
+    if (before === undefined) return { where, reason: "tensor-foreign" };
     if (before.shape.join() !== now.shape.join()) {
-      return { tensor, reason: `its shape is [${now.shape.join(", ")}], not [${before.shape.join(", ")}]` };
+      return { where, reason: "shape", shape: now.shape, expected: before.shape };
     }
-    if (before.sha256 !== now.sha256) return { tensor, reason: "its numbers are others (SHA-256)" };
+    if (before.sha256 !== now.sha256) return { where, reason: "tensor-changed" };
   }
   return undefined;
 }

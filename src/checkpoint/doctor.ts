@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { reasonOf } from "../base/errors.js";
 import { listBackups } from "./backup.js";
 import { codeOf, nodeDisk, type Disk } from "./disk.js";
-import { listGenerations } from "./generations.js";
+import { listGenerations, type Skipped } from "./generations.js";
 import {
   checkpointsFolder,
   familiarName,
@@ -37,7 +37,7 @@ interface FindingData {
   "clock-off": { readonly seconds: number };
   /** Of interrupted saves; the next training removes them. */
   leftovers: { readonly names: readonly string[] };
-  damaged: { readonly id: string; readonly reason: string };
+  damaged: Skipped;
   "not-verified": { readonly id: string };
   "not-finite": { readonly id: string; readonly values: number };
   /** A familiar name that is missing although there are checkpoints. */

@@ -1,10 +1,10 @@
 /** The generations of a weights folder as a reader sees them: no lock, nothing changed. */
 import { join } from "node:path";
 import { z } from "zod";
-import { GuardapesosError, reasonOf } from "../base/errors.js";
+import { GuardapesosError, reasonOf, type Damage, type Fault } from "../base/errors.js";
 import type { CheckpointKind, Json } from "./checkpoint.js";
 import { codeOf, nodeDisk, type Disk } from "./disk.js";
-import { parseManifest, type Manifest } from "./manifest.js";
+import { parseManifest, type FileRecord, type Manifest } from "./manifest.js";
 import {
   checkpointsFolder,
   emergencyName,
@@ -56,10 +56,7 @@ export interface GenerationFile {
 }
 
 /** A generation that cannot be used, and why. */
-export interface Skipped {
-  readonly id: string;
-  readonly reason: string;
-}
+export type Skipped = { readonly id: string } & Damage;
 
 export interface Listing {
   /** Newest first: a valid manifest, and every file there with its size. */
@@ -72,13 +69,17 @@ const verifiedSchema = z.looseObject({ at: z.iso.datetime(), manifest: z.string(
 
 /** Reads and checks a generation's manifest. Throws like parseManifest, also when there is none. */
 export async function readManifest(disk: Disk, folder: string, id: string): Promise<Manifest> {
-  const damaged = (reason: string) =>
-    new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: manifestFile, reason });
+  const damaged = (fault: Fault) =>
+    new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: manifestFile, ...fault });
   let text: string;
   try {
     text = await disk.readText(join(folder, manifestFile));
   } catch (error) {
-    throw damaged(codeOf(error) === "ENOENT" ? "it is missing: the save never finished" : reasonOf(error));
+    throw damaged(
+      codeOf(error) === "ENOENT"
+        ? { reason: "unfinished" }
+        : { reason: "unreadable", detail: reasonOf(error) },
+    );
   }
   return parseManifest(id, text);
 }
@@ -96,17 +97,19 @@ export async function readGeneration(
 ): Promise<Generation> {
   const manifest = await readManifest(disk, folder, id);
   if (weights !== undefined && manifest.id !== id) {
-    const reason = `it belongs to ${manifest.id}`;
-    throw new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: manifestFile, reason });
+    const fault = { reason: "renamed", other: manifest.id } as const;
+    throw new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: manifestFile, ...fault });
   }
   const files: GenerationFile[] = [];
   for (const record of manifest.files) {
     const path = join(folder, record.file);
     const bytes = (await disk.info(path))?.bytes;
     if (bytes !== record.bytes) {
-      const reason =
-        bytes === undefined ? "it is missing" : `it has ${bytes} bytes instead of ${record.bytes}`;
-      throw new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: record.file, reason });
+      throw new GuardapesosError("CHECKPOINT_DAMAGED", {
+        id,
+        file: record.file,
+        ...sizeFault(bytes, record),
+      });
     }
     files.push({ network: record.network, path, bytes, sha256: record.sha256 });
   }
@@ -133,6 +136,11 @@ export async function readGeneration(
     keptByHand: (await disk.info(join(folder, keptFile))) !== undefined,
     nameRemoved: couldBeNamed && (await hasNoNames(disk, weights, manifest)),
   };
+}
+
+/** @param bytes that it has; undefined when it is not there */
+export function sizeFault(bytes: number | undefined, { bytes: expected }: FileRecord): Fault {
+  return bytes === undefined ? { reason: "missing" } : { reason: "size", bytes, expected };
 }
 
 /** The text of verified.json. */
@@ -169,9 +177,9 @@ export async function listGenerations(weights: string, disk: Disk = nodeDisk): P
     try {
       whole.push(await readGeneration(disk, generationFolder(weights, id), id, weights));
     } catch (error) {
-      const reason = damageReason(error);
-      if (reason === undefined) throw error;
-      damaged.push({ id, reason });
+      const damage = damageOf(error);
+      if (damage === undefined) throw error;
+      damaged.push({ id, ...damage });
     }
   }
   whole.sort(newestFirst);
@@ -183,18 +191,15 @@ export function newestFirst(a: Generation, b: Generation): number {
 }
 
 /** Why a generation cannot be used, for errors that say so; undefined for any other error. */
-export function damageReason(error: unknown): string | undefined {
+export function damageOf(error: unknown): Damage | undefined {
   if (!(error instanceof GuardapesosError)) return undefined;
-  switch (error.code) {
-    case "CHECKPOINT_DAMAGED": {
-      const { file, reason } = (error as GuardapesosError<"CHECKPOINT_DAMAGED">).data;
-      return `${file}: ${reason}`;
-    }
-    case "CHECKPOINT_FORMAT_NEWER":
-      return `format ${(error as GuardapesosError<"CHECKPOINT_FORMAT_NEWER">).data.format}, written by a newer version`;
-    default:
-      return undefined;
+  if (error.code === "CHECKPOINT_DAMAGED") {
+    const { id, ...damage } = (error as GuardapesosError<"CHECKPOINT_DAMAGED">).data;
+    return damage;
   }
+  if (error.code !== "CHECKPOINT_FORMAT_NEWER") return undefined;
+  const { format } = (error as GuardapesosError<"CHECKPOINT_FORMAT_NEWER">).data;
+  return { file: manifestFile, reason: "newer-format", format };
 }
 
 async function generationNames(disk: Disk, weights: string): Promise<string[]> {

@@ -88,7 +88,8 @@ describe("the doctor", () => {
     );
     expect(findings.find((one) => one.code === "damaged")).toMatchObject({
       id: reports[2]!.generation.id,
-      reason: "critic.pth: it is missing",
+      file: "critic.pth",
+      reason: "missing",
     });
   });
 

@@ -19,6 +19,7 @@ export type {
   CheckpointKind,
   Json,
   NetworkState,
+  StoreProblem,
 } from "./checkpoint.js";
 export { openStore, type Store, type StoreOptions } from "./store.js";
 export type { SaveReport } from "./save.js";
@@ -32,7 +33,14 @@ export {
   type Listing,
   type Skipped,
 } from "./generations.js";
-export { newestWhole, resolveReference, type Resolved, type ResolveOptions, type Source } from "./resolve.js";
+export {
+  newestWhole,
+  resolveReference,
+  type Choice,
+  type Resolved,
+  type ResolveOptions,
+  type Source,
+} from "./resolve.js";
 export { loadCheckpoint, type LoadOptions } from "./load.js";
 export { verifyGeneration, type Damage, type Verification, type VerifyOptions } from "./verify.js";
 export {

@@ -1,5 +1,6 @@
 /** From disk to a Checkpoint in memory, every tensor compared with its digest on the way. */
-import { GuardapesosError } from "../base/errors.js";
+import { GuardapesosError, type Fault } from "../base/errors.js";
+import { invariant } from "../base/invariant.js";
 import { readTorchFile } from "../torch/index.js";
 import type { Checkpoint, NetworkState } from "./checkpoint.js";
 import { firstDifference, recordsOf } from "./digest.js";
@@ -8,7 +9,7 @@ import { readManifest, type Generation } from "./generations.js";
 import { manifestFile } from "./names.js";
 import { fromTorch, type NetworkContent } from "./network-file.js";
 import type { Source } from "./resolve.js";
-import { torchPlace } from "./verify.js";
+import { torchFault } from "./verify.js";
 
 export interface LoadOptions {
   /** Only these networks; all when left out. */
@@ -54,21 +55,21 @@ export async function loadCheckpoint(
 async function loadGeneration(disk: Disk, generation: Generation, options: LoadOptions): Promise<Checkpoint> {
   const { id, kind, step, reason, progress, folder, pair } = generation;
   const manifest = await readManifest(disk, folder, id);
-  const damaged = (file: string, why: string) =>
-    new GuardapesosError("CHECKPOINT_DAMAGED", { id, file, reason: why });
-  if (manifest.pair !== pair) throw damaged(manifestFile, "it is another generation than before");
+  const damaged = (file: string, fault: Fault) =>
+    new GuardapesosError("CHECKPOINT_DAMAGED", { id, file, ...fault });
+  if (manifest.pair !== pair) throw damaged(manifestFile, { reason: "replaced" });
   const networks = new Map<string, NetworkState>();
   for (const { network, path } of generation.files) {
     if (options.networks !== undefined && !options.networks.includes(network)) continue;
     const record = manifest.files.find((file) => file.network === network);
-    if (record === undefined) throw damaged(manifestFile, `it does not know ${network}`);
+    invariant(record !== undefined, `a generation has the networks of its manifest: ${network}`);
     const { state, header } = await readNetwork(path, undefined).catch((error: unknown) => {
-      const place = torchPlace(error);
-      throw place === undefined ? error : damaged(record.file, `${place.where}: ${place.reason}`);
+      const fault = torchFault(error);
+      throw fault === undefined ? error : damaged(record.file, fault);
     });
-    if (header?.pair !== pair) throw damaged(record.file, "it belongs to another save");
+    if (header?.pair !== pair) throw damaged(record.file, { reason: "other-pair" });
     const difference = firstDifference(record.tensors, recordsOf(state));
-    if (difference !== undefined) throw damaged(record.file, `${difference.tensor}: ${difference.reason}`);
+    if (difference !== undefined) throw damaged(record.file, difference);
     networks.set(network, state);
   }
   return { kind, step, reason, progress, networks };

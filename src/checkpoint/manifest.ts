@@ -4,9 +4,9 @@
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { GuardapesosError } from "../base/errors.js";
+import { GuardapesosError, type Fault } from "../base/errors.js";
 import type { Json } from "./checkpoint.js";
-import { checkpointKinds, isSafeName, networkFile } from "./names.js";
+import { checkpointKinds, isSafeName, manifestFile, networkFile } from "./names.js";
 
 /** The highest format that this version reads, and the one it writes. */
 export const manifestFormat = 1;
@@ -107,28 +107,29 @@ export function renderManifest(manifest: Manifest): string {
  * @throws CHECKPOINT_DAMAGED anything that renderManifest would not have written
  */
 export function parseManifest(id: string, text: string): Manifest {
-  const damaged = (reason: string) =>
-    new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: "manifest.json", reason });
+  const damaged = (fault: Fault) =>
+    new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: manifestFile, ...fault });
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw damaged(text.trim() === "" ? "it is empty" : "it is not complete JSON");
+    throw damaged({ reason: text.trim() === "" ? "empty" : "not-json" });
   }
   const sealed = z.looseObject({ manifest: z.looseObject({ format: count }), sha256: hash }).safeParse(value);
-  if (!sealed.success) throw damaged(firstIssue(sealed.error));
+  if (!sealed.success) throw damaged(invalid(sealed.error));
   // The seal comes first: a flipped bit in `format` must not pass for a newer version.
   const written = value as { manifest: Manifest; sha256: string };
-  if (digestOf(written.manifest) !== written.sha256) throw damaged("its SHA-256 is another");
+  if (digestOf(written.manifest) !== written.sha256) throw damaged({ reason: "checksum" });
   const { format } = sealed.data.manifest;
   if (format > manifestFormat) throw new GuardapesosError("CHECKPOINT_FORMAT_NEWER", { id, format });
-  if (`${JSON.stringify(value, null, 1)}\n` !== text) throw damaged("it has bytes that do not belong to it");
+  if (`${JSON.stringify(value, null, 1)}\n` !== text) throw damaged({ reason: "not-canonical" });
   const checked = envelope.safeParse(value);
-  if (!checked.success) throw damaged(firstIssue(checked.error));
+  if (!checked.success) throw damaged(invalid(checked.error));
   return checked.data.manifest;
 }
 
-function firstIssue(error: z.ZodError): string {
-  const [issue] = error.issues;
-  return issue === undefined ? "not a manifest" : `${issue.path.join(".") || "the whole"}: ${issue.message}`;
+function invalid(error: z.ZodError): Fault {
+  const issue = error.issues[0]!;
+  const where = issue.path.join(".");
+  return { reason: "invalid", detail: issue.message, ...(where !== "" && { where }) };
 }

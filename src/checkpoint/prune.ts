@@ -1,5 +1,6 @@
 /** Tidying up on request: what would go, what it would free, and doing it. */
 import { GuardapesosError } from "../base/errors.js";
+import type { StoreProblem } from "./checkpoint.js";
 import { markKept } from "./commit.js";
 import { diskError, nodeDisk, type Disk } from "./disk.js";
 import { listGenerations, type Generation } from "./generations.js";
@@ -23,7 +24,7 @@ export interface PruneReport {
   /** Bytes that were freed, or would be. */
   readonly freed: number;
   readonly kept: number;
-  readonly problems: readonly string[];
+  readonly problems: readonly StoreProblem[];
 }
 
 /** Beside what retention always does: of the emergencies only the newest one stays. Every run is tidied. */

@@ -1,7 +1,8 @@
 /** What opening a weights folder for writing does first: it brings to an end whatever a crash has interrupted. */
-import { reasonOf } from "../base/errors.js";
+import { attempt } from "./attempt.js";
+import type { StoreProblem } from "./checkpoint.js";
 import { markVerified, removeLeftovers } from "./commit.js";
-import { isDiskFault, type Disk } from "./disk.js";
+import type { Disk } from "./disk.js";
 import { nameEmergency, pointFamiliar, type Ours } from "./familiar.js";
 import { listGenerations, type Generation, type Skipped } from "./generations.js";
 import { readJournal } from "./journal.js";
@@ -16,25 +17,13 @@ export interface Opening {
   /** Where a user's own files at the familiar names have gone. */
   readonly movedAside: readonly string[];
   /** What could not be done, and stops nothing. */
-  readonly problems: readonly string[];
+  readonly problems: readonly StoreProblem[];
 }
 
 /** REQUIRES: the lock is held. */
 export async function recover(disk: Disk, weights: string, series: Series): Promise<Opening> {
-  const problems: string[] = [];
-  const attempt = async <T>(what: string, action: () => Promise<T>): Promise<T | undefined> => {
-    try {
-      return await action();
-    } catch (error) {
-      if (!isDiskFault(error)) throw error;
-      problems.push(`${what}: ${reasonOf(error)}`);
-      return undefined;
-    }
-  };
-
-  const leftovers = await removeLeftovers(disk, [checkpointsFolder(weights), weights], (name, error) =>
-    problems.push(`${name}: ${reasonOf(error)}`),
-  );
+  const problems: StoreProblem[] = [];
+  const leftovers = await removeLeftovers(disk, [checkpointsFolder(weights), weights], problems);
   const { whole, damaged } = await listGenerations(weights, disk);
   const mine = whole.filter((one) => isOf(one, series));
   const ours = await ownFiles(disk, weights, whole);
@@ -43,13 +32,15 @@ export async function recover(disk: Disk, weights: string, series: Series): Prom
   if (sound === undefined) return { leftovers, skipped, movedAside: [], problems };
 
   if (sound.verifiedAt === undefined) {
-    await attempt(sound.id, async () => {
+    await attempt(problems, "mark", sound.id, async () => {
       const stamp = parseId(sound.id)?.stamp ?? "";
       if (sound.kind === "emergency") await nameEmergency(disk, weights, sound, stamp, ours);
       await markVerified(disk, sound, new Date().toISOString());
     });
   }
-  const naming = await attempt("familiar names", () => pointFamiliar(disk, weights, sound, ours));
+  const naming = await attempt(problems, "familiar-names", sound.id, () =>
+    pointFamiliar(disk, weights, sound, ours),
+  );
   return { leftovers, skipped, movedAside: naming?.movedAside ?? [], problems };
 }
 
@@ -69,7 +60,7 @@ async function findSound(
     const { damages } = await verifyGeneration(generation, { deep: true }, disk);
     const [first] = damages;
     if (first === undefined) return generation;
-    skipped.push({ id: generation.id, reason: `${first.file}, ${first.where}: ${first.reason}` });
+    skipped.push({ id: generation.id, ...first });
   }
   return undefined;
 }

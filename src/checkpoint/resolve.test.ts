@@ -1,11 +1,12 @@
-import { chmod, copyFile, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { sample, temporaryFolder } from "../../test/crash/sample.js";
+import { sample, spoilt, temporaryFolder } from "../../test/crash/sample.js";
 import { float32Tensor, orderedDict, writeTorchFile } from "../torch/index.js";
 import type { CheckpointKind } from "./checkpoint.js";
 import { listGenerations } from "./generations.js";
 import { loadCheckpoint } from "./load.js";
+import { parseManifest, renderManifest } from "./manifest.js";
 import { newestWhole, resolveReference } from "./resolve.js";
 import { openStore } from "./store.js";
 
@@ -74,8 +75,12 @@ describe("a reference", () => {
     expect(checkpoint.step).toBe(2);
     expect(source).toMatchObject({ from: "generation", generation: { id: second!.id } });
     expect(skipped.map(({ id }) => id)).toEqual([fourth!.id, third!.id]);
-    expect(skipped[0]!.reason).toMatch(/manifest\.json/);
-    expect(skipped[1]!.reason).toMatch(/generator\.pth.*zeros/);
+    expect(skipped[0]).toEqual({ id: fourth!.id, file: "manifest.json", reason: "unfinished" });
+    expect(skipped[1]).toMatchObject({
+      file: "generator.pth",
+      reason: "torch",
+      detail: expect.stringContaining("zeros") as string,
+    });
     expect(await readdir(join(folder, "checkpoints"))).toEqual(
       expect.arrayContaining([third!.id, fourth!.id]),
     );
@@ -98,6 +103,60 @@ describe("when there are generations and not one is whole", () => {
     await expect(newestWhole(folder)).rejects.toMatchObject(damaged);
     for (const { generation } of reports) await rm(generation.files[0]!.path);
     await expect(newestWhole(folder)).rejects.toMatchObject(damaged);
+  });
+});
+
+describe("weights that are not numbers", () => {
+  it("are passed over by latest and by a kind, and taken only by their id", async () => {
+    const folder = await temporaryFolder();
+    const store = await openStore({ folder, label: "DRUSEN", name: "local" });
+    const diverged = async (step: number, kind: CheckpointKind) =>
+      (await store.save(spoilt(sample(step, kind)))).generation.id;
+    const first = await diverged(1, "epoch");
+    const none = { code: "WEIGHTS_NOT_FINITE", data: { id: first } };
+    await expect(resolveReference(folder, "latest")).rejects.toMatchObject(none);
+    await store.save(sample(2, "emergency"));
+    const third = await diverged(3, "emergency");
+    await store.close();
+    for (const reference of ["latest", "emergency"]) {
+      const { checkpoint, skipped } = await load(folder, reference);
+      expect(checkpoint.step).toBe(2);
+      expect(skipped).toEqual([
+        { id: third, file: "manifest.json", reason: "not-finite", values: expect.any(Number) as number },
+      ]);
+    }
+    await expect(resolveReference(folder, "epoch")).rejects.toMatchObject(none);
+    expect((await load(folder, third)).checkpoint.step).toBe(3);
+  });
+});
+
+describe("a damaged manifest, which cannot say whose it is", () => {
+  it("is never taken for nothing, although another name's checkpoints are whole", async () => {
+    const { folder, reports } = await weightsWith([1, "auto"]);
+    const other = await openStore({ folder, label: "DRUSEN", name: "night" });
+    await other.save(sample(2, "epoch"));
+    await other.close();
+    await rm(join(reports[0]!.generation.folder, "manifest.json"));
+    const series = { label: "DRUSEN", name: "local" };
+    const damaged = { code: "CHECKPOINT_DAMAGED", data: { id: reports[0]!.generation.id } };
+    await expect(newestWhole(folder, { series })).rejects.toMatchObject(damaged);
+    await expect(resolveReference(folder, "latest", { series })).rejects.toMatchObject(damaged);
+    // Its name does say what kind it is not.
+    await expect(resolveReference(folder, "stage", { series })).rejects.toMatchObject({
+      code: "CHECKPOINT_NOT_FOUND",
+    });
+    expect((await newestWhole(folder, { series: { ...series, name: "night" } }))?.generation.step).toBe(2);
+  });
+
+  it("of a newer format is not called damaged", async () => {
+    const { folder, reports } = await weightsWith([1, "auto"]);
+    const path = join(reports[0]!.generation.folder, "manifest.json");
+    const manifest = { ...parseManifest(reports[0]!.generation.id, await readFile(path, "utf8")), format: 2 };
+    await rm(path);
+    await writeFile(path, renderManifest(manifest));
+    const newer = { code: "CHECKPOINT_FORMAT_NEWER", data: { id: manifest.id, format: 2 } };
+    await expect(resolveReference(folder, "latest")).rejects.toMatchObject(newer);
+    await expect(resolveReference(folder, manifest.id)).rejects.toMatchObject(newer);
   });
 });
 

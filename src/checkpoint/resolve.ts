@@ -48,34 +48,63 @@ export interface ResolveOptions {
 
 const pair = ["generator", "critic"];
 
+/** Which generations count; all when left out. */
+export interface Choice {
+  readonly series?: Series | undefined;
+  readonly kind?: CheckpointKind | undefined;
+  readonly onProgress?: ((share: number) => void) | undefined;
+}
+
 /**
- * The newest generation whose files have the right SHA-256, read now; undefined when there is none at all.
- * @param choose which of them count
- * @throws CHECKPOINT_DAMAGED when there are some and not one is whole: nobody should start anew without knowing
+ * The newest finite generation whose files have the right SHA-256, read now; undefined when there is none at all.
+ * @throws CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_NEWER when there are some and not one is whole, also when what is damaged
+ *   cannot tell whether it was chosen: nobody should start anew without knowing
+ * @throws WEIGHTS_NOT_FINITE when all that are whole hold values that are not numbers
  */
 export async function newestWhole(
   weights: string,
-  choose: (generation: Generation) => boolean = () => true,
+  { series, kind, onProgress }: Choice = {},
   disk: Disk = nodeDisk,
-  onProgress?: (share: number) => void,
 ): Promise<{ generation: Generation; skipped: readonly Skipped[] } | undefined> {
   const { whole, damaged } = await listGenerations(weights, disk);
+  const isOfKind = (id: string) => kind === undefined || parseId(id)?.kind === kind;
+  const unreadable = damaged.filter(({ id }) => isOfKind(id)).sort(youngestFirst);
   const skipped: Skipped[] = [];
-  for (const generation of whole.filter(choose)) {
+  for (const generation of whole) {
+    if (!isOfKind(generation.id) || (series !== undefined && !isOf(generation, series))) continue;
+    const { id, nonFinite: values } = generation;
+    if (values > 0) {
+      skipped.push({ id, file: manifestFile, reason: "not-finite", values });
+      continue;
+    }
     const [fault] = (await verifyGeneration(generation, onProgress ? { onProgress } : {}, disk)).damages;
-    if (fault === undefined)
-      return { generation, skipped: [...damaged.filter(isNewerThan(generation)), ...skipped] };
-    skipped.push({ id: generation.id, reason: `${fault.file}, ${fault.where}: ${fault.reason}` });
+    if (fault === undefined) {
+      const newer = unreadable.filter((one) => youngestFirst(one, { id }) <= 0);
+      return { generation, skipped: [...newer, ...skipped] };
+    }
+    skipped.push({ id, ...fault });
   }
-  const [lost] = skipped.length > 0 || whole.length > 0 ? skipped : [...damaged].reverse();
-  if (lost === undefined) return undefined;
-  throw new GuardapesosError("CHECKPOINT_DAMAGED", { id: lost.id, file: "checkpoints", reason: lost.reason });
+  const [lost] = [...skipped, ...unreadable];
+  if (lost !== undefined) throw uselessness(lost);
+  return undefined;
 }
 
 /** A manifest that cannot be read has no place in the order; the stamp in the name is all there is. */
-function isNewerThan(generation: Generation): (other: Skipped) => boolean {
-  const stamp = parseId(generation.id)?.stamp ?? "";
-  return ({ id }) => (parseId(id)?.stamp ?? "") >= stamp;
+function youngestFirst(one: { readonly id: string }, other: { readonly id: string }): number {
+  const stamp = ({ id }: { readonly id: string }) => parseId(id)?.stamp ?? "";
+  return stamp(other).localeCompare(stamp(one)) || other.id.localeCompare(one.id);
+}
+
+function uselessness(skipped: Skipped): GuardapesosError {
+  const { id } = skipped;
+  switch (skipped.reason) {
+    case "newer-format":
+      return new GuardapesosError("CHECKPOINT_FORMAT_NEWER", { id, format: skipped.format });
+    case "not-finite":
+      return new GuardapesosError("WEIGHTS_NOT_FINITE", { id, values: skipped.values });
+    default:
+      return new GuardapesosError("CHECKPOINT_DAMAGED", skipped);
+  }
 }
 
 /**
@@ -84,7 +113,8 @@ function isNewerThan(generation: Generation): (other: Skipped) => boolean {
  *   weights folder); a `.pth` of a pair, by its path or by its name in the weights folder
  * @throws CHECKPOINT_NOT_FOUND nothing by that name
  * @throws CHECKPOINT_PARTNER_MISSING the other file of the pair is not there
- * @throws CHECKPOINT_DAMAGED the one that was asked for by id or path is not whole
+ * @throws CHECKPOINT_DAMAGED the one that was asked for by id or path is not whole, or none is
+ * @throws CHECKPOINT_FORMAT_NEWER, WEIGHTS_NOT_FINITE as newestWhole
  * @throws CHECKPOINT_PAIR_MISMATCH the files beside each other are of different saves, and the right one is not to be found
  */
 export async function resolveReference(
@@ -93,16 +123,14 @@ export async function resolveReference(
   options: ResolveOptions = {},
   disk: Disk = nodeDisk,
 ): Promise<Resolved> {
-  const inSeries = (one: Generation) => options.series === undefined || isOf(one, options.series);
-  const isKind = (checkpointKinds as readonly string[]).includes(reference);
-  if (reference === "latest" || isKind) {
-    const choose = (one: Generation) =>
-      inSeries(one) && (!isKind || one.kind === (reference as CheckpointKind));
-    const found = await newestWhole(weights, choose, disk, options.onProgress);
+  const kind = checkpointKinds.find((one) => one === reference);
+  if (reference === "latest" || kind !== undefined) {
+    const { series, onProgress } = options;
+    const found = await newestWhole(weights, { series, kind, onProgress }, disk);
     if (found !== undefined) {
       return { source: { from: "generation", generation: found.generation }, skipped: found.skipped };
     }
-    const loose = isKind ? undefined : await newestLoose(disk, weights, options);
+    const loose = kind !== undefined ? undefined : await newestLoose(disk, weights, options);
     if (loose !== undefined) return { source: loose, skipped: [] };
     throw await notFound(disk, weights, reference);
   }
@@ -128,10 +156,7 @@ async function notFound(disk: Disk, weights: string, reference: string): Promise
 /** A generation that was asked for by name: it must be whole. */
 async function whole(disk: Disk, generation: Generation, { onProgress }: ResolveOptions): Promise<Resolved> {
   const [fault] = (await verifyGeneration(generation, onProgress ? { onProgress } : {}, disk)).damages;
-  if (fault !== undefined) {
-    const data = { id: generation.id, file: fault.file, reason: `${fault.where}: ${fault.reason}` };
-    throw new GuardapesosError("CHECKPOINT_DAMAGED", data);
-  }
+  if (fault !== undefined) throw new GuardapesosError("CHECKPOINT_DAMAGED", { id: generation.id, ...fault });
   return { source: { from: "generation", generation }, skipped: [] };
 }
 

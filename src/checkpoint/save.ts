@@ -3,7 +3,8 @@
  * alone: each save looks at the folder anew.
  */
 import { GuardapesosError, reasonOf } from "../base/errors.js";
-import type { Checkpoint, CheckpointKind } from "./checkpoint.js";
+import { attempt } from "./attempt.js";
+import type { Checkpoint, CheckpointKind, StoreProblem } from "./checkpoint.js";
 import { commitGeneration } from "./commit.js";
 import { diskError, isNoSpace } from "./disk.js";
 import type { NamedFile } from "./familiar.js";
@@ -11,7 +12,7 @@ import { listGenerations, type Generation } from "./generations.js";
 import { appendJournal, type JournalEntry } from "./journal.js";
 import { underPressure, type RetentionRules } from "./retention-policy.js";
 import { copiesOf, freeSpace, identify, type Session } from "./session.js";
-import { attempt, isStale, prove, settle } from "./settle.js";
+import { isStale, prove, settle } from "./settle.js";
 import { releaseBallast, savesLeft, spaceNeeded } from "./space.js";
 import { carryOut, planRetention } from "./tidy.js";
 
@@ -33,7 +34,7 @@ export interface SaveReport {
   /** How many more saves of this size the disk has room for if nothing is removed; undefined: it does not say. */
   readonly savesLeft: number | undefined;
   /** What did not work and does not touch the checkpoint: names, marks, removals. */
-  readonly problems: readonly string[];
+  readonly problems: readonly StoreProblem[];
 }
 
 /** Share of a save's progress that is writing; the rest is reading back. */
@@ -84,12 +85,12 @@ export async function saveGeneration(
     const stale = await isStale(session, manifest);
     session.parent = id;
 
-    const problems: string[] = [];
+    const problems: StoreProblem[] = [];
     const { files, movedAside } = await settle(session, generation, older, problems);
     // Whatever went wrong with names or marks is put right first, by the next save or start; until then nothing goes.
     const removed =
       problems.length > 0 ? [] : await retain(session, [generation, ...older], session.rules, problems);
-    await attempt(problems, "journal", () =>
+    await attempt(problems, "journal", id, () =>
       log(id, { bytes: generation.bytes, sha256: generation.files.map((file) => file.sha256) }),
     );
     const free = await freeSpace(session);
@@ -140,7 +141,7 @@ async function retain(
   session: Session,
   generations: readonly Generation[],
   rules: RetentionRules,
-  problems: string[],
+  problems: StoreProblem[],
 ): Promise<readonly string[]> {
   const { disk, weights, run } = session;
   const decision = planRetention(generations, rules, run);

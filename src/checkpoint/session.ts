@@ -1,6 +1,5 @@
 /** What an opened store knows beyond the disk, and what it gives a new generation: a free name and its place in the order. */
 import { randomBytes } from "node:crypto";
-import { GuardapesosError } from "../base/errors.js";
 import type { CheckpointKind } from "./checkpoint.js";
 import type { Identity } from "./commit.js";
 import type { Disk } from "./disk.js";
@@ -33,9 +32,6 @@ export interface Session {
   sequence: number;
 }
 
-/** Longest time for which a stamp is looked for before the clock must be wrong. */
-const maxCopies = 10_000;
-
 export function newToken(): string {
   return randomBytes(16).toString("hex");
 }
@@ -64,7 +60,7 @@ export async function identify(
   const now = new Date();
   const taken = new Set(await disk.list(checkpointsFolder(weights)));
   const names = new Set(content.kind === "emergency" ? await disk.list(weights) : []);
-  for (let copy = 1; copy < maxCopies; copy++) {
+  for (let copy = 1; ; copy++) {
     const stamp = stampOf(now, copy);
     const id = generationId(content.step, content.kind, stamp);
     const folders = [id, temporaryName(id), trashName(id)];
@@ -80,8 +76,4 @@ export async function identify(
       savedAt: now.toISOString(),
     };
   }
-  throw new GuardapesosError("SAVE_FAILED", {
-    folder: weights,
-    reason: "there is no free name for this second",
-  });
 }

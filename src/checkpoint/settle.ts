@@ -1,9 +1,10 @@
 /** What follows a commit: the proof by reading back, and then names and marks, which may fail without harm. */
-import { GuardapesosError, reasonOf } from "../base/errors.js";
+import { GuardapesosError, type Damage } from "../base/errors.js";
+import { attempt } from "./attempt.js";
+import type { StoreProblem } from "./checkpoint.js";
 import { markVerified } from "./commit.js";
-import { isDiskFault } from "./disk.js";
 import { nameEmergency, pointFamiliar, type NamedFile } from "./familiar.js";
-import { damageReason, readGeneration, readManifest, type Generation } from "./generations.js";
+import { damageOf, readGeneration, readManifest, type Generation } from "./generations.js";
 import type { Manifest } from "./manifest.js";
 import { generationFolder, parseId } from "./names.js";
 import { ownFiles } from "./recover.js";
@@ -16,15 +17,15 @@ export async function prove(
   id: string,
   onProgress: (share: number) => void,
 ): Promise<Generation> {
-  const disproved = (file: string, reason: string) =>
-    new GuardapesosError("SAVE_NOT_VERIFIED", { id, file, reason });
+  const disproved = (damage: Damage) => new GuardapesosError("SAVE_NOT_VERIFIED", { id, ...damage });
   const generation = await readGeneration(disk, generationFolder(weights, id), id, weights).catch(
     (error: unknown) => {
-      throw error instanceof GuardapesosError ? disproved(id, damageReason(error) ?? error.message) : error;
+      const damage = damageOf(error);
+      throw damage === undefined ? error : disproved(damage);
     },
   );
   const [fault] = (await verifyGeneration(generation, { deep: true, onProgress }, disk)).damages;
-  if (fault !== undefined) throw disproved(fault.file, `${fault.where}: ${fault.reason}`);
+  if (fault !== undefined) throw disproved(fault);
   return generation;
 }
 
@@ -38,45 +39,31 @@ export async function isStale({ disk, weights, parent }: Session, manifest: Mani
   }
 }
 
-/** Does what must not fail a save that is already safe. Only faults of the disk are forgiven. */
-export async function attempt<T>(
-  problems: string[],
-  what: string,
-  action: () => Promise<T>,
-): Promise<T | undefined> {
-  try {
-    return await action();
-  } catch (error) {
-    if (!isDiskFault(error)) throw error;
-    problems.push(`${what}: ${reasonOf(error)}`);
-    return undefined;
-  }
-}
-
 /** After the proof: emergency names, the mark, the familiar names, in this order. */
 export async function settle(
   session: Session,
   generation: Generation,
   older: readonly Generation[],
-  problems: string[],
+  problems: StoreProblem[],
 ): Promise<{ files: readonly NamedFile[]; movedAside: readonly string[] }> {
   const { disk, weights } = session;
+  const { id } = generation;
   const ours = await ownFiles(disk, weights, [generation, ...older]);
   const inside = generation.files.map(({ path, bytes }) => ({ path, bytes }));
-  const stamp = parseId(generation.id)?.stamp ?? "";
+  const stamp = parseId(id)?.stamp ?? "";
   const emergency =
     generation.kind === "emergency"
-      ? await attempt(problems, "emergency names", () =>
+      ? await attempt(problems, "emergency-names", id, () =>
           nameEmergency(disk, weights, generation, stamp, ours),
         )
       : undefined;
   // Without its names it is not marked: the next start tries again (a mark without names means: deleted by hand).
   if (generation.kind !== "emergency" || emergency !== undefined) {
-    await attempt(problems, "mark", () => markVerified(disk, generation, generation.verifiedAt!));
+    await attempt(problems, "mark", id, () => markVerified(disk, generation, generation.verifiedAt!));
   }
   const familiar =
     generation.nonFinite === 0
-      ? await attempt(problems, "familiar names", () => pointFamiliar(disk, weights, generation, ours))
+      ? await attempt(problems, "familiar-names", id, () => pointFamiliar(disk, weights, generation, ours))
       : undefined;
   const files = generation.kind === "emergency" ? emergency : familiar?.files;
   return { files: files ?? inside, movedAside: familiar?.movedAside ?? [] };

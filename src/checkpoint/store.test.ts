@@ -122,7 +122,7 @@ describe("the store", () => {
     const report = await other.save(sample(3));
     await other.close();
     expect(report.generation.parent).toBeUndefined();
-    const drusen = await newestWhole(folder, (one) => one.series.label === "DRUSEN");
+    const drusen = await newestWhole(folder, { series: { label: "DRUSEN", name: "local" } });
     expect(drusen?.generation.step).toBe(10);
     expect(await readdir(folder)).toEqual(
       expect.arrayContaining(["generator_CNV_local.pth", "generator_DRUSEN_local.pth"]),

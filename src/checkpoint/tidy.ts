@@ -1,7 +1,8 @@
 /** Carries out what the retention policy decides. Nothing else in the store removes a generation. */
-import { reasonOf } from "../base/errors.js";
+import { attempt } from "./attempt.js";
+import type { StoreProblem } from "./checkpoint.js";
 import { removeFolder } from "./commit.js";
-import { isDiskFault, type Disk } from "./disk.js";
+import type { Disk } from "./disk.js";
 import { emergencyNames, isPointedAt } from "./familiar.js";
 import type { Generation } from "./generations.js";
 import { checkpointsFolder, parseId } from "./names.js";
@@ -30,7 +31,7 @@ export interface Tidied {
   readonly removed: readonly string[];
   readonly freed: number;
   /** Removals that did not work; the rest was done. */
-  readonly problems: readonly string[];
+  readonly problems: readonly StoreProblem[];
 }
 
 /**
@@ -44,13 +45,13 @@ export async function carryOut(
   decision: RetentionDecision,
 ): Promise<Tidied> {
   const removed: string[] = [];
-  const problems: string[] = [];
+  const problems: StoreProblem[] = [];
   let freed = 0;
   for (const { id } of [...decision.removed].reverse()) {
     const generation = generations.find((one) => one.id === id)!;
-    try {
+    await attempt(problems, "removal", id, async () => {
       // The names could not be brought to a newer one: removing this one would leave half a pair of names.
-      if (await isPointedAt(disk, weights, generation)) continue;
+      if (await isPointedAt(disk, weights, generation)) return;
       const stamp = parseId(id)?.stamp ?? "";
       const names =
         generation.kind === "emergency" ? await emergencyNames(disk, weights, generation, stamp) : [];
@@ -60,10 +61,7 @@ export async function carryOut(
       await removeFolder(disk, checkpointsFolder(weights), id);
       removed.push(id);
       freed += generation.bytes;
-    } catch (error) {
-      if (!isDiskFault(error)) throw error;
-      problems.push(`${id}: ${reasonOf(error)}`);
-    }
+    });
   }
   return { removed, freed, problems };
 }

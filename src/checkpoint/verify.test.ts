@@ -70,7 +70,9 @@ describe("verification", () => {
             const { whole: sound, damages } = await verifyGeneration(one!);
             expect(sound).toBe(false);
             expect(damages[0]!.file).toBe(files[which]);
-            expect(damages[0]!.where).not.toBe("");
+            expect(damages[0]!.reason).toMatch(
+              which === 2 ? /./ : /torch|refused|unsupported|tensor|shape|checksum/,
+            );
             // A damaged generation is never loaded, whatever says that it is whole.
             if (which === 2) expect((await listGenerations(folder)).damaged).toHaveLength(1);
           } finally {
@@ -93,7 +95,7 @@ describe("verification", () => {
     await flip(one!.files[0]!.path, at * 8 + 3);
     const { damages } = await verifyGeneration(one!);
     expect(damages).toHaveLength(1);
-    expect(`${damages[0]!.where} ${damages[0]!.reason}`).toMatch(/data\/\d+|late\.bias/);
+    expect(damages[0]!.where).toMatch(/data\/\d+|late\.bias/);
     await expect(loadCheckpoint(one!)).rejects.toMatchObject({ code: "CHECKPOINT_DAMAGED" });
   });
 
@@ -102,17 +104,18 @@ describe("verification", () => {
     const [one] = whole;
     const path = one!.files[1]!.path;
     await truncate(path, 1000);
-    expect((await verifyGeneration(one!)).damages[0]).toMatchObject({ file: "critic.pth", where: "size" });
-    await truncate(path, 0);
-    expect((await verifyGeneration(one!)).damages[0]).toMatchObject({ file: "critic.pth", where: "size" });
-    await rm(path);
     expect((await verifyGeneration(one!)).damages[0]).toMatchObject({
       file: "critic.pth",
-      where: "the whole",
+      reason: "size",
+      bytes: 1000,
     });
+    await truncate(path, 0);
+    expect((await verifyGeneration(one!)).damages[0]).toMatchObject({ file: "critic.pth", reason: "size" });
+    await rm(path);
+    expect((await verifyGeneration(one!)).damages[0]).toEqual({ file: "critic.pth", reason: "missing" });
     expect(await listGenerations(folder)).toEqual({
       whole: [],
-      damaged: [{ id: one!.id, reason: "critic.pth: it is missing" }],
+      damaged: [{ id: one!.id, file: "critic.pth", reason: "missing" }],
     });
   });
 

@@ -3,22 +3,15 @@
  * everything that removes), before a resume, and by `guardapesos verify`.
  */
 import { createHash } from "node:crypto";
-import { reasonOf, GuardapesosError } from "../base/errors.js";
+import { GuardapesosError, reasonOf, type Damage, type ErrorData, type Fault } from "../base/errors.js";
 import { readTorchFile } from "../torch/index.js";
-import { firstDifference, nonFiniteIn, recordOf, sameWeights } from "./digest.js";
+import { firstDifference, recordOf, sameWeights } from "./digest.js";
 import { codeOf, nodeDisk, type Disk } from "./disk.js";
-import { damageReason, readManifest, type Generation } from "./generations.js";
+import { damageOf, readManifest, sizeFault, type Generation } from "./generations.js";
 import type { FileRecord, Manifest, TensorRecord } from "./manifest.js";
-import { manifestFile } from "./names.js";
 import { readFloat32, tensorsIn } from "./network-file.js";
 
-/** One fault of one file. */
-export interface Damage {
-  readonly file: string;
-  /** The tensor, record or property in which it lies, e.g. "weights/initial.1.bias", "size", "byte 5120". */
-  readonly where: string;
-  readonly reason: string;
-}
+export type { Damage };
 
 export interface Verification {
   readonly id: string;
@@ -52,9 +45,8 @@ export async function verifyGeneration(
   try {
     manifest = await readManifest(disk, folder, id);
   } catch (error) {
-    const reason = damageReason(error);
-    if (reason === undefined) throw error;
-    const damage = { file: manifestFile, where: "the whole", reason };
+    const damage = damageOf(error);
+    if (damage === undefined) throw error;
     return { id, whole: false, damages: [damage], bytes: 0, nonFinite: 0, stale: undefined };
   }
   const damages: Damage[] = [];
@@ -66,7 +58,7 @@ export async function verifyGeneration(
   };
   for (const record of manifest.files) {
     const path = generation.files.find((file) => file.network === record.network)?.path;
-    if (path === undefined) damages.push({ file: record.file, where: "the whole", reason: "it is missing" });
+    if (path === undefined) damages.push({ file: record.file, reason: "missing" });
     else damages.push(...(await verifyFile(disk, path, record, options.deep ?? false, read)));
   }
   const stale = await isStale(disk, manifest, options.parent);
@@ -83,24 +75,20 @@ async function verifyFile(
 ): Promise<Damage[]> {
   const { file } = record;
   const info = await disk.info(path);
-  if (info === undefined) return [{ file, where: "the whole", reason: "it is missing" }];
+  if (info === undefined) return [{ file, reason: "missing" }];
   let sha256: string;
   try {
     sha256 = await hashFile(disk, path, onRead);
   } catch (error) {
     if (codeOf(error) === undefined) throw error;
-    return [{ file, where: "the disk", reason: reasonOf(error) }];
+    return [{ file, reason: "unreadable", detail: reasonOf(error) }];
   }
   const faults: Damage[] = [];
-  if (info.bytes !== record.bytes) {
-    faults.push({ file, where: "size", reason: `it has ${info.bytes} bytes instead of ${record.bytes}` });
-  }
+  if (info.bytes !== record.bytes) faults.push({ file, ...sizeFault(info.bytes, record) });
   const matches = sha256 === record.sha256;
   if (!matches || deep) faults.push(...(await compareTensors(path, record)));
   // Some bytes are no tensor's: names, padding, the archive's directory.
-  if (!matches && faults.length === 0) {
-    faults.push({ file, where: "outside the tensors", reason: "its SHA-256 is another" });
-  }
+  if (!matches && faults.length === 0) faults.push({ file, reason: "checksum" });
   return faults;
 }
 
@@ -119,15 +107,12 @@ async function compareTensors(path: string, record: FileRecord): Promise<Damage[
   try {
     found = await readRecords(path);
   } catch (error) {
-    const place = torchPlace(error);
-    if (place === undefined) throw error;
-    return [{ file, ...place }];
+    const fault = torchFault(error);
+    if (fault === undefined) throw error;
+    return [{ file, ...fault }];
   }
   const difference = firstDifference(record.tensors, found);
-  if (difference !== undefined) return [{ file, where: difference.tensor, reason: difference.reason }];
-  const [recorded, counted] = [nonFiniteIn(record.tensors), nonFiniteIn(found)];
-  if (recorded === counted) return [];
-  return [{ file, where: "values", reason: `${counted} of them are not finite, not ${recorded}` }];
+  return difference === undefined ? [] : [{ file, ...difference }];
 }
 
 /** Decodes a `.pth` from disk into the records of its tensors, one tensor in memory at a time. */
@@ -144,25 +129,23 @@ async function readRecords(path: string): Promise<Record<string, TensorRecord>> 
   }
 }
 
-/** Where a torch file is bad, for errors of the torch reader; undefined for any other error. */
-export function torchPlace(error: unknown): { where: string; reason: string } | undefined {
+/** What is wrong with a torch file, for errors of the torch reader; undefined for any other error. */
+export function torchFault(error: unknown): Fault | undefined {
   if (!(error instanceof GuardapesosError)) return undefined;
-  const { code, data } = error as GuardapesosError<
-    "TORCH_FILE_INVALID" | "TORCH_FILE_REFUSED" | "TORCH_FILE_UNSUPPORTED" | "TORCH_FILE_UNREADABLE"
-  >;
+  const { code, data } = error as GuardapesosError;
   switch (code) {
     case "TORCH_FILE_INVALID": {
-      const { where, offset, reason } = data as { where: string; offset: number; reason: string };
-      return { where: `${where}, byte ${offset}`, reason };
+      const { where, offset, reason } = data as ErrorData["TORCH_FILE_INVALID"];
+      return { where: `${where}, byte ${offset}`, reason: "torch", detail: reason };
     }
     case "TORCH_FILE_REFUSED": {
-      const { name, offset } = data as { name: string; offset: number };
-      return { where: `byte ${offset}`, reason: `it asks for ${name}` };
+      const { name, offset } = data as ErrorData["TORCH_FILE_REFUSED"];
+      return { where: `byte ${offset}`, reason: "refused", name };
     }
     case "TORCH_FILE_UNSUPPORTED":
-      return { where: "the content", reason: (data as { what: string }).what };
+      return { reason: "unsupported", detail: (data as ErrorData["TORCH_FILE_UNSUPPORTED"]).what };
     case "TORCH_FILE_UNREADABLE":
-      return { where: "the disk", reason: (data as { reason: string }).reason };
+      return { reason: "unreadable", detail: (data as ErrorData["TORCH_FILE_UNREADABLE"]).reason };
     default:
       return undefined;
   }

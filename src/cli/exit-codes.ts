@@ -40,6 +40,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "CHECKPOINT_ARCHITECTURE":
     case "CHECKPOINT_PAIR_MISMATCH":
     case "CHECKPOINT_FORMAT_NEWER":
+    case "WEIGHTS_NOT_FINITE":
       return 65; // EX_DATAERR: what was read is not usable
     case "FOLDER_NOT_FOUND":
     case "FOLDER_NOT_READABLE":
@@ -48,13 +49,14 @@ export function exitCodeOf(code: ErrorCode): number {
     case "CHECKPOINT_NOT_FOUND":
     case "CHECKPOINT_PARTNER_MISSING":
     case "NOTHING_TO_GENERATE_FROM":
+    case "NOT_A_WEIGHTS_FOLDER":
+    case "NO_BACKUP":
     case "TORCH_FILE_UNREADABLE":
       return 66; // EX_NOINPUT: what was to be read is not there
     case "DEVICE_UNAVAILABLE":
       return 69; // EX_UNAVAILABLE
     case "ENGINE_MEMORY":
     case "ENGINE_FAILED":
-    case "WEIGHTS_NOT_FINITE":
       return 70; // EX_SOFTWARE: the computation itself failed
     case "WEIGHTS_NOT_WRITABLE":
     case "OUTPUT_NOT_WRITABLE":

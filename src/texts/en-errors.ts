@@ -1,5 +1,6 @@
 /** The English sentence of each error: what happened, why, what to do, and whether the weights are safe. */
 import type { ErrorCode, ErrorData, Expected } from "../base/errors.js";
+import { damageOf } from "./en-damage.js";
 import { formats } from "./formats.js";
 
 const { and, or, bytes, integer, moment } = formats("en");
@@ -107,14 +108,14 @@ export const errors: ErrorTexts = {
     `The disk of ${folder} is full: a checkpoint needs ${bytes(needed)} and ${bytes(free)} are free. Free some space; the checkpoints already there are whole.`,
   SAVE_FAILED: ({ folder, reason }) =>
     `A checkpoint could not be written to ${folder}: ${reason}. The checkpoints already there are whole.`,
-  SAVE_NOT_VERIFIED: ({ id, file, reason }) =>
-    `Checkpoint ${id} was written, but reading ${file} back gave something else (${reason}), so it does not count. The older checkpoints are whole; check that disk.`,
+  SAVE_NOT_VERIFIED: ({ id, ...damage }) =>
+    `Checkpoint ${id} was written, but what was read back is not that (${damageOf(damage)}), so it does not count. The older checkpoints are whole; check that disk.`,
   CHECKPOINT_NOT_FOUND: ({ reference, known }) =>
     known.length === 0
       ? `There is no checkpoint "${reference}": the weights folder holds none. Check --weights.`
       : `There is no checkpoint "${reference}". The newest ones are ${and(known)}; see all of them with guardapesos list.`,
-  CHECKPOINT_DAMAGED: ({ id, file, reason }) =>
-    `Checkpoint ${id} is damaged: ${file}: ${reason}. It was left as it is; guardapesos list shows the others, and --resume takes one of them.`,
+  CHECKPOINT_DAMAGED: ({ id, ...damage }) =>
+    `Checkpoint ${id} is damaged: ${damageOf(damage)}. It was left as it is; guardapesos list shows the others, --resume takes one of them, and --fresh starts anew without touching any.`,
   CHECKPOINT_ARCHITECTURE: ({ id, differences }) =>
     `Checkpoint ${id} belongs to another network: ${differences.join("; ")}. Leave those options out to go on with its own sizes, or start anew with --fresh; nothing was touched.`,
   CHECKPOINT_PAIR_MISMATCH: ({ generator, critic, partner }) =>
@@ -123,11 +124,15 @@ export const errors: ErrorTexts = {
     `${file} is one half of a pair, and the other is not there: ${partner}. Put both into the same folder; nothing was touched.`,
   CHECKPOINT_FORMAT_NEWER: ({ id, format }) =>
     `Checkpoint ${id} was written by a newer guardapesos (format ${format}). Update guardapesos to read it; nothing was touched.`,
+  NOT_A_WEIGHTS_FOLDER: ({ folder }) =>
+    `${folder} is not a weights folder: there are neither checkpoints nor .pth files in it. Give the folder that training wrote to with --weights; nothing was touched.`,
+  NO_BACKUP: ({ folder }) =>
+    `There is no backup in ${folder}. Training makes one every day, and guardapesos backup makes one now; guardapesos restore also takes the id of a checkpoint.`,
   NOTHING_TO_GENERATE_FROM: ({ folder }) =>
     `There is no checkpoint in ${folder} to generate from. Train first with guardapesos train, or give the folder with --weights.`,
 
-  WEIGHTS_NOT_FINITE: ({ step, tensor }) =>
-    `At step ${integer(step)} the weights stopped being numbers (${tensor}): training has diverged. They were not saved over anything; go on from the last good checkpoint with a smaller --lr.`,
+  WEIGHTS_NOT_FINITE: ({ id, values }) =>
+    `Training had diverged when ${id} was saved (${integer(values)} values that are not numbers), and no other checkpoint will do instead. Start anew with --fresh and a smaller --lr, or bring a backup back with guardapesos restore; nothing was touched.`,
   OUTPUT_NOT_WRITABLE: ({ path, reason }) =>
     `${path} cannot be written (${reason}). Give another place for it.`,
 };

@@ -4,6 +4,7 @@
  */
 import type { CheckpointKind } from "../checkpoint/checkpoint.js";
 import type { RunEvent, RunEventOf, SavedFile, WarningCode } from "../training/events.js";
+import { damageOf } from "./en-damage.js";
 import { formats } from "./formats.js";
 
 const { bytes, clock, decimal, duration, integer, percent } = formats("en");
@@ -103,9 +104,11 @@ export const events: EventTexts = {
     `   Weights: ${event.weights}. Pictures: ${event.samples}`,
     "🛡 Press Ctrl+C whenever you like: your weights are saved before leaving.",
   ],
-  resumed: ({ id, position, skipped }) => [
-    ...skipped.map((one) => `⚠ Skipped checkpoint ${one.id}: ${one.reason}. It was left as it is.`),
-    `🔄 Going on from ${id}: ${square(position.resolution)}, ${position.batch === 0 ? plural(position.epoch, "epoch done", "epochs done") : `epoch ${position.epoch + 1}, batch ${integer(position.batch)}`} (alpha ${decimal(position.alpha, 3)}, ${plural(position.batches, "batch", "batches")} in all).`,
+  resumed: ({ id: from, position, skipped }) => [
+    ...skipped.map(
+      ({ id, ...damage }) => `⚠ Skipped checkpoint ${id}: ${damageOf(damage)}. It was left as it is.`,
+    ),
+    `🔄 Going on from ${from}: ${square(position.resolution)}, ${position.batch === 0 ? plural(position.epoch, "epoch done", "epochs done") : `epoch ${position.epoch + 1}, batch ${integer(position.batch)}`} (alpha ${decimal(position.alpha, 3)}, ${plural(position.batches, "batch", "batches")} in all).`,
   ],
   "images-loading": ({ done, total, resolution }) => [progress.loading(done, total, resolution)],
   "image-skipped": ({ path, reason }) => [`⚠ Skipping an image that cannot be read: ${path} (${reason})`],

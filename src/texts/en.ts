@@ -1,4 +1,6 @@
 /** The English catalogue. It defines what a catalogue is; Spanish must satisfy it. */
+import type { Damage } from "../base/errors.js";
+import { damageOf } from "./en-damage.js";
 import type { ErrorTexts } from "./en-errors.js";
 import { errors } from "./en-errors.js";
 import type { EventTexts, ProgressTexts } from "./en-events.js";
@@ -32,7 +34,7 @@ export interface CommandTexts {
   readonly ago: (seconds: number) => string;
   readonly verifiedAgo: (seconds: number | undefined) => string;
   readonly notFinite: (count: number) => string;
-  readonly damaged: (id: string, file: string, reason: string) => string;
+  readonly damaged: (id: string, damage: Damage) => string;
   readonly whole: (id: string, bytes: number) => string;
   readonly inspected: {
     readonly file: (path: string, format: string, bytes: number) => string;
@@ -96,8 +98,8 @@ export const en: Texts = {
     ago,
     verifiedAgo: (seconds) => (seconds === undefined ? "not yet" : ago(seconds)),
     notFinite: (count) => `⚠ ${format.integer(count)} values are not numbers`,
-    damaged: (id, file, reason) =>
-      `❌ ${id} is damaged: ${file}${file === "" ? "" : ": "}${reason}. It is left as it is; train goes on from the newest whole one.`,
+    damaged: (id, damage) =>
+      `❌ ${id} is damaged: ${damageOf(damage)}. It is left as it is; train goes on from the newest whole one.`,
     whole: (id, bytes) => `✅ ${id} is whole (${format.bytes(bytes)} read and compared)`,
     inspected: {
       file: (path, what, bytes) => `📦 ${path}: ${what}, ${format.bytes(bytes)}`,

@@ -1,6 +1,7 @@
 /** La frase española de cada error: qué pasó, por qué, qué hacer y si los pesos están a salvo. */
 import type { Expected } from "../base/errors.js";
 import type { ErrorTexts } from "./en-errors.js";
+import { damageOf } from "./es-damage.js";
 import { formats } from "./formats.js";
 
 const { and, or, bytes, integer, moment } = formats("es");
@@ -107,14 +108,14 @@ export const errors: ErrorTexts = {
     `El disco de ${folder} está lleno: un checkpoint necesita ${bytes(needed)} y quedan ${bytes(free)}. Libera espacio; los checkpoints que ya estaban siguen intactos.`,
   SAVE_FAILED: ({ folder, reason }) =>
     `No se pudo escribir un checkpoint en ${folder}: ${reason}. Los checkpoints que ya estaban siguen intactos.`,
-  SAVE_NOT_VERIFIED: ({ id, file, reason }) =>
-    `El checkpoint ${id} se escribió, pero al volver a leer ${file} salió otra cosa (${reason}), así que no cuenta. Los checkpoints anteriores siguen intactos; revisa ese disco.`,
+  SAVE_NOT_VERIFIED: ({ id, ...damage }) =>
+    `El checkpoint ${id} se escribió, pero al volver a leerlo salió otra cosa (${damageOf(damage)}), así que no cuenta. Los checkpoints anteriores siguen intactos; revisa ese disco.`,
   CHECKPOINT_NOT_FOUND: ({ reference, known }) =>
     known.length === 0
       ? `No existe el checkpoint «${reference}»: la carpeta de pesos no tiene ninguno. Revisa --weights.`
       : `No existe el checkpoint «${reference}». Los más recientes son ${and(known)}; los tienes todos en guardapesos listar.`,
-  CHECKPOINT_DAMAGED: ({ id, file, reason }) =>
-    `El checkpoint ${id} está dañado: ${file}: ${reason}. Se ha dejado como está; guardapesos listar muestra los demás, y --resume admite cualquiera de ellos.`,
+  CHECKPOINT_DAMAGED: ({ id, ...damage }) =>
+    `El checkpoint ${id} está dañado: ${damageOf(damage)}. Se ha dejado como está; guardapesos listar muestra los demás, --resume admite cualquiera de ellos, y --fresh empieza de cero sin tocar ninguno.`,
   CHECKPOINT_ARCHITECTURE: ({ id, differences }) =>
     `El checkpoint ${id} es de otra red: ${differences.join("; ")}. Quita esas opciones para seguir con sus propios tamaños, o empieza de cero con --fresh; no se ha tocado nada.`,
   CHECKPOINT_PAIR_MISMATCH: ({ generator, critic, partner }) =>
@@ -123,10 +124,14 @@ export const errors: ErrorTexts = {
     `${file} es la mitad de una pareja y falta la otra: ${partner}. Pon las dos en la misma carpeta; no se ha tocado nada.`,
   CHECKPOINT_FORMAT_NEWER: ({ id, format }) =>
     `El checkpoint ${id} lo escribió un guardapesos más nuevo (formato ${format}). Actualiza guardapesos para leerlo; no se ha tocado nada.`,
+  NOT_A_WEIGHTS_FOLDER: ({ folder }) =>
+    `${folder} no es una carpeta de pesos: no contiene checkpoints ni archivos .pth. Indica con --weights la carpeta en la que escribió el entrenamiento; no se ha tocado nada.`,
+  NO_BACKUP: ({ folder }) =>
+    `No hay ninguna copia de seguridad en ${folder}. El entrenamiento hace una cada día, y guardapesos respaldar la hace ahora; guardapesos restaurar también admite el id de un checkpoint.`,
   NOTHING_TO_GENERATE_FROM: ({ folder }) =>
     `No hay ningún checkpoint en ${folder} del que generar. Entrena antes con guardapesos entrenar, o indica la carpeta con --weights.`,
 
-  WEIGHTS_NOT_FINITE: ({ step, tensor }) =>
-    `En el paso ${integer(step)} los pesos dejaron de ser números (${tensor}): el entrenamiento ha divergido. No se han guardado encima de nada; sigue desde el último checkpoint bueno con un --lr menor.`,
+  WEIGHTS_NOT_FINITE: ({ id, values }) =>
+    `El entrenamiento había divergido cuando se guardó ${id} (${integer(values)} valores que no son números), y no hay otro checkpoint que sirva en su lugar. Empieza de cero con --fresh y un --lr menor, o recupera una copia con guardapesos restaurar; no se ha tocado nada.`,
   OUTPUT_NOT_WRITABLE: ({ path, reason }) => `No se puede escribir ${path} (${reason}). Indica otro lugar.`,
 };

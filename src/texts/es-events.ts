@@ -3,6 +3,7 @@ import type { CheckpointKind } from "../checkpoint/checkpoint.js";
 import type { SavedFile, WarningCode } from "../training/events.js";
 import type { EventTexts, ProgressTexts } from "./en-events.js";
 import { fewSaves, rule } from "./en-events.js";
+import { damageOf } from "./es-damage.js";
 import { formats } from "./formats.js";
 
 const { bytes, clock, decimal, duration, integer, percent } = formats("es");
@@ -68,9 +69,11 @@ export const events: EventTexts = {
     `   Pesos: ${event.weights}. Imágenes de muestra: ${event.samples}`,
     "🛡 Puedes presionar Ctrl+C cuando quieras: tus pesos se guardan antes de salir.",
   ],
-  resumed: ({ id, position, skipped }) => [
-    ...skipped.map((one) => `⚠ Se salta el checkpoint ${one.id}: ${one.reason}. Se ha dejado como está.`),
-    `🔄 Reanudando desde ${id}: ${square(position.resolution)}, ${position.batch === 0 ? plural(position.epoch, "época hecha", "épocas hechas") : `época ${position.epoch + 1}, batch ${integer(position.batch)}`} (alfa ${decimal(position.alpha, 3)}, ${plural(position.batches, "batch", "batches")} en total).`,
+  resumed: ({ id: from, position, skipped }) => [
+    ...skipped.map(
+      ({ id, ...damage }) => `⚠ Se salta el checkpoint ${id}: ${damageOf(damage)}. Se ha dejado como está.`,
+    ),
+    `🔄 Reanudando desde ${from}: ${square(position.resolution)}, ${position.batch === 0 ? plural(position.epoch, "época hecha", "épocas hechas") : `época ${position.epoch + 1}, batch ${integer(position.batch)}`} (alfa ${decimal(position.alpha, 3)}, ${plural(position.batches, "batch", "batches")} en total).`,
   ],
   "images-loading": ({ done, total, resolution }) => [progress.loading(done, total, resolution)],
   "image-skipped": ({ path, reason }) => [`⚠ Se salta una imagen que no se puede leer: ${path} (${reason})`],

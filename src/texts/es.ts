@@ -1,5 +1,6 @@
 /** El catálogo español. */
 import type { Texts } from "./en.js";
+import { damageOf } from "./es-damage.js";
 import { errors } from "./es-errors.js";
 import { events, progress } from "./es-events.js";
 import { help } from "./es-help.js";
@@ -38,8 +39,8 @@ export const es: Texts = {
     ago,
     verifiedAgo: (seconds) => (seconds === undefined ? "todavía no" : ago(seconds)),
     notFinite: (count) => `⚠ ${format.integer(count)} valores no son números`,
-    damaged: (id, file, reason) =>
-      `❌ ${id} está dañado: ${file}${file === "" ? "" : ": "}${reason}. Se deja como está; entrenar sigue desde el completo más reciente.`,
+    damaged: (id, damage) =>
+      `❌ ${id} está dañado: ${damageOf(damage)}. Se deja como está; entrenar sigue desde el completo más reciente.`,
     whole: (id, bytes) => `✅ ${id} está completo (${format.bytes(bytes)} leídos y comparados)`,
     inspected: {
       file: (path, what, bytes) => `📦 ${path}: ${what}, ${format.bytes(bytes)}`,

@@ -3,7 +3,7 @@
  * Additive only: a field or a type may be added, never renamed, removed or given another meaning (docs/events.md).
  * Times are in seconds unless the name says otherwise; `at` is ISO 8601.
  */
-import type { ErrorCode } from "../base/errors.js";
+import type { Damage, ErrorCode } from "../base/errors.js";
 import type { CheckpointKind } from "../checkpoint/checkpoint.js";
 
 /** Where in the plan training stands. Counts start at 0 and say what is done. */
@@ -54,7 +54,7 @@ interface EventData {
     readonly id: string;
     readonly kind: CheckpointKind;
     readonly position: Position;
-    readonly skipped: readonly { readonly id: string; readonly reason: string }[];
+    readonly skipped: readonly ({ readonly id: string } & Damage)[];
   };
   "images-loading": { readonly done: number; readonly total: number; readonly resolution: number };
   "image-skipped": { readonly path: string; readonly reason: string };

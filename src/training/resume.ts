@@ -1,11 +1,9 @@
 /** What a run begins with: a checkpoint to go on from, or fresh weights; and the config that results. */
 import { GuardapesosError } from "../base/errors.js";
 import {
-  listGenerations,
   loadCheckpoint,
   newestWhole,
   resolveReference,
-  type Generation,
   type Resolved,
   type Series,
   type Source,
@@ -51,21 +49,8 @@ type Wishes = Pick<RunOptions, "preset" | "overrides" | "weights" | "fresh" | "r
 async function find({ weights, fresh, resume }: Wishes, series: Series): Promise<Resolved | undefined> {
   if (fresh) return undefined;
   if (resume !== undefined) return resolveReference(weights, resume, { series });
-  const isOurs = (one: Generation): boolean =>
-    one.series.label === series.label && one.series.name === series.name;
-  const newest = await newestWhole(weights, (one) => isOurs(one) && one.nonFinite === 0);
-  // From weights that are not numbers nothing can be learnt: they are gone on from only by their id.
-  const { whole } = await listGenerations(weights);
-  const spoilt = whole
-    .filter((one) => isOurs(one) && one.nonFinite > 0 && one.sequence > (newest?.generation.sequence ?? 0))
-    .map(({ id, nonFinite }) => ({ id, reason: `${nonFinite} of its values are not numbers` }));
-  if (newest) {
-    const source = { from: "generation", generation: newest.generation } as const;
-    return { source, skipped: [...spoilt, ...newest.skipped] };
-  }
-  const [first] = spoilt;
-  if (first) throw new GuardapesosError("CHECKPOINT_DAMAGED", { ...first, file: "checkpoints" });
-  return undefined;
+  const newest = await newestWhole(weights, { series });
+  return newest && { source: { from: "generation", generation: newest.generation }, skipped: newest.skipped };
 }
 
 /** Explicit wishes over what the checkpoint was trained with. The preset that it already has changes nothing. */
@@ -105,7 +90,7 @@ function describe(source: Source): {
 
 /**
  * Reads what a run begins with; writes nothing.
- * @throws RESOLUTION_RANGE, CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, CHECKPOINT_PAIR_MISMATCH, CHECKPOINT_ARCHITECTURE, TORCH_FILE_*
+ * @throws RESOLUTION_RANGE, CHECKPOINT_*, WEIGHTS_NOT_FINITE, TORCH_FILE_*
  */
 export async function begin(wishes: Wishes, series: Series): Promise<Beginning> {
   const preset = wishes.preset ?? defaultPreset;

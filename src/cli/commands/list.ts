@@ -78,5 +78,5 @@ export async function list(
     say(context, context.output.colors.bold(first ?? ""));
     for (const line of rest) say(context, line);
   }
-  for (const { id, reason } of damaged) say(context, commands.damaged(id, "", reason));
+  for (const { id, ...damage } of damaged) say(context, commands.damaged(id, damage));
 }

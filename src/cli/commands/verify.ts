@@ -57,15 +57,14 @@ export async function verify(
     const { id, damages, bytes, nonFinite, stale } = result;
     tell(context, "verified", result);
     if (damages.length > 0) damageFound();
-    for (const { file, where, reason } of damages)
-      say(context, commands.damaged(id, file, `${where}: ${reason}`));
+    for (const damage of damages) say(context, commands.damaged(id, damage));
     if (damages.length === 0) say(context, commands.whole(id, bytes));
     if (nonFinite > 0) say(context, commands.notFinite(nonFinite));
     if (stale === true) say(context, commands.stale(id));
   }
-  for (const { id, reason } of damaged) {
+  for (const { id, ...damage } of damaged) {
     damageFound();
-    tell(context, "verified", { id, whole: false, damages: [{ file: "manifest.json", where: "", reason }] });
-    say(context, commands.damaged(id, "", reason));
+    tell(context, "verified", { id, whole: false, damages: [damage] });
+    say(context, commands.damaged(id, damage));
   }
 }

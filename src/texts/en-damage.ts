@@ -1,0 +1,74 @@
+/** What is wrong with a checkpoint, or beside it, in English: to stand inside a sentence. */
+import type { Damage } from "../base/errors.js";
+import type { StoreProblem } from "../checkpoint/checkpoint.js";
+import { formats } from "./formats.js";
+
+const { integer } = formats("en");
+
+function fault(damage: Damage): string {
+  switch (damage.reason) {
+    case "missing":
+      return "it is missing";
+    case "unfinished":
+      return "it is missing, so the save never finished";
+    case "empty":
+      return "it is empty";
+    case "checksum":
+      return "its SHA-256 is another";
+    case "not-json":
+      return "it is not complete JSON";
+    case "not-canonical":
+      return "it has bytes that do not belong to it";
+    case "invalid":
+      return `it is not a valid manifest (${damage.detail})`;
+    case "tensor-missing":
+      return "the tensor is missing";
+    case "tensor-foreign":
+      return "the tensor does not belong there";
+    case "tensor-changed":
+      return "its numbers are others (SHA-256)";
+    case "shape":
+      return `its shape is ${damage.shape.join("x")}, not ${damage.expected.join("x")}`;
+    case "size":
+      return `it has ${integer(damage.bytes)} bytes instead of ${integer(damage.expected)}`;
+    case "replaced":
+      return "it is another one than a moment ago";
+    case "other-pair":
+      return "it belongs to another save";
+    case "renamed":
+      return `it belongs to ${damage.other}`;
+    case "unreadable":
+      return `it cannot be read (${damage.detail})`;
+    case "unsupported":
+      return `it holds something unknown (${damage.detail})`;
+    case "torch":
+      return `it is damaged (${damage.detail})`;
+    case "refused":
+      return `it asks to run ${damage.name}`;
+    case "newer-format":
+      return `it was written by a newer guardapesos (format ${damage.format})`;
+    case "not-finite":
+      return damage.values === 1
+        ? "one of its values is not a number"
+        : `${integer(damage.values)} of its values are not numbers`;
+  }
+}
+
+/** "critic.pth, weights/late.bias: its numbers are others (SHA-256)". */
+export function damageOf(damage: Damage): string {
+  if (damage.reason === "not-finite" || damage.reason === "newer-format") return fault(damage);
+  const place = damage.where === undefined ? damage.file : `${damage.file}, ${damage.where}`;
+  return `${place}: ${fault(damage)}`;
+}
+
+const problems: Record<StoreProblem["what"], (name: string) => string> = {
+  "emergency-names": (name) => `The EMERGENCY files of ${name} could not be made`,
+  "familiar-names": (name) => `The files with the familiar names could not be brought to ${name}`,
+  mark: (name) => `${name} is whole, but could not be marked as verified`,
+  journal: (name) => `The save ${name} could not be noted for the statistics`,
+  removal: (name) => `${name} could not be removed`,
+};
+
+export function problemOf({ what, name, detail }: StoreProblem): string {
+  return `${problems[what](name)} (${detail}).`;
+}
