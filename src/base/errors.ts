@@ -59,6 +59,12 @@ export interface ErrorData {
   NOT_A_WEIGHTS_FOLDER: { folder: string };
   NO_BACKUP: { folder: string };
   NOTHING_TO_GENERATE_FROM: { folder: string };
+  // Heat
+  SENSOR_UNAVAILABLE: { sensor: string; reason: string };
+  TRACE_UNREADABLE: { file: string; reason: string };
+  TRACE_INVALID: { file: string; line: number; reason: string };
+  /** `low` must be below `high`. */
+  THRESHOLDS_ORDER: { low: string; lowValue: number; high: string; highValue: number };
   // Training
   OUTPUT_NOT_WRITABLE: { path: string; reason: string };
 }
@@ -94,6 +100,8 @@ export type Expected =
   | { readonly kind: "integer"; readonly min: number; readonly max?: number }
   | { readonly kind: "number"; readonly above: number }
   | { readonly kind: "number-from"; readonly min: number }
+  /** Batches, minutes such as "10m", or "auto". */
+  | { readonly kind: "interval" }
   /** One whole number, or exactly `count` of them. */
   | { readonly kind: "integers"; readonly min: number; readonly count: number }
   | { readonly kind: "one-of"; readonly values: readonly (string | number)[] };

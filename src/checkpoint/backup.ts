@@ -34,6 +34,10 @@ export interface BackupOptions {
   /** How many of the newest backups stay; 7 when left out. */
   readonly keep?: number | undefined;
   readonly series?: Series | undefined;
+  /** Bytes that must stay free beside it; 0 when left out. */
+  readonly reserve?: number | undefined;
+  /** Calls it off: what is there of the copy is removed, and its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface BackupReport {
@@ -59,13 +63,28 @@ export async function backup(
   options: BackupOptions = {},
   disk: Disk = nodeDisk,
 ): Promise<BackupReport> {
-  const { series } = options;
-  const parent = options.destination ?? backupsFolder(weights);
-  const found = await newestWhole(weights, { series }, disk);
-  if (found === undefined) {
-    throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference: "latest", known: [] });
+  for (;;) {
+    const found = await newestWhole(weights, { series: options.series }, disk);
+    if (found === undefined) {
+      throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference: "latest", known: [] });
+    }
+    try {
+      return await backupOf(weights, found.generation, options, disk);
+    } catch (error) {
+      // A training that saves meanwhile may have removed it: then there are newer ones.
+      if ((await disk.info(found.generation.folder)) !== undefined) throw error;
+    }
   }
-  const source = found.generation;
+}
+
+async function backupOf(
+  weights: string,
+  source: Generation,
+  options: BackupOptions,
+  disk: Disk,
+): Promise<BackupReport> {
+  const parent = options.destination ?? backupsFolder(weights);
+  const needed = source.bytes + (options.reserve ?? 0);
   try {
     await disk.makeFolder(parent);
     const lock = await takeLock(disk, parent, parent);
@@ -78,11 +97,9 @@ export async function backup(
         return { backup: undefined, source, removed: [], problems };
       }
       const free = await disk.freeSpace(parent).catch(() => Infinity);
-      if (free < source.bytes) {
-        throw new GuardapesosError("DISK_FULL", { folder: parent, needed: source.bytes, free });
-      }
+      if (free < needed) throw new GuardapesosError("DISK_FULL", { folder: parent, needed, free });
       const name = freeDay(names);
-      const made = await copyGeneration(disk, source, parent, name);
+      const made = await copyGeneration(disk, source, parent, name, options.signal);
       const keep = options.destination === undefined ? (options.keep ?? 7) : Infinity;
       const removed = await removeOld(disk, parent, [...names, name], keep, problems);
       return { backup: made, source, removed, problems };
@@ -90,7 +107,7 @@ export async function backup(
       await lock.release();
     }
   } catch (error) {
-    throw diskError(error, parent, source.bytes, await freeSpace({ disk, weights: parent }));
+    throw diskError(error, parent, needed, await freeSpace({ disk, weights: parent }));
   }
 }
 
@@ -107,19 +124,29 @@ async function copyGeneration(
   source: Generation,
   parent: string,
   name: string,
+  signal: AbortSignal | undefined,
 ): Promise<Generation> {
   const manifest = await readManifest(disk, source.folder, source.id);
-  await copyInto(disk, source, parent, name, manifest);
+  const goOn = () => signal?.throwIfAborted();
+  await copyInto(disk, source, parent, name, manifest, { onBytes: goOn });
   const folder = join(parent, name);
-  const copy = await readGeneration(disk, folder, name, undefined);
-  const [fault] = (await verifyGeneration(copy, { deep: true }, disk)).damages;
-  if (fault !== undefined) {
+  try {
+    const copy = await readGeneration(disk, folder, name, undefined);
+    const [fault] = (await verifyGeneration(copy, { deep: true, onProgress: goOn }, disk)).damages;
+    if (fault !== undefined) throw new GuardapesosError("SAVE_NOT_VERIFIED", { id: folder, ...fault });
+    const at = new Date().toISOString();
+    await markVerified(disk, copy, at);
+    return { ...copy, verifiedAt: at };
+  } catch (error) {
     await removeFolder(disk, parent, name);
-    throw new GuardapesosError("SAVE_NOT_VERIFIED", { id: join(parent, name), ...fault });
+    throw error;
   }
-  const at = new Date().toISOString();
-  await markVerified(disk, copy, at);
-  return { ...copy, verifiedAt: at };
+}
+
+interface CopyHooks {
+  /** Each may throw to call it off. */
+  readonly beforeRename?: () => Promise<void>;
+  readonly onBytes?: (bytes: number) => void;
 }
 
 async function copyInto(
@@ -128,13 +155,13 @@ async function copyInto(
   parent: string,
   name: string,
   manifest: Manifest,
-  beforeRename: () => Promise<void> = () => Promise.resolve(),
+  { beforeRename = () => Promise.resolve(), onBytes }: CopyHooks,
 ): Promise<void> {
   const temporary = join(parent, temporaryName(name));
   try {
     await disk.makeFolder(temporary);
     for (const { network, path } of source.files)
-      await copyFile(disk, path, join(temporary, networkFile(network)));
+      await copyFile(disk, path, join(temporary, networkFile(network)), onBytes);
     await publish(disk, temporary, join(parent, name), manifest, beforeRename);
   } catch (error) {
     await discardFolder(disk, temporary).catch(() => undefined);
@@ -206,7 +233,7 @@ export async function restore(
       reason: `restored from ${basename(source.folder)}`,
     };
     const parent = join(generationFolder(weights, identity.id), "..");
-    await copyInto(disk, source, parent, identity.id, manifest, () => session.lock.check());
+    await copyInto(disk, source, parent, identity.id, manifest, { beforeRename: () => session.lock.check() });
     const generation = await prove(session, identity.id, () => undefined);
     const verified = { ...generation, verifiedAt: new Date().toISOString() };
     const problems: StoreProblem[] = [];

@@ -60,6 +60,7 @@ const notAllowed = new Set([
   "EPERM",
   "EROFS",
   "ENOTDIR",
+  "EEXIST",
   "ENOENT",
   "EISDIR",
   "ELOOP",
@@ -95,11 +96,22 @@ export async function writeText(disk: Disk, path: string, text: string): Promise
   }
 }
 
-/** Copies a file to a new name and makes its content durable. */
-export async function copyFile(disk: Disk, from: string, to: string): Promise<void> {
+/**
+ * Copies a file to a new name and makes its content durable.
+ * @param onBytes told of each piece; may throw to call it off
+ */
+export async function copyFile(
+  disk: Disk,
+  from: string,
+  to: string,
+  onBytes?: (bytes: number) => void,
+): Promise<void> {
   const sink = await disk.create(to);
   try {
-    for await (const bytes of disk.chunks(from)) await sink.write(bytes);
+    for await (const bytes of disk.chunks(from)) {
+      await sink.write(bytes);
+      onBytes?.(bytes.length);
+    }
     await sink.sync();
     await sink.close();
   } catch (error) {

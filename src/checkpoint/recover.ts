@@ -16,12 +16,14 @@ export interface Opening {
   readonly skipped: readonly Skipped[];
   /** Where a user's own files at the familiar names have gone. */
   readonly movedAside: readonly string[];
+  /** Whether the file system has hard links; otherwise the familiar names are copies. */
+  readonly links: boolean;
   /** What could not be done, and stops nothing. */
   readonly problems: readonly StoreProblem[];
 }
 
 /** REQUIRES: the lock is held. */
-export async function recover(disk: Disk, weights: string, series: Series): Promise<Opening> {
+export async function recover(disk: Disk, weights: string, series: Series): Promise<Omit<Opening, "links">> {
   const problems: StoreProblem[] = [];
   const leftovers = await removeLeftovers(disk, [checkpointsFolder(weights), weights], problems);
   const { whole, damaged } = await listGenerations(weights, disk);

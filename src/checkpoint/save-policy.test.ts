@@ -1,11 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { autoShare, decideSave, optimalInterval, type SaveFacts } from "./save-policy.js";
+import { autoShare, decideSave, optimalInterval, retryAfter, type SaveFacts } from "./save-policy.js";
 
 const quiet: SaveFacts = {
   batchesSinceSave: 10,
   secondsSinceSave: 10,
   saveCost: 0.1,
+  failures: 0,
+  saving: false,
   epochEnded: false,
   stageEnded: false,
   askedByHand: false,
@@ -26,6 +28,19 @@ describe("when to save", () => {
     const rules = { everyBatches: 500, everyMinutes: 10 };
     expect(decideSave({ ...quiet, secondsSinceSave: 599 }, rules)).toBeUndefined();
     expect(decideSave({ ...quiet, secondsSinceSave: 600 }, rules)?.kind).toBe("auto");
+  });
+
+  it("again soon after one that failed, ever more seldom, and not while one is under way", () => {
+    const again = { kind: "auto", reason: "again, as the last save failed" };
+    const waits = [1, 2, 3, 4, 5, 99].map(retryAfter);
+    expect(waits).toEqual([5, 10, 20, 40, 60, 60]);
+    for (const [index, wait] of waits.entries()) {
+      const facts = { ...quiet, batchesSinceSave: 1, failures: index === 5 ? 99 : index + 1 };
+      expect(decideSave({ ...facts, secondsSinceSave: wait - 0.1 }, every500)).toBeUndefined();
+      expect(decideSave({ ...facts, secondsSinceSave: wait }, every500)).toEqual(again);
+      expect(decideSave({ ...facts, secondsSinceSave: wait, saving: true }, every500)).toBeUndefined();
+      expect(decideSave({ ...facts, secondsSinceSave: wait, batchesSinceSave: 0 }, every500)).toBeUndefined();
+    }
   });
 
   it("the weightier reason wins: stop, hand, stage, epoch", () => {

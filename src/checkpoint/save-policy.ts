@@ -9,8 +9,13 @@ export interface SaveRules {
 }
 
 export interface SaveFacts {
+  /** Since the newest save was begun, whether it succeeded or not. */
   readonly batchesSinceSave: number;
   readonly secondsSinceSave: number;
+  /** Saves that have failed since the last one that succeeded. */
+  readonly failures: number;
+  /** Whether one is under way. */
+  readonly saving: boolean;
   /** How long training stood still for one save, measured; undefined before the first. */
   readonly saveCost: number | undefined;
   readonly epochEnded: boolean;
@@ -41,6 +46,11 @@ export function optimalInterval(cost: number, uptime = expectedUptime): number {
   return Math.max(Math.sqrt(2 * cost * uptime), cost / autoShare, 30);
 }
 
+/** Seconds after which a save that has failed for the n-th time in a row is tried again: at once at first, then every minute. */
+export function retryAfter(failures: number): number {
+  return Math.min(60, 5 * 2 ** (failures - 1));
+}
+
 /** @returns undefined when there is nothing to save for */
 export function decideSave(facts: SaveFacts, rules: SaveRules): SaveDecision | undefined {
   if (facts.stopping !== undefined) return { kind: "emergency", reason: facts.stopping };
@@ -48,6 +58,9 @@ export function decideSave(facts: SaveFacts, rules: SaveRules): SaveDecision | u
   if (facts.stageEnded) return { kind: "stage", reason: "end of the resolution" };
   if (facts.epochEnded) return { kind: "epoch", reason: "end of the epoch" };
   if (facts.batchesSinceSave === 0) return undefined;
+  if (facts.failures > 0 && !facts.saving && facts.secondsSinceSave >= retryAfter(facts.failures)) {
+    return { kind: "auto", reason: "again, as the last save failed" };
+  }
   if (rules.everyMinutes > 0 && facts.secondsSinceSave >= rules.everyMinutes * 60) {
     return { kind: "auto", reason: `every ${rules.everyMinutes} minutes` };
   }

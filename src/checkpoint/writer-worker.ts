@@ -1,31 +1,47 @@
-/** The thread behind writer.ts: one store, driven by messages, one at a time. */
+/** The thread behind writer.ts: one store, driven by messages; saves one after the other, a backup beside them. */
 import { parentPort, workerData } from "node:worker_threads";
 import { packError } from "../base/errors.js";
 import { invariant } from "../base/invariant.js";
+import { backup } from "./backup.js";
 import { openStore, type Store, type StoreOptions } from "./store.js";
 import type { WriterReply, WriterRequest } from "./writer.js";
 
 invariant(parentPort !== null, "the writer runs in a thread");
 const port = parentPort;
+const options = workerData as StoreOptions;
 const tell = (reply: WriterReply): void => port.postMessage(reply);
+const closing = new AbortController();
+let copying: Promise<void> = Promise.resolve();
+
+async function answer(id: number, work: () => ReturnType<Store["save"] | typeof backup>): Promise<void> {
+  try {
+    tell({ type: "done", id, report: await work() });
+  } catch (error) {
+    tell({ type: "failed", id, error: packError(error) });
+  }
+}
 
 async function serve(store: Store, request: WriterRequest): Promise<void> {
-  if (request.type === "close") {
-    await store.close();
-    port.close();
-    return;
-  }
-  const { id, checkpoint } = request;
-  try {
-    const report = await store.save(checkpoint, (share) => tell({ type: "progress", id, share }));
-    tell({ type: "saved", id, report });
-  } catch (error) {
-    tell({ type: "not-saved", id, error: packError(error) });
+  switch (request.type) {
+    case "save": {
+      const { id, checkpoint } = request;
+      return answer(id, () => store.save(checkpoint, (share) => tell({ type: "progress", id, share })));
+    }
+    case "backup": {
+      const { label, name, folder } = options;
+      const wish = { ...request.options, daily: true, series: { label, name }, signal: closing.signal };
+      copying = answer(request.id, () => backup(folder, wish));
+      return;
+    }
+    case "close":
+      closing.abort();
+      await Promise.all([store.close(), copying]);
+      port.close();
   }
 }
 
 try {
-  const store = await openStore(workerData as StoreOptions);
+  const store = await openStore(options);
   port.on("message", (request: WriterRequest) => void serve(store, request));
   tell({ type: "opened", opening: store.opening });
 } catch (error) {

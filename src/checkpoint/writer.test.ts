@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { sample, temporaryFolder } from "../../test/crash/sample.js";
@@ -36,6 +36,21 @@ describe("the writer's thread", () => {
     await writer.close();
     expect((await Promise.all(saves)).map((one) => one.generation.step)).toEqual([1, 2, 3]);
     await expect(writer.save(sample(4), [])).rejects.toThrow(/ended/);
+  });
+
+  it("makes a backup beside its saves, and calls one off when it closes", async () => {
+    const folder = await temporaryFolder();
+    const writer = await startWriter(options(folder));
+    await writer.save(sample(1, "auto", 3000), []);
+    const [report] = await Promise.all([writer.backup({ keep: 2 }), writer.save(sample(2), [])]);
+    expect(report.source?.step).toBe(1);
+    expect((await writer.backup({ keep: 2 })).backup).toBeUndefined();
+    await rm(report.backup!.folder, { recursive: true });
+    await writer.save(sample(3, "auto", 3000), []);
+    const called = writer.backup({ keep: 2 }).catch((error: unknown) => String(error));
+    await writer.close();
+    expect(await called).toMatch(/abort/i);
+    expect(await readdir(join(folder, "backups"))).toEqual([]);
   });
 
   it("throws what opening throws, with its code, and holds no lock then", async () => {

@@ -5,6 +5,7 @@
 import { Worker } from "node:worker_threads";
 import { unpackError, type ErrorMessage } from "../base/errors.js";
 import { workerEntry } from "../base/worker-entry.js";
+import type { BackupOptions, BackupReport } from "./backup.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { Opening } from "./recover.js";
 import type { SaveReport } from "./save.js";
@@ -13,6 +14,7 @@ import type { StoreOptions } from "./store.js";
 /** To the thread. */
 export type WriterRequest =
   | { readonly type: "save"; readonly id: number; readonly checkpoint: Checkpoint }
+  | { readonly type: "backup"; readonly id: number; readonly options: DailyBackup }
   | { readonly type: "close" };
 
 /** From the thread. */
@@ -20,8 +22,10 @@ export type WriterReply =
   | { readonly type: "opened"; readonly opening: Opening }
   | { readonly type: "not-opened"; readonly error: ErrorMessage }
   | { readonly type: "progress"; readonly id: number; readonly share: number }
-  | { readonly type: "saved"; readonly id: number; readonly report: SaveReport }
-  | { readonly type: "not-saved"; readonly id: number; readonly error: ErrorMessage };
+  | { readonly type: "done"; readonly id: number; readonly report: SaveReport | BackupReport }
+  | { readonly type: "failed"; readonly id: number; readonly error: ErrorMessage };
+
+export type DailyBackup = Pick<BackupOptions, "keep" | "reserve">;
 
 export interface Writer {
   /** What opening found and mended. */
@@ -36,12 +40,17 @@ export interface Writer {
     transfer: readonly ArrayBuffer[],
     onProgress?: (share: number) => void,
   ): Promise<SaveReport>;
-  /** Waits for saves under way, lets others write, and ends the thread. */
+  /**
+   * Copies the newest whole generation of this label and name unless today has its backup, beside any saves. Throws as
+   * `backup` does.
+   */
+  backup(options: DailyBackup): Promise<BackupReport>;
+  /** Waits for saves under way, calls a backup off, lets others write, and ends the thread. */
   close(): Promise<void>;
 }
 
 interface Waiting {
-  readonly resolve: (report: SaveReport) => void;
+  readonly resolve: (report: never) => void;
   readonly reject: (error: Error) => void;
   readonly onProgress: ((share: number) => void) | undefined;
 }
@@ -56,7 +65,7 @@ export async function startWriter(options: StoreOptions): Promise<Writer> {
     const end = (error: Error) => {
       ended = error;
       reject(error);
-      for (const save of waiting.values()) save.reject(error);
+      for (const one of waiting.values()) one.reject(error);
       waiting.clear();
     };
     worker.on("error", end);
@@ -69,15 +78,21 @@ export async function startWriter(options: StoreOptions): Promise<Writer> {
   });
 
   let next = 0;
+  const call = <Report>(
+    request: (id: number) => WriterRequest,
+    transfer: readonly ArrayBuffer[] = [],
+    onProgress?: (share: number) => void,
+  ): Promise<Report> => {
+    if (ended !== undefined) return Promise.reject(ended);
+    const id = next++;
+    worker.postMessage(request(id), [...new Set(transfer)]);
+    return new Promise((resolve, reject) => waiting.set(id, { resolve, reject, onProgress }));
+  };
   return {
     opening,
-    save(checkpoint, transfer, onProgress) {
-      if (ended !== undefined) return Promise.reject(ended);
-      const id = next++;
-      const request: WriterRequest = { type: "save", id, checkpoint };
-      worker.postMessage(request, [...new Set(transfer)]);
-      return new Promise((resolve, reject) => waiting.set(id, { resolve, reject, onProgress }));
-    },
+    save: (checkpoint, transfer, onProgress) =>
+      call((id) => ({ type: "save", id, checkpoint }), transfer, onProgress),
+    backup: (backup) => call((id) => ({ type: "backup", id, options: backup })),
     async close() {
       if (ended === undefined) worker.postMessage({ type: "close" } satisfies WriterRequest);
       await exited;
@@ -89,9 +104,9 @@ function receive(
   reply: Exclude<WriterReply, { type: "opened" | "not-opened" }>,
   waiting: Map<number, Waiting>,
 ): void {
-  const save = waiting.get(reply.id);
-  if (reply.type === "progress") return save?.onProgress?.(reply.share);
+  const call = waiting.get(reply.id);
+  if (reply.type === "progress") return call?.onProgress?.(reply.share);
   waiting.delete(reply.id);
-  if (reply.type === "saved") save?.resolve(reply.report);
-  else save?.reject(unpackError(reply.error));
+  if (reply.type === "done") call?.resolve(reply.report as never);
+  else call?.reject(unpackError(reply.error));
 }

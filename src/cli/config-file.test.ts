@@ -59,6 +59,10 @@ describe("a config file", () => {
     });
   });
 
+  it.each([500, "10m", "2.5m", "auto"])("takes %j as an interval between saves", (autosave) => {
+    expect(parseConfig("c.json", JSON.stringify({ autosave }))).toEqual({ autosave });
+  });
+
   it("may begin with a byte order mark, and be empty", () => {
     expect(parseConfig("c.json", '\ufeff{"seed":1}')).toEqual({ seed: 1 });
     expect(parseConfig("c.json", "{}")).toEqual({});
@@ -75,6 +79,10 @@ describe("a config file", () => {
     ['{"__proto__":{"lr":1}}', "CONFIG_UNKNOWN_KEY", { key: "__proto__" }],
     ['{"batch-sizes":1,"batchSizes":2}', "CONFIG_KEY_TWICE", { key: "batch-sizes", other: "batchSizes" }],
     ['{"lr":"0.1"}', "CONFIG_INVALID", { key: "lr", value: '"0.1"', expected: { kind: "number", above: 0 } }],
+    ['{"autosave":0}', "CONFIG_INVALID", { key: "autosave", value: "0" }],
+    ['{"autosave":"10"}', "CONFIG_INVALID", { key: "autosave", value: '"10"' }],
+    ['{"autosave":"0m"}', "CONFIG_INVALID", { key: "autosave", expected: { kind: "interval" } }],
+    ['{"backups":-1}', "CONFIG_INVALID", { key: "backups" }],
     ['{"lr":0}', "CONFIG_INVALID", { key: "lr" }],
     ['{"seed":1.5}', "CONFIG_INVALID", { key: "seed" }],
     ['{"max-batches":0}', "CONFIG_INVALID", { key: "max-batches" }],

@@ -10,7 +10,14 @@ import { GuardapesosError, reasonOf } from "../base/errors.js";
 import type { OptionName } from "../texts/index.js";
 import { nearest } from "./nearest.js";
 import type { Settings } from "./options.js";
-import { kebab, namePattern, perResolutionList, specialFault, trainingOptions } from "./options.js";
+import {
+  intervalOf,
+  kebab,
+  namePattern,
+  perResolutionList,
+  specialFault,
+  trainingOptions,
+} from "./options.js";
 
 const configFileName = "guardapesos.config.json";
 
@@ -35,6 +42,8 @@ function schemaOf(expected: Expected): z.ZodType {
       return z.number().gt(expected.above);
     case "number-from":
       return z.number().min(expected.min);
+    case "interval":
+      return z.custom((value) => intervalOf(value) !== undefined).transform(intervalOf);
     case "integers": {
       const one = z.int().min(expected.min);
       return z

@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import type { Expected } from "../base/errors.js";
 import { GuardapesosError } from "../base/errors.js";
-import { presetNames, resolutions } from "../progan/config.js";
+import { presetNames, resolutions, type Autosave } from "../progan/config.js";
 import type { OptionName, Texts } from "../texts/index.js";
 import { languages } from "../texts/index.js";
 import { devices } from "../training/options.js";
@@ -49,7 +49,8 @@ export const trainingOptions = {
   accumulate: atLeastOne,
   lr: { kind: "number", above: 0 },
   seed: { kind: "integer", min: 0 },
-  autosave: atLeastOne,
+  autosave: { kind: "interval" },
+  backups: { kind: "integer", min: 0 },
   maxBatches: atLeastOne,
   device: placeOptions.device,
   threads: placeOptions.threads,
@@ -83,13 +84,15 @@ export const convertOptions = { weightsOnly: onOff } as const satisfies OptionTa
 
 type ValueOf<E extends Expected> = E extends { kind: "integer" | "number" | "number-from" }
   ? number
-  : E extends { kind: "integers" }
-    ? readonly number[]
-    : E extends { kind: "boolean" }
-      ? boolean
-      : E extends { kind: "one-of"; values: readonly (infer Value)[] }
-        ? Value
-        : string;
+  : E extends { kind: "interval" }
+    ? Autosave
+    : E extends { kind: "integers" }
+      ? readonly number[]
+      : E extends { kind: "boolean" }
+        ? boolean
+        : E extends { kind: "one-of"; values: readonly (infer Value)[] }
+          ? Value
+          : string;
 
 /** The values of the options that were given; those that were not are absent. */
 export type Settings<Table extends OptionTable> = {
@@ -105,6 +108,14 @@ export function kebab(option: OptionName): string {
 export function perResolutionList(values: readonly number[], count: number): readonly number[] | undefined {
   if (values.length === count) return values;
   return values.length === 1 ? Array.from({ length: count }, () => values[0]!) : undefined;
+}
+
+/** @returns undefined for what is no interval between saves */
+export function intervalOf(value: unknown): Autosave | undefined {
+  if (value === "auto") return value;
+  if (typeof value === "number") return Number.isSafeInteger(value) && value > 0 ? value : undefined;
+  const minutes = typeof value === "string" && /^\d+(\.\d+)?m$/.test(value) ? Number.parseFloat(value) : 0;
+  return minutes > 0 ? `${minutes}m` : undefined;
 }
 
 /** A name that can stand in a file name on every system. */
@@ -130,6 +141,8 @@ function parsed(typed: string, expected: Expected): unknown {
       const number = value === "" ? NaN : Number(value);
       return Number.isFinite(number) && number >= expected.min ? number : undefined;
     }
+    case "interval":
+      return intervalOf(/^\d+$/.test(value) ? Number(value) : value);
     case "integers": {
       const numbers = value.split(",").map((part) => parsed(part, { kind: "integer", min: expected.min }));
       return numbers.every((number) => typeof number === "number")

@@ -111,7 +111,7 @@ describe("the command line", () => {
       [...text.matchAll(/^ {2}(?:-., )?(--[a-z-]+)/gm)].map((match) => match[1]);
     expect(flags(en.out)).toEqual(flags(es.out));
     const wanted =
-      "data class weights name preset latent channels image-channels start end epochs batch-sizes accumulate lr seed autosave max-batches device threads samples phantoms lang json fresh resume config";
+      "data class weights name preset latent channels image-channels start end epochs batch-sizes accumulate lr seed autosave backups max-batches device threads samples phantoms lang json fresh resume config";
     expect(flags(en.out)).toEqual(expect.arrayContaining(wanted.split(" ").map((flag) => `--${flag}`)));
   });
 
@@ -138,6 +138,7 @@ describe("the command line", () => {
         device: undefined,
         threads: undefined,
         maxBatches: 7,
+        backups: 7,
         fresh: false,
         resume: undefined,
         command: `${command} ${line}`.split(" "),
@@ -155,6 +156,9 @@ describe("the command line", () => {
     ["train DRUSEN", 64, /"DRUSEN"/],
     ["train --lr 0", 64, /--lr takes a number greater than 0.*"0"/],
     ["train --lr fast", 64, /"fast"/],
+    ["train --autosave 0", 64, /--autosave takes batches \(500\), minutes \(10m\), or auto; "0"/],
+    ["train --autosave 10h", 64, /"10h"/],
+    ["train --backups -1", 64, /--backups takes a whole number/],
     ["train --seed -1", 64, /--seed takes a whole number of at least 0.*"-1"/],
     ["train --seed 1.5", 64, /"1.5"/],
     ["train --latent 0", 64, /--latent/],
@@ -184,6 +188,15 @@ describe("the command line", () => {
     expect(exitCode).toBe(code);
     expect(out).toBe("");
     expect(options).toBeUndefined();
+  });
+
+  it.each([
+    ["250", 250],
+    ["10m", "10m"],
+    ["auto", "auto"],
+  ])("takes --autosave %s", async (typed, autosave) => {
+    const { options } = await call(`train --autosave ${typed} --backups 0`);
+    expect(options).toMatchObject({ overrides: { autosave }, backups: 0 });
   });
 
   it("refuses in Spanish too", async () => {

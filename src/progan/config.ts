@@ -18,6 +18,9 @@ export interface Architecture {
   readonly imageChannels: number;
 }
 
+/** Between two automatic saves: batches, minutes ("10m"), or an interval that follows from what a save costs. */
+export type Autosave = number | `${number}m` | "auto";
+
 export interface TrainingConfig extends Architecture {
   /** First and last resolution of the plan. */
   readonly start: Resolution;
@@ -30,8 +33,7 @@ export interface TrainingConfig extends Architecture {
   readonly accumulate: number;
   readonly learningRate: number;
   readonly seed: number;
-  /** Batches between two automatic saves. */
-  readonly autosave: number;
+  readonly autosave: Autosave;
   /** Procedural OCT images per epoch when there is no image folder. */
   readonly phantoms: number;
 }

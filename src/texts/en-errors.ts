@@ -29,6 +29,8 @@ function expectation(expected: Expected): string {
       return `a number greater than ${expected.above}, such as 0.001`;
     case "number-from":
       return `a number of at least ${expected.min}, such as 0.7`;
+    case "interval":
+      return "batches (500), minutes (10m), or auto";
     case "integers":
       return `one whole number of at least ${expected.min}, or ${expected.count} of them (one per resolution from 4x4 to 1024x1024)`;
     case "one-of":
@@ -101,9 +103,9 @@ export const errors: ErrorTexts = {
     `${file} holds something this version cannot read: ${what}. Load it in PyTorch and save its state_dict again.`,
 
   WEIGHTS_NOT_WRITABLE: ({ folder, reason }) =>
-    `The weights folder ${folder} cannot be written to (${reason}). Give another with --weights, or change its permissions; training has not started and nothing was touched.`,
+    `The weights folder ${folder} cannot be written to (${reason}). Give another with --weights, or change its permissions; the checkpoints already there are as they were.`,
   WEIGHTS_IN_USE: ({ folder, pid, since }) =>
-    `Another training (process ${pid}, since ${moment(since)}) is using ${folder}. Stop that one first, or give this one another folder with --weights; nothing was touched.`,
+    `Another guardapesos (process ${pid}, since ${moment(since)}) is writing to ${folder}. Stop that one first, or give this one another folder with --weights; nothing was touched.`,
   DISK_FULL: ({ folder, needed, free }) =>
     `The disk of ${folder} is full: a checkpoint needs ${bytes(needed)} and ${bytes(free)} are free. Free some space; the checkpoints already there are whole.`,
   SAVE_FAILED: ({ folder, reason }) =>
@@ -133,6 +135,14 @@ export const errors: ErrorTexts = {
 
   WEIGHTS_NOT_FINITE: ({ id, values }) =>
     `Training had diverged when ${id} was saved (${integer(values)} values that are not numbers), and no other checkpoint will do instead. Start anew with --fresh and a smaller --lr, or bring a backup back with guardapesos restore; nothing was touched.`,
+  SENSOR_UNAVAILABLE: ({ sensor, reason }) =>
+    `The temperature cannot be read with --sensor ${sensor}: ${reason}. Leave it to --sensor auto, or train without it: --sensor none.`,
+  TRACE_UNREADABLE: ({ file, reason }) =>
+    `The temperature trace ${file} cannot be read: ${reason}. Check the path after --sensor simulated:.`,
+  TRACE_INVALID: ({ file, line, reason }) =>
+    `${file} is not a temperature trace: line ${line} (${reason}). It takes CSV with "seconds,temperature", JSON with the same names, or a log of nvidia-smi with a timestamp; see docs/heat.md.`,
+  THRESHOLDS_ORDER: ({ low, lowValue, high, highValue }) =>
+    `${low} (${lowValue} °C) must be below ${high} (${highValue} °C). Change one of them.`,
   OUTPUT_NOT_WRITABLE: ({ path, reason }) =>
     `${path} cannot be written (${reason}). Give another place for it.`,
 };

@@ -4,7 +4,7 @@
  */
 import type { CheckpointKind } from "../checkpoint/checkpoint.js";
 import type { RunEvent, RunEventOf, SavedFile, WarningCode } from "../training/events.js";
-import { damageOf } from "./en-damage.js";
+import { damageOf, problemOf } from "./en-damage.js";
 import { formats } from "./formats.js";
 
 const { bytes, clock, decimal, duration, integer, percent } = formats("en");
@@ -37,9 +37,6 @@ export interface ProgressTexts {
   readonly saveAge: (seconds: number | undefined) => string;
   readonly loading: (done: number, total: number, resolution: number) => string;
 }
-
-/** From how many saves that still fit on the disk on it is worth a word. */
-export const fewSaves = 20;
 
 export const rule = "=".repeat(60);
 
@@ -78,6 +75,14 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `Those files hold weights alone (${detail}): Adam starts without memory, so the first batches may be a bit rough.`,
   WEIGHTS_NOT_FINITE: (detail) =>
     `The weights of ${detail} are not all numbers: training has diverged. The files with the familiar names still hold the last good ones; stop, and go on from an older checkpoint with a smaller --lr.`,
+  WEIGHTS_UNCHANGED: (detail) =>
+    `All weights of ${detail} are those of the checkpoint before it, although steps have passed: nothing is being learnt. Check --lr; the older checkpoints are kept.`,
+  FILE_MOVED_ASIDE: (detail) =>
+    `A file that is not one of these checkpoints stood where the newest weights go. It has another name now, and nothing was lost: ${detail}`,
+  NO_HARD_LINKS: (detail) =>
+    `The disk of ${detail} has no hard links: the files with the familiar names are copies there, so a checkpoint takes twice the room.`,
+  DISK_FILLING: (detail) =>
+    `The disk is filling up: room for ${plural(Number(detail), "more save", "more saves")}. guardapesos prune makes some.`,
   SAMPLES_NOT_WRITTEN: (detail) =>
     `The preview picture could not be written (${detail}). Training goes on and the weights are not affected.`,
 };
@@ -124,16 +129,26 @@ export const events: EventTexts = {
   ],
   "preview-written": ({ path }) => [`🖼 Picture: ${path}`],
   "save-started": ({ kind, batches, reason }) => [saving[kind](batches, reason)],
-  saved: ({ files, bytes: size, seconds, savesLeft }) => [
+  saved: ({ files, bytes: size, seconds }) => [
     ...files.map(({ path }) => `=> Saving checkpoint: ${path}`),
-    ...(savesLeft !== undefined && savesLeft < fewSaves
-      ? [`⚠ The disk is filling up: room for ${plural(savesLeft, "more save", "more saves")}.`]
-      : []),
     `✅ Checkpoint saved and verified (${bytes(size)}, ${duration(seconds)})`,
   ],
-  "save-failed": ({ message }) => [
+  "save-failed": ({ message, failures, retrySeconds }) => [
     `❌ The checkpoint could not be saved: ${message}`,
-    "   Training goes on, and the older checkpoints are as they were.",
+    ...(failures > 1 ? [`   That is ${integer(failures)} saves in a row that have failed.`] : []),
+    retrySeconds === undefined
+      ? "   The older checkpoints are as they were."
+      : `   Training goes on, and the older checkpoints are as they were. Next try in ${duration(retrySeconds)}.`,
+  ],
+  "backed-up": ({ folder, bytes: size, seconds }) => [
+    `🗄 Backup of the day: ${folder} (${bytes(size)}, ${duration(seconds)})`,
+  ],
+  "backup-failed": ({ message, retrySeconds }) => [
+    `❌ The backup of the day could not be made: ${message}`,
+    `   Training and its checkpoints are not affected. Next try in ${duration(retrySeconds)}; --backups 0 does without.`,
+  ],
+  "store-problem": ({ type, ...problem }) => [
+    `⚠ ${problemOf(problem)} The checkpoints are whole; the next save tries again.`,
   ],
   "stop-requested": ({ signal, times, saving: busy }) => {
     if (times === 1) {

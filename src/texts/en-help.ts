@@ -27,7 +27,14 @@ const options = {
   accumulate: { value: "n", help: "batches whose gradients make one step" },
   lr: { value: "rate", help: "learning rate of both networks" },
   seed: { value: "n", help: "start of all random numbers: same seed, same result" },
-  autosave: { value: "batches", help: "batches between automatic saves" },
+  autosave: {
+    value: "interval",
+    help: "between automatic saves: batches (500), minutes (10m), or auto: from what a save costs",
+  },
+  backups: {
+    value: "n",
+    help: "backups to keep in weights/backups; training makes one a day (default: 7; 0: none)",
+  },
   maxBatches: { value: "n", help: "stop when this many batches are done, over all sessions" },
   device: { value: "name", help: "auto, cpu, webgpu, dml, cuda or coreml (default: auto)" },
   threads: { value: "n", help: "processor threads (default: one per core)" },

@@ -28,6 +28,8 @@ function expectation(expected: Expected): string {
       return `un número mayor que ${expected.above}, con punto decimal, como 0.001`;
     case "number-from":
       return `un número a partir de ${expected.min}, con punto decimal, como 0.7`;
+    case "interval":
+      return "batches (500), minutos (10m) o auto";
     case "integers":
       return `un número entero a partir de ${expected.min}, o ${expected.count} de ellos (uno por resolución, de 4x4 a 1024x1024)`;
     case "one-of":
@@ -101,9 +103,9 @@ export const errors: ErrorTexts = {
     `${file} contiene algo que esta versión no sabe leer: ${what}. Ábrelo en PyTorch y vuelve a guardar su state_dict.`,
 
   WEIGHTS_NOT_WRITABLE: ({ folder, reason }) =>
-    `No se puede escribir en la carpeta de pesos ${folder} (${reason}). Indica otra con --weights o cambia sus permisos; el entrenamiento no ha empezado y no se ha tocado nada.`,
+    `No se puede escribir en la carpeta de pesos ${folder} (${reason}). Indica otra con --weights o cambia sus permisos; los checkpoints que ya estaban siguen como estaban.`,
   WEIGHTS_IN_USE: ({ folder, pid, since }) =>
-    `Otro entrenamiento (proceso ${pid}, desde ${moment(since)}) está usando ${folder}. Detén primero aquel, o dale a este otra carpeta con --weights; no se ha tocado nada.`,
+    `Otro guardapesos (proceso ${pid}, desde ${moment(since)}) está escribiendo en ${folder}. Detén primero aquel, o dale a este otra carpeta con --weights; no se ha tocado nada.`,
   DISK_FULL: ({ folder, needed, free }) =>
     `El disco de ${folder} está lleno: un checkpoint necesita ${bytes(needed)} y quedan ${bytes(free)}. Libera espacio; los checkpoints que ya estaban siguen intactos.`,
   SAVE_FAILED: ({ folder, reason }) =>
@@ -133,5 +135,13 @@ export const errors: ErrorTexts = {
 
   WEIGHTS_NOT_FINITE: ({ id, values }) =>
     `El entrenamiento había divergido cuando se guardó ${id} (${integer(values)} valores que no son números), y no hay otro checkpoint que sirva en su lugar. Empieza de cero con --fresh y un --lr menor, o recupera una copia con guardapesos restaurar; no se ha tocado nada.`,
+  SENSOR_UNAVAILABLE: ({ sensor, reason }) =>
+    `No se puede leer la temperatura con --sensor ${sensor}: ${reason}. Déjalo en --sensor auto, o entrena sin ella: --sensor none.`,
+  TRACE_UNREADABLE: ({ file, reason }) =>
+    `No se puede leer la traza de temperaturas ${file}: ${reason}. Revisa la ruta que va tras --sensor simulated:.`,
+  TRACE_INVALID: ({ file, line, reason }) =>
+    `${file} no es una traza de temperaturas: línea ${line} (${reason}). Se admite CSV con "seconds,temperature", JSON con esos nombres, o un registro de nvidia-smi con timestamp; mira docs/heat.md.`,
+  THRESHOLDS_ORDER: ({ low, lowValue, high, highValue }) =>
+    `${low} (${lowValue} °C) debe estar por debajo de ${high} (${highValue} °C). Cambia uno de los dos.`,
   OUTPUT_NOT_WRITABLE: ({ path, reason }) => `No se puede escribir ${path} (${reason}). Indica otro lugar.`,
 };

@@ -2,8 +2,8 @@
 import type { CheckpointKind } from "../checkpoint/checkpoint.js";
 import type { SavedFile, WarningCode } from "../training/events.js";
 import type { EventTexts, ProgressTexts } from "./en-events.js";
-import { fewSaves, rule } from "./en-events.js";
-import { damageOf } from "./es-damage.js";
+import { rule } from "./en-events.js";
+import { damageOf, problemOf } from "./es-damage.js";
 import { formats } from "./formats.js";
 
 const { bytes, clock, decimal, duration, integer, percent } = formats("es");
@@ -43,6 +43,14 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `Esos archivos solo contienen pesos (${detail}): Adam empieza sin memoria, así que los primeros batches pueden ir algo bruscos.`,
   WEIGHTS_NOT_FINITE: (detail) =>
     `No todos los pesos de ${detail} son números: el entrenamiento ha divergido. Los archivos de siempre conservan los últimos buenos; detenlo y sigue desde un checkpoint anterior con un --lr menor.`,
+  WEIGHTS_UNCHANGED: (detail) =>
+    `Todos los pesos de ${detail} son los del checkpoint anterior, aunque han pasado pasos: no se está aprendiendo nada. Revisa --lr; los checkpoints anteriores se conservan.`,
+  FILE_MOVED_ASIDE: (detail) =>
+    `Había un archivo ajeno a estos checkpoints donde van los pesos más recientes. Ahora tiene otro nombre y no se ha perdido nada: ${detail}`,
+  NO_HARD_LINKS: (detail) =>
+    `El disco de ${detail} no tiene enlaces duros: ahí los archivos con los nombres de siempre son copias, así que un checkpoint ocupa el doble.`,
+  DISK_FILLING: (detail) =>
+    `El disco se está llenando: cabe${detail === "1" ? "" : "n"} ${plural(Number(detail), "guardado", "guardados")} más. guardapesos limpiar hace sitio.`,
   SAMPLES_NOT_WRITTEN: (detail) =>
     `No se pudo escribir la imagen de muestra (${detail}). El entrenamiento continúa y los pesos no corren peligro.`,
 };
@@ -89,18 +97,26 @@ export const events: EventTexts = {
   ],
   "preview-written": ({ path }) => [`🖼 Imagen de muestra: ${path}`],
   "save-started": ({ kind, batches, reason }) => [saving[kind](batches, reason)],
-  saved: ({ files, bytes: size, seconds, savesLeft }) => [
+  saved: ({ files, bytes: size, seconds }) => [
     ...files.map(({ path }) => `=> Guardando checkpoint: ${path}`),
-    ...(savesLeft !== undefined && savesLeft < fewSaves
-      ? [
-          `⚠ El disco se está llenando: cabe${savesLeft === 1 ? "" : "n"} ${plural(savesLeft, "guardado", "guardados")} más.`,
-        ]
-      : []),
     `✅ Checkpoint guardado y verificado (${bytes(size)}, ${duration(seconds)})`,
   ],
-  "save-failed": ({ message }) => [
+  "save-failed": ({ message, failures, retrySeconds }) => [
     `❌ No se pudo guardar el checkpoint: ${message}`,
-    "   El entrenamiento continúa, y los checkpoints anteriores siguen como estaban.",
+    ...(failures > 1 ? [`   Ya son ${integer(failures)} guardados seguidos que fallan.`] : []),
+    retrySeconds === undefined
+      ? "   Los checkpoints anteriores siguen como estaban."
+      : `   El entrenamiento continúa, y los checkpoints anteriores siguen como estaban. Otro intento en ${duration(retrySeconds)}.`,
+  ],
+  "backed-up": ({ folder, bytes: size, seconds }) => [
+    `🗄 Copia de seguridad del día: ${folder} (${bytes(size)}, ${duration(seconds)})`,
+  ],
+  "backup-failed": ({ message, retrySeconds }) => [
+    `❌ No se pudo hacer la copia de seguridad del día: ${message}`,
+    `   Ni el entrenamiento ni sus checkpoints corren peligro. Otro intento en ${duration(retrySeconds)}; con --backups 0 no se hace.`,
+  ],
+  "store-problem": ({ type, ...problem }) => [
+    `⚠ ${problemOf(problem)} Los checkpoints están completos; el próximo guardado lo vuelve a intentar.`,
   ],
   "stop-requested": ({ signal, times, saving: busy }) => {
     if (times === 1) {

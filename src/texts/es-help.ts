@@ -71,7 +71,14 @@ export const help: HelpTexts = {
     accumulate: { value: "n", help: "batches cuyos gradientes forman un paso" },
     lr: { value: "tasa", help: "tasa de aprendizaje de las dos redes" },
     seed: { value: "n", help: "semilla de todo el azar: misma semilla, mismo resultado" },
-    autosave: { value: "batches", help: "batches entre dos guardados automáticos" },
+    autosave: {
+      value: "intervalo",
+      help: "entre dos guardados automáticos: batches (500), minutos (10m) o auto: según lo que cueste guardar",
+    },
+    backups: {
+      value: "n",
+      help: "copias que se conservan en weights/backups; entrenar hace una al día (por defecto: 7; 0: ninguna)",
+    },
     maxBatches: { value: "n", help: "parar al llegar a este número de batches, sumando todas las sesiones" },
     device: { value: "nombre", help: "auto, cpu, webgpu, dml, cuda o coreml (por defecto: auto)" },
     threads: { value: "n", help: "hilos del procesador (por defecto: uno por núcleo)" },

@@ -52,6 +52,10 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   WEIGHTS_NOT_FINITE: { id: "7-auto", values: 12_345 },
   NOT_A_WEIGHTS_FOLDER: { folder: "scans" },
   NO_BACKUP: { folder: "weights/backups" },
+  SENSOR_UNAVAILABLE: { sensor: "nvml", reason: "no card" },
+  TRACE_UNREADABLE: { file: "heat.csv", reason: "ENOENT" },
+  TRACE_INVALID: { file: "heat.csv", line: 3, reason: "seconds?" },
+  THRESHOLDS_ORDER: { low: "--warn-at", lowValue: 90, high: "--cool-at", highValue: 82 },
   OUTPUT_NOT_WRITABLE: { path: "samples/a.png", reason: "EACCES" },
 };
 
@@ -103,6 +107,7 @@ describe.each(both)("the catalogue in %s", (language) => {
       { kind: "integer", min: 1, max: 7 },
       { kind: "number", above: 0 },
       { kind: "number-from", min: 0 },
+      { kind: "interval" },
       { kind: "integers", min: 1, count: 9 },
       { kind: "one-of", values: ["cpu", "cuda"] },
     ];

@@ -11,6 +11,10 @@ const idle: Facts = {
   planDone: false,
   stopSignal: undefined,
   autosave: 5,
+  secondsSinceSave: 1,
+  saveCost: undefined,
+  saving: false,
+  failures: 0,
   maxBatches: undefined,
 };
 const at = (facts: Partial<Facts>) => decide({ ...idle, ...facts });
@@ -69,7 +73,11 @@ describe("between two steps", () => {
     stageEnded: fc.boolean(),
     planDone: fc.boolean(),
     stopSignal: fc.constantFrom(undefined, "SIGINT"),
-    autosave: fc.integer({ min: 1, max: 50 }),
+    autosave: fc.oneof(fc.integer({ min: 1, max: 50 }), fc.constantFrom("auto" as const, "10m" as const)),
+    secondsSinceSave: fc.nat(2000),
+    saveCost: fc.option(fc.double({ min: 0, max: 30, noNaN: true }), { nil: undefined }),
+    saving: fc.boolean(),
+    failures: fc.nat(3),
     maxBatches: fc.option(fc.integer({ min: 1, max: 1000 }), { nil: undefined }),
   });
 

@@ -1,5 +1,6 @@
 /** What to do between two steps: facts in, a decision with its reasons out. Nothing here acts, waits or reads a clock. */
-import { decideSave, type SaveDecision } from "../checkpoint/save-policy.js";
+import { decideSave, type SaveDecision, type SaveRules } from "../checkpoint/save-policy.js";
+import type { Autosave } from "../progan/config.js";
 
 export interface Facts {
   /** Batches over all sessions; those of this session; those at the last save that was begun. */
@@ -12,8 +13,15 @@ export interface Facts {
   readonly planDone: boolean;
   /** The signal that asked for a stop. */
   readonly stopSignal: string | undefined;
-  /** Automatic saves: batches between them. Limit: batches over all sessions. */
-  readonly autosave: number;
+  readonly autosave: Autosave;
+  /** Of the newest save that was begun, or of the session. */
+  readonly secondsSinceSave: number;
+  /** How long training stood still for a save, as measured. */
+  readonly saveCost: number | undefined;
+  readonly saving: boolean;
+  /** Saves that failed in a row. */
+  readonly failures: number;
+  /** Over all sessions. */
   readonly maxBatches: number | undefined;
 }
 
@@ -30,6 +38,11 @@ function endOf(facts: Facts): Decision["end"] {
   return undefined;
 }
 
+function rulesOf(autosave: Autosave): SaveRules {
+  if (typeof autosave === "number" || autosave === "auto") return { everyBatches: autosave, everyMinutes: 0 };
+  return { everyBatches: 0, everyMinutes: Number.parseFloat(autosave) };
+}
+
 export function decide(facts: Facts): Decision {
   const end = endOf(facts);
   const unsaved = facts.batches - facts.savedBatches;
@@ -40,14 +53,16 @@ export function decide(facts: Facts): Decision {
   const save = decideSave(
     {
       batchesSinceSave: unsaved,
-      secondsSinceSave: 0,
-      saveCost: undefined,
+      secondsSinceSave: facts.secondsSinceSave,
+      saveCost: facts.saveCost,
+      failures: facts.failures,
+      saving: facts.saving,
       epochEnded: facts.epochEnded,
       stageEnded: facts.stageEnded,
       askedByHand: false,
       stopping: facts.stopSignal,
     },
-    { everyBatches: facts.autosave, everyMinutes: 0 },
+    rulesOf(facts.autosave),
   );
   const last: SaveDecision | undefined =
     end === "limit" ? { kind: "manual", reason: "limit of batches" } : undefined;

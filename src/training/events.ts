@@ -4,7 +4,7 @@
  * Times are in seconds unless the name says otherwise; `at` is ISO 8601.
  */
 import type { Damage, ErrorCode } from "../base/errors.js";
-import type { CheckpointKind } from "../checkpoint/checkpoint.js";
+import type { CheckpointKind, StoreProblem } from "../checkpoint/checkpoint.js";
 
 /** Where in the plan training stands. Counts start at 0 and say what is done. */
 export interface Position {
@@ -110,7 +110,28 @@ interface EventData {
     readonly kind: CheckpointKind;
     readonly code: ErrorCode | undefined;
     readonly message: string;
+    /** In a row, with this one. */
+    readonly failures: number;
+    /** Until the next try; undefined when training is about to end. */
+    readonly retrySeconds: number | undefined;
   };
+  /** A verified copy of the newest checkpoint was made, the first of the day. */
+  "backed-up": {
+    readonly id: string;
+    readonly folder: string;
+    readonly bytes: number;
+    readonly seconds: number;
+    /** Names of old backups that went. */
+    readonly removed: readonly string[];
+  };
+  /** Training goes on, and the checkpoints are as they were. */
+  "backup-failed": {
+    readonly code: ErrorCode | undefined;
+    readonly message: string;
+    readonly retrySeconds: number;
+  };
+  /** Something beside a checkpoint did not work; the checkpoint itself is safe. */
+  "store-problem": StoreProblem;
   "stop-requested": { readonly signal: string; readonly times: number; readonly saving: boolean };
   warning: { readonly code: WarningCode; readonly detail: string };
   /** The last event of every run. */
@@ -137,6 +158,10 @@ export type WarningCode =
   | "PLAN_ALREADY_FINISHED"
   | "NO_OPTIMIZER_STATE" // the imported pair has weights alone: Adam starts fresh
   | "SAMPLES_NOT_WRITTEN"
+  | "WEIGHTS_UNCHANGED" // steps have passed, and every weight is the one of the checkpoint before
+  | "FILE_MOVED_ASIDE" // a user's own file stood at a familiar name
+  | "NO_HARD_LINKS" // the familiar names are copies
+  | "DISK_FILLING" // told again when the number of saves that fit has halved
   | "WEIGHTS_NOT_FINITE"; // NaN or infinite weights were saved: the good ones before them are kept
 
 export type RunEvent = {

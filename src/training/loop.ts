@@ -25,6 +25,7 @@ import type { Engine } from "./engine.js";
 import type { Emit } from "./events.js";
 import { createPace } from "./pace.js";
 import { positionOf } from "./progress.js";
+import { createSaveCost } from "./save-cost.js";
 import type { Saves, Setup } from "./saves.js";
 import type { Stop } from "./stop.js";
 
@@ -74,6 +75,7 @@ const secondsSince = (start: number): number => (performance.now() - start) / 10
 export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
   const { config, engine, saves, stop, emit } = parts;
   const pace = createPace();
+  const cost = createSaveCost();
   let stage: Stage | undefined;
   let savedBatches = track.place.batches;
   let epochStartedAt = performance.now();
@@ -88,6 +90,10 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     planDone: planDone(track.place, config),
     stopSignal: stop.wish?.signal,
     autosave: config.autosave,
+    secondsSinceSave: saves.secondsSinceBegin(),
+    saveCost: cost.seconds,
+    saving: saves.running,
+    failures: saves.failures,
     maxBatches: parts.maxBatches,
   });
 
@@ -111,7 +117,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     if (now) {
       // Whoever is asked to stop wants to be gone; otherwise a copy, so that a save that fails can be tried again.
       const state = await (end === "stopped" ? engine.take() : engine.copy());
-      await saves.begin(state, track.place, track.setup!, save);
+      await saves.begin(state, track.place, track.setup!, save, end !== undefined);
       savedBatches = track.place.batches;
     }
     if (completed.stage) {
@@ -121,6 +127,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
         seconds: secondsSince(stage!.startedAt),
       });
       stage = undefined;
+      cost.newStage();
     }
     if (end) {
       // Nobody may leave in the belief that all is saved when it is not.
@@ -146,6 +153,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     prefetch(stage.batches, enterStage(next, config), place, config, images);
 
     const started = performance.now();
+    const saving = saves.running;
     const { losses, before } = await engine.step({
       resolution: place.resolution,
       alpha: place.alpha,
@@ -153,8 +161,12 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
       batches: plan.map((batch, i) => ({ ...batch, images: data[i]! })),
       handOver: save !== undefined && !now,
     });
+    const seconds = secondsSince(started);
+    cost.stepped(seconds, saving || before !== undefined);
     if (before) {
-      await saves.begin(before, place, track.setup!, save!);
+      const asked = performance.now();
+      await saves.begin(before, place, track.setup!, save!, false);
+      cost.waited(secondsSince(asked));
       savedBatches = place.batches;
     }
     track.place = next;

@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly threads: number | undefined;
   /** Stop when training has done this many batches in all, over every session. */
   readonly maxBatches: number | undefined;
+  /** Daily backups that are kept; 0: none are made. */
+  readonly backups: number;
   readonly fresh: boolean;
   readonly resume: string | undefined;
   /** What the user typed after `guardapesos`, to print the resume command. */

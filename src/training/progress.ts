@@ -8,6 +8,8 @@ import type { Position } from "./events.js";
 const count = z.number().int().nonnegative();
 const resolution = z.custom<Resolution>((value) => typeof value === "number" && isResolution(value));
 
+const minutes = z.custom<`${number}m`>((value) => typeof value === "string" && /^\d+(\.\d+)?m$/.test(value));
+
 const schema = z.object({
   place: z.object({
     step: count,
@@ -29,7 +31,7 @@ const schema = z.object({
     accumulate: count,
     learningRate: z.number(),
     seed: count,
-    autosave: count,
+    autosave: z.union([count, z.literal("auto"), minutes]),
     phantoms: count,
   }),
   preset: z.enum(presetNames as [string, ...string[]]),

@@ -1,12 +1,12 @@
 /** What a run does when the world is not as it was, and when its saves fail. */
-import { cp, readdir, rename, rm } from "node:fs/promises";
+import { cp, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { testFolder } from "../../test/harness/folder.js";
 import { generationsIn, stateAt } from "../../test/harness/state.js";
 import { trainHere } from "../../test/harness/training.js";
 import { GuardapesosError } from "../base/errors.js";
-import type { Checkpoint } from "../checkpoint/index.js";
+import { listBackups, verifyGeneration, type Checkpoint } from "../checkpoint/index.js";
 import type { RunEvent } from "./events.js";
 
 const hooks = vi.hoisted(() => ({
@@ -141,6 +141,32 @@ describe("a run", { timeout: 300_000 }, () => {
     const next = await trainHere(folder, { maxBatches: 5 });
     const whole = await trainHere(await testFolder(), { maxBatches: 5 });
     expect(await stateAt(next.weights)).toEqual(await stateAt(whole.weights));
+  });
+
+  it("makes the backup of the day by itself, once, beside the steps", async () => {
+    const folder = await testFolder();
+    const begin = () => trainHere(folder, { backups: 2, overrides: { autosave: 1 } });
+    const { events, weights, ended } = await begin();
+    expect(ended.how).toBe("finished");
+    const [made, ...others] = events.filter((event) => event.type === "backed-up");
+    expect(others).toEqual([]);
+    const [copy] = await listBackups(weights);
+    expect(copy).toMatchObject({ folder: made!.folder, pair: expect.any(String) as string });
+    expect((await verifyGeneration(copy!, { deep: true })).whole).toBe(true);
+    expect(events.map(({ type }) => type).at(-1)).toBe("ended");
+    await rm(join(weights, "checkpoints"), { recursive: true });
+    expect((await begin()).events.some(({ type }) => type === "backed-up")).toBe(false);
+  });
+
+  it("goes on when the backup of the day cannot be made, and says so", async () => {
+    const folder = await testFolder();
+    await mkdir(join(folder, "weights"));
+    await writeFile(join(folder, "weights", "backups"), "a file where the folder should be");
+    const { events, ended } = await trainHere(folder, { backups: 7, overrides: { autosave: 1 } });
+    expect(ended.how).toBe("finished");
+    const failed = events.filter((event) => event.type === "backup-failed");
+    expect(failed).toHaveLength(1);
+    expect(failed[0]).toMatchObject({ code: "WEIGHTS_NOT_WRITABLE", retrySeconds: 3600 });
   });
 
   it("with fewer images than before calls the epoch done and goes on with the next, and does nothing without images", async () => {

@@ -14,6 +14,7 @@ import { writePreview } from "./preview.js";
 import { positionOf } from "./progress.js";
 import { resumeCommand } from "./resume-command.js";
 import { begin, type Beginning } from "./resume.js";
+import { createBackups } from "./backups.js";
 import { createSaves, type Saves, type Setup } from "./saves.js";
 import type { Stop } from "./stop.js";
 import { parameterCounts } from "./train-state.js";
@@ -88,7 +89,8 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     emit,
   );
   const { config, preset, from } = beginning;
-  const saves = createSaves(writer, emit, from?.files ?? []);
+  const backups = createBackups(writer, emit, options.backups);
+  const saves = createSaves(writer, emit, from?.files ?? [], (saved) => backups.consider(saved));
   isSaving = () => saves.running;
   const track: Track = { place: beginning.place, setup: undefined, sessionBatches: 0, preview: undefined };
   const warn = (code: WarningCode, detail: string): void => emit({ type: "warning", code, detail });
@@ -107,6 +109,10 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     end: config.end,
     parameters: parameterCounts(config),
   });
+  const { movedAside, links, problems } = writer.opening;
+  for (const path of movedAside) warn("FILE_MOVED_ASIDE", path);
+  for (const problem of problems) emit({ type: "store-problem", ...problem });
+  if (!links) warn("NO_HARD_LINKS", options.weights);
   if (from) {
     const { id, kind, skipped, saved } = from;
     emit({ type: "resumed", id, kind, position: positionOf(track.place), skipped });
@@ -149,6 +155,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
       code: isGuardapesosError(error) ? error.code : undefined,
     };
     over = true;
+    backups.close();
     emit(ended);
     return ended;
   };
@@ -204,6 +211,6 @@ async function rescue(engine: Engine | undefined, saves: Saves, track: Track, er
   const state = await engine.take().catch(() => undefined);
   if (!state || state.arrays.size === 0) return;
   const reason = isGuardapesosError(error) ? error.code : "bug";
-  await saves.begin(state, track.place, track.setup, { kind: "emergency", reason });
+  await saves.begin(state, track.place, track.setup, { kind: "emergency", reason }, true);
   await saves.settle();
 }

@@ -1,12 +1,12 @@
 /**
  * Saves beside training: one at a time, in the writer's thread, from a state that nobody changes any more. A save that
- * fails is told and tried again at the next occasion; it never stops training.
+ * fails is told and soon tried again; it never stops training.
  */
 import { isGuardapesosError, reasonOf } from "../base/errors.js";
-import type { SaveDecision } from "../checkpoint/save-policy.js";
-import type { Writer } from "../checkpoint/index.js";
+import { retryAfter, type SaveDecision } from "../checkpoint/save-policy.js";
+import type { Generation, SaveReport, Writer } from "../checkpoint/index.js";
 import type { Place } from "../progan/schedule.js";
-import type { Emit, SavedFile } from "./events.js";
+import type { Emit, SavedFile, WarningCode } from "./events.js";
 import { positionOf, toJson, type Progress } from "./progress.js";
 import { toNetworks, type TrainState } from "./train-state.js";
 
@@ -17,11 +17,16 @@ export interface Saves {
   /**
    * Begins a save once the one before has ended; resolves when it has begun. Takes the state's buffers.
    * @param setup how training is set up at that place
+   * @param last whether training ends with it
    */
-  begin(state: TrainState, place: Place, setup: Setup, decision: SaveDecision): Promise<void>;
+  begin(state: TrainState, place: Place, setup: Setup, decision: SaveDecision, last: boolean): Promise<void>;
   /** Waits until nothing is being saved. @returns why the newest save failed; undefined when it did not */
   settle(): Promise<Error | undefined>;
   readonly running: boolean;
+  /** Saves that have failed since the last one that did not. */
+  readonly failures: number;
+  /** Since the newest save was begun, or the session. */
+  secondsSinceBegin(): number;
   /** Seconds since the last verified save of this session. */
   age(): number | undefined;
   /** Batches over all sessions in the newest verified save of this session. */
@@ -30,21 +35,37 @@ export interface Saves {
   readonly files: readonly SavedFile[];
 }
 
-export function createSaves(writer: Writer, emit: Emit, before: readonly SavedFile[]): Saves {
+/** From how many saves that still fit on the disk on it is worth a word. */
+const fewSaves = 20;
+
+/**
+ * @param before the files that training continues from
+ * @param onSaved told of each verified save after which training goes on
+ */
+export function createSaves(
+  writer: Pick<Writer, "save">,
+  emit: Emit,
+  before: readonly SavedFile[],
+  onSaved: (generation: Generation) => void,
+): Saves {
   let current: Promise<Error | undefined> = Promise.resolve(undefined);
   let running = false;
+  let failures = 0;
+  let begunAt = performance.now();
   let verifiedAt: number | undefined;
   let savedBatches: number | undefined;
   let files = before;
+  let warnedAt = 2 * fewSaves;
 
   async function save(
     state: TrainState,
     place: Place,
     setup: Setup,
     { kind, reason }: SaveDecision,
+    last: boolean,
   ): Promise<Error | undefined> {
     running = true;
-    const started = performance.now();
+    begunAt = performance.now();
     emit({ type: "save-started", kind, reason, batches: place.batches });
     try {
       const checkpoint = {
@@ -60,42 +81,52 @@ export function createSaves(writer: Writer, emit: Emit, before: readonly SavedFi
       );
       verifiedAt = performance.now();
       savedBatches = place.batches;
+      failures = 0;
       files = report.files.map(({ path, bytes }) => ({ path, bytes }));
-      emit({
-        type: "saved",
-        id: report.generation.id,
-        kind,
-        reason,
-        files,
-        folder: report.generation.folder,
-        bytes: report.generation.bytes,
-        seconds: (performance.now() - started) / 1000,
-        position: positionOf(place),
-        nonFinite: report.generation.nonFinite,
-        savesLeft: report.savesLeft,
-      });
-      if (report.generation.nonFinite > 0) {
-        emit({ type: "warning", code: "WEIGHTS_NOT_FINITE", detail: report.generation.id });
-      }
+      tell(report, place, (verifiedAt - begunAt) / 1000);
+      if (!last) onSaved(report.generation);
       return undefined;
     } catch (error) {
+      failures++;
       const code = isGuardapesosError(error) ? error.code : undefined;
-      emit({ type: "save-failed", kind, code, message: reasonOf(error) });
+      const retrySeconds = last ? undefined : retryAfter(failures);
+      emit({ type: "save-failed", kind, code, message: reasonOf(error), failures, retrySeconds });
       return error instanceof Error ? error : new Error(reasonOf(error));
     } finally {
       running = false;
     }
   }
 
+  function tell(report: SaveReport, place: Place, seconds: number): void {
+    const { id, kind, reason, folder, bytes, nonFinite } = report.generation;
+    const { savesLeft } = report;
+    const position = positionOf(place);
+    emit({ type: "saved", id, kind, reason, files, folder, bytes, seconds, position, nonFinite, savesLeft });
+    const warn = (code: WarningCode, detail: string): void => emit({ type: "warning", code, detail });
+    if (nonFinite > 0) warn("WEIGHTS_NOT_FINITE", id);
+    if (report.stale) warn("WEIGHTS_UNCHANGED", id);
+    for (const path of report.movedAside) warn("FILE_MOVED_ASIDE", path);
+    for (const problem of report.problems) emit({ type: "store-problem", ...problem });
+    if (savesLeft === undefined || savesLeft >= fewSaves) warnedAt = 2 * fewSaves;
+    else if (savesLeft <= warnedAt / 2) {
+      warnedAt = savesLeft;
+      warn("DISK_FILLING", String(savesLeft));
+    }
+  }
+
   return {
-    async begin(state, place, setup, decision) {
+    async begin(state, place, setup, decision, last) {
       await current;
-      current = save(state, place, setup, decision);
+      current = save(state, place, setup, decision, last);
     },
     settle: () => current,
     get running() {
       return running;
     },
+    get failures() {
+      return failures;
+    },
+    secondsSinceBegin: () => (performance.now() - begunAt) / 1000,
     age: () => (verifiedAt === undefined ? undefined : (performance.now() - verifiedAt) / 1000),
     get savedBatches() {
       return savedBatches;

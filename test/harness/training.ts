@@ -47,6 +47,7 @@ export async function trainHere(folder: string, wishes: Wishes = {}): Promise<Tr
     device: "cpu",
     threads: 1,
     maxBatches: undefined,
+    backups: 0,
     fresh: false,
     resume: undefined,
     command: ["train"],

@@ -69,6 +69,7 @@ function runOptions(settings: TrainingSettings, command: readonly string[]): Run
     device: settings.device,
     threads: settings.threads,
     maxBatches: settings.maxBatches,
+    backups: settings.backups ?? 7,
     fresh: settings.fresh ?? false,
     resume,
     command,

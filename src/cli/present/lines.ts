@@ -27,6 +27,9 @@ export function linesOf(texts: Texts, event: Exclude<RunEvent, Stepped>): readon
   if (event.type === "save-failed") {
     return texts.events["save-failed"]({ ...event, message: readable(texts, event.message) });
   }
+  if (event.type === "backup-failed") {
+    return texts.events["backup-failed"]({ ...event, message: readable(texts, event.message) });
+  }
   if (event.type === "warning") {
     return texts.events.warning({ ...event, detail: readable(texts, event.detail) });
   }

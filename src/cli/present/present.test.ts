@@ -209,8 +209,30 @@ describe("plain lines", () => {
       kind: "auto",
       code: error.code,
       message: error.message,
+      failures: 2,
+      retrySeconds: 10,
     });
-    expect(text()).toContain("El disco de weights está lleno: un checkpoint necesita 500 MB y quedan 1 MB.");
+    const told = text();
+    expect(told).toContain("El disco de weights está lleno: un checkpoint necesita 500 MB y quedan 1 MB.");
+    expect(told).toContain("Ya son 2 guardados seguidos que fallan.");
+    expect(told).toMatch(/El entrenamiento continúa.* Otro intento en 10 s\./);
+  });
+
+  it("never say that training goes on when it ends with the save that failed", () => {
+    for (const texts of [es, textsOf("en")]) {
+      const { output, text } = outputTo();
+      const facts = { kind: "manual", code: undefined, message: "EIO", failures: 1 } as const;
+      createPlainPresenter(output, texts).emit({ type: "save-failed", ...facts, retrySeconds: undefined });
+      expect(text()).not.toMatch(/continúa|goes on/);
+    }
+  });
+
+  it("tell why the backup of the day failed in the reader's language", () => {
+    const { output, text } = outputTo();
+    const error = new GuardapesosError("DISK_FULL", { folder: "weights/backups", needed: 5e8, free: 1e6 });
+    const { code, message } = error;
+    createPlainPresenter(output, es).emit({ type: "backup-failed", code, message, retrySeconds: 3600 });
+    expect(text()).toContain("El disco de weights/backups está lleno");
   });
 });
 
