@@ -44,6 +44,8 @@ const packages = {
   "onnxruntime-node": ["engine/session", "engine/probe"],
   "@bufbuild/protobuf": ["engine/onnx/"],
   sharp: ["progan/sharp"],
+  koffi: ["thermal/sensors/nvml-library"],
+  systeminformation: ["thermal/sensors/system-cards"],
   commander: ["cli/"],
   "cli-progress": ["cli/present/"],
   picocolors: ["cli/output"],

@@ -1,0 +1,76 @@
+/** Sensors without a card: a recorded trace, and a card that is only a model and warms up when training computes. */
+import { readFile } from "node:fs/promises";
+import { GuardapesosError, reasonOf } from "../../base/errors.js";
+import {
+  fanOf,
+  likeRtx3070,
+  powerOf,
+  restingState,
+  slowdownReasonsOf,
+  speedOf,
+  warmed,
+  type CardModel,
+} from "../model.js";
+import { readingOf } from "../reading.js";
+import { parseTrace } from "../trace.js";
+import type { Sensor, SensorContext } from "./sensor.js";
+
+/** Plays a trace from its begin, at the clock's speed; ends with it. @throws TRACE_UNREADABLE, TRACE_INVALID */
+export async function openTrace(file: string, { clock }: SensorContext): Promise<Sensor> {
+  const content = await readFile(file, "utf8").catch((error: unknown) => {
+    throw new GuardapesosError("TRACE_UNREADABLE", { file, reason: reasonOf(error) });
+  });
+  const trace = parseTrace(file, content);
+  return {
+    name: `simulated:${file}`,
+    async *readings(signal) {
+      const start = clock.now();
+      for (const reading of trace) {
+        const wait = start + reading.at - clock.now();
+        if (wait > 0) await clock.sleep(wait, signal);
+        if (signal.aborted) return;
+        yield { ...reading, at: start + reading.at };
+      }
+    },
+  };
+}
+
+/** Least real time between two readings of the model. */
+const realInterval = 0.05;
+
+/** A card of `model` that is as busy as `load` says. Reads whole degrees, as NVML does. */
+export function openModel({ clock, interval }: SensorContext, model: CardModel = likeRtx3070): Sensor {
+  let state = restingState(model);
+  let since = clock.now();
+  let share = 0;
+  const catchUp = (): void => {
+    const now = clock.now();
+    if (now > since) state = warmed(model, state, share, now - since);
+    since = now;
+  };
+  const cardName = "Simulated card";
+  return {
+    name: `${cardName} (simulated:model)`,
+    load(busy) {
+      catchUp();
+      share = busy ? 1 : 0;
+    },
+    async *readings(signal) {
+      while (!signal.aborted) {
+        catchUp();
+        yield readingOf(clock.now(), {
+          card: cardName,
+          temperature: state.off ? undefined : Math.round(state.chip),
+          power: powerOf(model, state, share),
+          utilisation: share,
+          fan: fanOf(model, state),
+          clock: 1725 * speedOf(model, state),
+          slowdown: slowdownReasonsOf(model, state),
+          slowdownAt: model.slowdownAt,
+          shutdownAt: model.shutdownAt,
+        });
+        await clock.sleep(Math.max(interval, realInterval * clock.scale), signal);
+      }
+    },
+  };
+}

@@ -1,0 +1,89 @@
+/** The temperatures and times that the policy goes by: the seed page's, unless the user says otherwise. */
+
+export interface Thresholds {
+  /** °C from which training is paced, and saved more often. */
+  readonly warnAt: number;
+  /** °C that pacing holds. */
+  readonly target: number;
+  /** °C from which the card must cool down. */
+  readonly coolAt: number;
+  /** °C from which training must end. */
+  readonly stopAt: number;
+  /** °C that ends a cool-down. */
+  readonly resumeAt: number;
+  /** Least length of a cool-down, and of one after `stopAt`, in minutes. */
+  readonly coolMinutes: number;
+  readonly criticalMinutes: number;
+  readonly afterCritical: "stop" | "cool";
+}
+
+export const defaultThresholds: Thresholds = {
+  warnAt: 78,
+  target: 79,
+  coolAt: 82,
+  stopAt: 85,
+  resumeAt: 70,
+  coolMinutes: 10,
+  criticalMinutes: 30,
+  afterCritical: "stop",
+};
+
+export type Temperature = "resumeAt" | "warnAt" | "target" | "coolAt" | "stopAt";
+
+/** Each must be below the next one; the target may be at, or even under, the warning. */
+const order = [
+  ["resumeAt", "warnAt"],
+  ["warnAt", "coolAt"],
+  ["resumeAt", "target"],
+  ["target", "coolAt"],
+  ["coolAt", "stopAt"],
+] as const satisfies readonly (readonly [Temperature, Temperature])[];
+
+/** The first pair that is not in order; undefined when all are. */
+export function disorder(thresholds: Thresholds): readonly [Temperature, Temperature] | undefined {
+  return order.find(([low, high]) => thresholds[low] >= thresholds[high]);
+}
+
+/**
+ * Those who give only some thresholds get the others moved with them: as far from the nearest one that was given as
+ * they are by default.
+ */
+export function completeThresholds(given: Partial<Thresholds>): Thresholds {
+  const named = (["resumeAt", "warnAt", "target", "coolAt", "stopAt"] as const).filter(
+    (name) => given[name] !== undefined,
+  );
+  const distance = (a: Temperature, b: Temperature): number =>
+    Math.abs(defaultThresholds[a] - defaultThresholds[b]);
+  const temperature = (name: Temperature): number => {
+    const nearest = named.reduce<Temperature | undefined>(
+      (best, one) => (best === undefined || distance(one, name) < distance(best, name) ? one : best),
+      undefined,
+    );
+    const moved = nearest === undefined ? 0 : given[nearest]! - defaultThresholds[nearest];
+    return given[name] ?? defaultThresholds[name] + moved;
+  };
+  return {
+    ...defaultThresholds,
+    ...given,
+    resumeAt: temperature("resumeAt"),
+    warnAt: temperature("warnAt"),
+    target: temperature("target"),
+    coolAt: temperature("coolAt"),
+    stopAt: temperature("stopAt"),
+  };
+}
+
+/** Where the card slows itself down before `stopAt`, all temperatures are lowered together, so that they keep their distances. */
+export function lowered(thresholds: Thresholds, slowdownAt: number | undefined): Thresholds {
+  const by = slowdownAt === undefined ? 0 : Math.max(0, thresholds.stopAt - slowdownAt);
+  if (by === 0) return thresholds;
+  const { warnAt, target, coolAt, stopAt, resumeAt } = thresholds;
+  return {
+    ...thresholds,
+    warnAt: warnAt - by,
+    target: target - by,
+    coolAt: coolAt - by,
+    stopAt: stopAt - by,
+    resumeAt: resumeAt - by,
+  };
+}
