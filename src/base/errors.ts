@@ -65,12 +65,6 @@ export interface ErrorData {
   TRACE_INVALID: { file: string; line: number; reason: string };
   /** `low` must be below `high`. */
   THRESHOLDS_ORDER: { low: string; lowValue: number; high: string; highValue: number };
-  // Heat
-  SENSOR_UNAVAILABLE: { sensor: string; reason: string };
-  TRACE_UNREADABLE: { file: string; reason: string };
-  TRACE_INVALID: { file: string; line: number; reason: string };
-  /** `low` must be below `high`. */
-  THRESHOLDS_ORDER: { low: string; lowValue: number; high: string; highValue: number };
   // Training
   OUTPUT_NOT_WRITABLE: { path: string; reason: string };
 }

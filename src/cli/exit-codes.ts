@@ -32,10 +32,8 @@ export function exitCodeOf(code: ErrorCode): number {
     case "PRESET_UNKNOWN":
     case "CLASS_NEEDED":
     case "THRESHOLDS_ORDER":
-    case "THRESHOLDS_ORDER":
       return 64; // EX_USAGE: the command line
     case "IMAGES_UNREADABLE":
-    case "TRACE_INVALID":
     case "TRACE_INVALID":
     case "TORCH_FILE_INVALID":
     case "TORCH_FILE_REFUSED":
@@ -50,7 +48,6 @@ export function exitCodeOf(code: ErrorCode): number {
     case "FOLDER_NOT_READABLE":
     case "NO_IMAGES":
     case "TRACE_UNREADABLE":
-    case "TRACE_UNREADABLE":
     case "UNKNOWN_CLASS":
     case "CHECKPOINT_NOT_FOUND":
     case "CHECKPOINT_PARTNER_MISSING":
@@ -60,7 +57,6 @@ export function exitCodeOf(code: ErrorCode): number {
     case "TORCH_FILE_UNREADABLE":
       return 66; // EX_NOINPUT: what was to be read is not there
     case "DEVICE_UNAVAILABLE":
-    case "SENSOR_UNAVAILABLE":
     case "SENSOR_UNAVAILABLE":
       return 69; // EX_UNAVAILABLE
     case "ENGINE_MEMORY":

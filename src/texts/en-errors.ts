@@ -143,14 +143,6 @@ export const errors: ErrorTexts = {
     `${file} is not a temperature trace: line ${line} (${reason}). It takes CSV with "seconds,temperature", JSON with the same names, or a log of nvidia-smi with a timestamp; see docs/heat.md.`,
   THRESHOLDS_ORDER: ({ low, lowValue, high, highValue }) =>
     `${low} (${lowValue} °C) must be below ${high} (${highValue} °C). Change one of them.`,
-  SENSOR_UNAVAILABLE: ({ sensor, reason }) =>
-    `The temperature cannot be read with --sensor ${sensor}: ${reason}. Leave it to --sensor auto, or train without it: --sensor none.`,
-  TRACE_UNREADABLE: ({ file, reason }) =>
-    `The temperature trace ${file} cannot be read: ${reason}. Check the path after --sensor simulated:.`,
-  TRACE_INVALID: ({ file, line, reason }) =>
-    `${file} is not a temperature trace: line ${line} (${reason}). It takes CSV with "seconds,temperature", JSON with the same names, or a log of nvidia-smi with a timestamp; see docs/heat.md.`,
-  THRESHOLDS_ORDER: ({ low, lowValue, high, highValue }) =>
-    `${low} (${lowValue} °C) must be below ${high} (${highValue} °C). Change one of them.`,
   OUTPUT_NOT_WRITABLE: ({ path, reason }) =>
     `${path} cannot be written (${reason}). Give another place for it.`,
 };

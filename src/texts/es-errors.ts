@@ -143,13 +143,5 @@ export const errors: ErrorTexts = {
     `${file} no es una traza de temperaturas: línea ${line} (${reason}). Se admite CSV con "seconds,temperature", JSON con esos nombres, o un registro de nvidia-smi con timestamp; mira docs/heat.md.`,
   THRESHOLDS_ORDER: ({ low, lowValue, high, highValue }) =>
     `${low} (${lowValue} °C) debe estar por debajo de ${high} (${highValue} °C). Cambia uno de los dos.`,
-  SENSOR_UNAVAILABLE: ({ sensor, reason }) =>
-    `No se puede leer la temperatura con --sensor ${sensor}: ${reason}. Déjalo en --sensor auto, o entrena sin ella: --sensor none.`,
-  TRACE_UNREADABLE: ({ file, reason }) =>
-    `No se puede leer la traza de temperaturas ${file}: ${reason}. Revisa la ruta que va tras --sensor simulated:.`,
-  TRACE_INVALID: ({ file, line, reason }) =>
-    `${file} no es una traza de temperaturas: línea ${line} (${reason}). Se admite CSV con "seconds,temperature", JSON con esos nombres, o un registro de nvidia-smi con timestamp; mira docs/heat.md.`,
-  THRESHOLDS_ORDER: ({ low, lowValue, high, highValue }) =>
-    `${low} (${lowValue} °C) debe estar por debajo de ${high} (${highValue} °C). Cambia uno de los dos.`,
   OUTPUT_NOT_WRITABLE: ({ path, reason }) => `No se puede escribir ${path} (${reason}). Indica otro lugar.`,
 };

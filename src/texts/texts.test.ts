@@ -56,10 +56,6 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   TRACE_UNREADABLE: { file: "heat.csv", reason: "ENOENT" },
   TRACE_INVALID: { file: "heat.csv", line: 3, reason: "seconds?" },
   THRESHOLDS_ORDER: { low: "--warn-at", lowValue: 90, high: "--cool-at", highValue: 82 },
-  SENSOR_UNAVAILABLE: { sensor: "nvml", reason: "no card" },
-  TRACE_UNREADABLE: { file: "heat.csv", reason: "ENOENT" },
-  TRACE_INVALID: { file: "heat.csv", line: 3, reason: "seconds?" },
-  THRESHOLDS_ORDER: { low: "--warn-at", lowValue: 90, high: "--cool-at", highValue: 82 },
   OUTPUT_NOT_WRITABLE: { path: "samples/a.png", reason: "EACCES" },
 };
 
