@@ -31,6 +31,11 @@ export interface TrainingConfig extends Architecture {
   readonly batchSizes: readonly number[];
   /** Batches whose gradients are averaged into one optimizer step. */
   readonly accumulate: number;
+  /**
+   * What heat has made of the batches: each is divided by this, and a step has as many more of them, so that a step's images
+   * stay the same. 1, or a power of two.
+   */
+  readonly batchDivisor: number;
   readonly learningRate: number;
   readonly seed: number;
   readonly autosave: Autosave;
@@ -49,6 +54,7 @@ const rtx3070: TrainingConfig = {
   epochs: everywhere(20),
   batchSizes: [16, 16, 12, 8, 6, 4, 3, 2, 1],
   accumulate: 2,
+  batchDivisor: 1,
   learningRate: 1e-3,
   seed: 42,
   autosave: 500,

@@ -1,7 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { presets, resolutions, type TrainingConfig } from "./config.js";
-import { advance, enterStage, epochKey, firstPlace, planDone, planStep, type Place } from "./schedule.js";
+import {
+  advance,
+  batchesIn,
+  batchSizeAt,
+  enterStage,
+  epochKey,
+  firstPlace,
+  planDone,
+  planStep,
+  type Place,
+} from "./schedule.js";
 
 /** Every step of a plan, with the place before it. */
 function* walk(
@@ -81,6 +91,39 @@ describe("the plan", () => {
       expect(place.batches).toBe(next);
       next += sizes.length;
     }
+  });
+
+  it("divides batches for heat, and every step has the same images and fade-in", () => {
+    const halved = { ...presets.rtx3070, batchDivisor: 2 };
+    expect(resolutions.map((resolution) => batchSizeAt(halved, resolution))).toEqual(
+      presets.conservative.batchSizes,
+    );
+    fc.assert(
+      fc.property(plans, fc.constantFrom(2, 4, 16), (plan, batchDivisor) => {
+        const config = configOf(plan);
+        const whole = [...walk(config, plan.images)];
+        const divided = [...walk({ ...config, batchDivisor }, plan.images)];
+        const seen = ({ place, sizes }: (typeof whole)[number]) => {
+          const { step, epoch, image, alpha } = place;
+          return { step, epoch, image, alpha, images: sizes.reduce((a, b) => a + b) };
+        };
+        expect(divided.map(seen)).toEqual(whole.map(seen));
+        for (const { sizes, weights } of divided) {
+          expect(Math.max(...sizes)).toBeLessThanOrEqual(Math.ceil(plan.batchSize / batchDivisor));
+          expect(weights.reduce((a, b) => a + b)).toBeCloseTo(1, 12);
+        }
+      }),
+    );
+  });
+
+  it("knows how many batches any part of an epoch has", () => {
+    fc.assert(
+      fc.property(plans, fc.constantFrom(1, 2, 4), (plan, batchDivisor) => {
+        const config = { ...configOf(plan), batchDivisor };
+        for (const { place } of walk(config, plan.images))
+          expect(batchesIn(config, place.resolution, place.image)).toBe(place.batch);
+      }),
+    );
   });
 
   it("goes on when a finished plan is given more epochs or resolutions", () => {

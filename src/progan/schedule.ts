@@ -42,8 +42,28 @@ export function epochsAt(config: Pick<TrainingConfig, "epochs">, resolution: Res
   return at(config.epochs, resolution);
 }
 
-export function batchSizeAt(config: Pick<TrainingConfig, "batchSizes">, resolution: Resolution): number {
-  return at(config.batchSizes, resolution);
+type Batching = Pick<TrainingConfig, "batchSizes" | "accumulate" | "batchDivisor">;
+
+/** Images in a batch, as few as heat has made them. */
+export function batchSizeAt({ batchSizes, batchDivisor }: Batching, resolution: Resolution): number {
+  return Math.ceil(at(batchSizes, resolution) / batchDivisor);
+}
+
+/** Images in a step: the effective batch, which heat does not change. */
+function stepImages({ batchSizes, accumulate }: Batching, resolution: Resolution): number {
+  return at(batchSizes, resolution) * accumulate;
+}
+
+/** Batches whose gradients make a step. */
+export function batchesPerStep(config: Batching, resolution: Resolution): number {
+  return Math.ceil(stepImages(config, resolution) / batchSizeAt(config, resolution));
+}
+
+/** Batches that hold so many images, from the begin of an epoch on. */
+export function batchesIn(config: Batching, resolution: Resolution, images: number): number {
+  const steps = Math.floor(images / stepImages(config, resolution));
+  const rest = images - steps * stepImages(config, resolution);
+  return steps * batchesPerStep(config, resolution) + Math.ceil(rest / batchSizeAt(config, resolution));
 }
 
 /** Tells the epochs of all resolutions apart, for the order of the images. */
@@ -74,7 +94,7 @@ export function enterStage(place: Place, config: TrainingConfig): Place {
 /** The batches of the next step: as many as are accumulated, fewer at the end of an epoch. REQUIRES: image < images. */
 export function planStep(place: Place, config: TrainingConfig, images: number): readonly BatchPlan[] {
   const size = batchSizeAt(config, place.resolution);
-  const end = Math.min(images, place.image + size * config.accumulate);
+  const end = Math.min(images, place.image + stepImages(config, place.resolution));
   const total = end - place.image;
   const batches: BatchPlan[] = [];
   for (let start = place.image; start < end; start += size) {
@@ -103,8 +123,4 @@ export function advance(
     alpha: Math.min(1, place.alpha + count / fadeImages),
   };
   return moved.image < images ? moved : { ...moved, epoch: moved.epoch + 1, batch: 0, image: 0 };
-}
-
-export function batchesPerEpoch(config: TrainingConfig, resolution: Resolution, images: number): number {
-  return Math.ceil(images / batchSizeAt(config, resolution));
 }

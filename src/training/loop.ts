@@ -9,7 +9,8 @@ import type { TrainingConfig } from "../progan/config.js";
 import type { ImageSet, ImageSource } from "../progan/image-source.js";
 import {
   advance,
-  batchesPerEpoch,
+  batchesIn,
+  batchesPerStep,
   batchSizeAt,
   enterStage,
   epochKey,
@@ -179,7 +180,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
       ...positionOf(next),
       ...losses,
       epochs: epochsAt(config, place.resolution),
-      batchesPerEpoch: batchesPerEpoch(config, place.resolution, images),
+      batchesPerEpoch: batchesIn(config, place.resolution, images),
       ...pace.figures(next, config, images),
       waitedForImages: waited,
       saveAge: saves.age(),
@@ -210,8 +211,8 @@ async function enter(
       epochs: epochsAt(config, resolution),
       images: images.count,
       batchSize: batchSizeAt(config, resolution),
-      accumulate: config.accumulate,
-      batchesPerEpoch: batchesPerEpoch(config, resolution, images.count),
+      accumulate: batchesPerStep(config, resolution),
+      batchesPerEpoch: batchesIn(config, resolution, images.count),
       alpha: place.alpha,
     });
     return { images, batches: createBatches(images, config.seed), startedAt: performance.now() };

@@ -29,6 +29,8 @@ const schema = z.object({
     epochs: z.array(count),
     batchSizes: z.array(count),
     accumulate: count,
+    // Not in checkpoints from before heat was watched.
+    batchDivisor: z.int().positive().default(1),
     learningRate: z.number(),
     seed: count,
     autosave: z.union([count, z.literal("auto"), minutes]),
