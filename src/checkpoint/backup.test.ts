@@ -34,7 +34,7 @@ describe("a backup", () => {
       made.files.map(async ({ path }) => (await nodeDisk.info(path))!.identity),
     );
     const originals = await Promise.all(
-      report.source!.files.map(async ({ path }) => (await nodeDisk.info(path))!.identity),
+      report.source.files.map(async ({ path }) => (await nodeDisk.info(path))!.identity),
     );
     for (const link of links) expect(originals).not.toContain(link);
     expect((await listBackups(folder)).map((one) => one.id)).toEqual([made.id]);

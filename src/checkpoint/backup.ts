@@ -43,8 +43,10 @@ export interface BackupOptions {
 export interface BackupReport {
   /** undefined: today has its backup already. */
   readonly backup: Generation | undefined;
-  /** What it is a copy of. */
-  readonly source: Generation | undefined;
+  /** Where backups are. */
+  readonly folder: string;
+  /** What it is a copy of, or would be. */
+  readonly source: Generation;
   /** Names of old backups that were removed. */
   readonly removed: readonly string[];
   readonly problems: readonly StoreProblem[];
@@ -94,7 +96,7 @@ async function backupOf(
       const names = (await disk.list(parent)).filter(isBackupName);
       const today = dayOf(new Date());
       if ((options.daily ?? false) && names.some((name) => name.startsWith(today))) {
-        return { backup: undefined, source, removed: [], problems };
+        return { backup: undefined, folder: parent, source, removed: [], problems };
       }
       const free = await disk.freeSpace(parent).catch(() => Infinity);
       if (free < needed) throw new GuardapesosError("DISK_FULL", { folder: parent, needed, free });
@@ -102,7 +104,7 @@ async function backupOf(
       const made = await copyGeneration(disk, source, parent, name, options.signal);
       const keep = options.destination === undefined ? (options.keep ?? 7) : Infinity;
       const removed = await removeOld(disk, parent, [...names, name], keep, problems);
-      return { backup: made, source, removed, problems };
+      return { backup: made, folder: parent, source, removed, problems };
     } finally {
       await lock.release();
     }

@@ -36,12 +36,13 @@ describe("the figures", () => {
     expect(stats.lastVerified).toMatchObject({ id: reports[4]!.generation.id });
     expect(stats.lastVerified!.age).toBeGreaterThanOrEqual(59);
     expect(stats.secondsSaving).toBeGreaterThan(0);
+    expect(stats.trained).toBeGreaterThan(stats.interval!);
     expect(stats.savesLeft).toBe(Math.floor(stats.free! / bytes[4]!));
   });
 
   it("of an empty folder are zero", async () => {
     const stats = await storeStats(await temporaryFolder());
-    expect(stats).toMatchObject({ generations: 0, bytesWritten: 0, span: 0 });
+    expect(stats).toMatchObject({ generations: 0, bytesWritten: 0, trained: 0 });
     expect(stats.lastVerified).toBeUndefined();
     expect(stats.interval).toBeUndefined();
   });

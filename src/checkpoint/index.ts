@@ -69,4 +69,5 @@ export {
   type RestoreReport,
 } from "./backup.js";
 export { storeStats, type KindStats, type StoreStats } from "./stats.js";
+export { stateOfFolder, type FolderState } from "./folder.js";
 export { examine, type Finding, type FindingCode } from "./doctor.js";

@@ -20,8 +20,8 @@ export interface StoreStats {
   readonly failed: number;
   readonly bytesWritten: number;
   readonly secondsSaving: number;
-  /** From the first to the last save, seconds; 0 for fewer than two. */
-  readonly span: number;
+  /** Seconds between saves of the same session, summed: how long training went on, from the first save of each on. */
+  readonly trained: number;
   /** Median seconds between two saves of one session; undefined for fewer than two. */
   readonly interval: number | undefined;
   readonly generations: number;
@@ -53,7 +53,7 @@ export async function storeStats(
   const newest = whole[0];
   const verified = whole.find((one) => one.verifiedAt !== undefined);
   const sum = (numbers: readonly number[]) => numbers.reduce((total, value) => total + value, 0);
-  const times = saved.map((entry) => Date.parse(entry.at)).sort((a, b) => a - b);
+  const gaps = gapsOf(saved);
   return {
     byKind: Object.fromEntries(
       checkpointKinds.map((kind) => [kind, ofKind(saved, kind)]),
@@ -61,8 +61,8 @@ export async function storeStats(
     failed: journal.length - saved.length,
     bytesWritten: sum(saved.map((entry) => entry.bytes)),
     secondsSaving: sum(saved.map((entry) => entry.seconds)),
-    span: times.length < 2 ? 0 : (times.at(-1)! - times[0]!) / 1000,
-    interval: medianInterval(times),
+    trained: sum(gaps),
+    interval: gaps[Math.floor((gaps.length - 1) / 2)],
     generations: whole.length,
     damaged: damaged.length,
     spaceUsed: {
@@ -92,9 +92,9 @@ function ofKind(saved: readonly JournalEntry[], kind: CheckpointKind): KindStats
   };
 }
 
-/** @param times milliseconds, ascending */
-function medianInterval(times: readonly number[]): number | undefined {
+/** Seconds between two saves of one session, ascending. */
+function gapsOf(saved: readonly JournalEntry[]): number[] {
+  const times = saved.map((entry) => Date.parse(entry.at)).sort((a, b) => a - b);
   const gaps = times.slice(1).map((time, i) => (time - times[i]!) / 1000);
-  const within = gaps.filter((gap) => gap <= sessionGap).sort((a, b) => a - b);
-  return within[Math.floor((within.length - 1) / 2)];
+  return gaps.filter((gap) => gap <= sessionGap).sort((a, b) => a - b);
 }

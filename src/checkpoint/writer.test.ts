@@ -43,7 +43,7 @@ describe("the writer's thread", () => {
     const writer = await startWriter(options(folder));
     await writer.save(sample(1, "auto", 3000), []);
     const [report] = await Promise.all([writer.backup({ keep: 2 }), writer.save(sample(2), [])]);
-    expect(report.source?.step).toBe(1);
+    expect(report.source.step).toBe(1);
     expect((await writer.backup({ keep: 2 })).backup).toBeUndefined();
     await rm(report.backup!.folder, { recursive: true });
     await writer.save(sample(3, "auto", 3000), []);

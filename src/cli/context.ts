@@ -1,5 +1,6 @@
 /** What every command is given: where to write, in which language, and how to read its settings. */
 import { isGuardapesosError, reasonOf } from "../base/errors.js";
+import type { StoreProblem } from "../checkpoint/index.js";
 import type { Texts } from "../texts/index.js";
 import { sentenceOf, textsOf } from "../texts/index.js";
 import type { TrainingSettings } from "./config-file.js";
@@ -45,6 +46,11 @@ export async function settingsOf<Flags extends Settings<typeof commonOptions & t
 /** Writes a line for a person; with `--json`, nothing. */
 export function say(context: Context, line: string): void {
   if (!context.json) context.output.write(`${styled(line, context.output)}\n`);
+}
+
+/** What did not work beside the checkpoints, for a person. */
+export function sayProblems(context: Context, problems: readonly StoreProblem[]): void {
+  for (const problem of problems) say(context, `⚠ ${context.texts.store.problem(problem)}`);
 }
 
 /** With `--json`, writes a line for a program; otherwise nothing. */

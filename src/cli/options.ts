@@ -9,6 +9,7 @@ import { GuardapesosError } from "../base/errors.js";
 import { presetNames, resolutions, type Autosave } from "../progan/config.js";
 import type { OptionName, Texts } from "../texts/index.js";
 import { languages } from "../texts/index.js";
+import { parseSensor } from "../thermal/sensors/open.js";
 import { devices } from "../training/options.js";
 
 export type OptionTable = Readonly<Partial<Record<OptionName, Expected>>>;
@@ -30,6 +31,23 @@ const placeOptions = {
   weights: text,
   device: { kind: "one-of", values: devices },
   threads: atLeastOne,
+} as const satisfies OptionTable;
+
+const degrees = { kind: "integer", min: 30, max: 120 } as const satisfies Expected;
+const minutes = { kind: "number-from", min: 0 } as const satisfies Expected;
+
+/** What heat is watched with, and what is done about it. */
+export const heatTable = {
+  sensor: { kind: "sensor" },
+  warnAt: degrees,
+  target: degrees,
+  coolAt: degrees,
+  stopAtTemp: degrees,
+  resumeAt: degrees,
+  coolMinutes: minutes,
+  criticalMinutes: minutes,
+  afterCritical: { kind: "one-of", values: ["stop", "cool"] },
+  timeScale: { kind: "number-from", min: 1 },
 } as const satisfies OptionTable;
 
 /** Of `train`, and the keys of the config file. In the order of the help. */
@@ -56,6 +74,8 @@ export const trainingOptions = {
   threads: placeOptions.threads,
   samples: text,
   phantoms: atLeastOne,
+  ...heatTable,
+  fullBatches: onOff,
   fresh: onOff,
   resume: text,
   ...commonOptions,
@@ -77,6 +97,14 @@ export const verifyOptions = {
   weights: placeOptions.weights,
   all: onOff,
   deep: onOff,
+} as const satisfies OptionTable;
+
+export const keepOptions = { weights: placeOptions.weights, undo: onOff } as const satisfies OptionTable;
+export const pruneOptions = { weights: placeOptions.weights, dryRun: onOff } as const satisfies OptionTable;
+export const backupOptions = {
+  weights: placeOptions.weights,
+  daily: onOff,
+  backups: trainingOptions.backups,
 } as const satisfies OptionTable;
 
 export const inspectOptions = { stats: onOff } as const satisfies OptionTable;
@@ -141,6 +169,8 @@ function parsed(typed: string, expected: Expected): unknown {
       const number = value === "" ? NaN : Number(value);
       return Number.isFinite(number) && number >= expected.min ? number : undefined;
     }
+    case "sensor":
+      return parseSensor(value) && value;
     case "interval":
       return intervalOf(/^\d+$/.test(value) ? Number(value) : value);
     case "integers": {

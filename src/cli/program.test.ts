@@ -89,9 +89,10 @@ describe("the command line", () => {
     "--help",
     "train --help --lang es",
     "ayuda entrenar",
-    ...["entrenar", "generar", "listar", "verificar", "inspeccionar", "convertir"].map(
-      (name) => `${name} --help`,
-    ),
+    ...[
+      ...["entrenar", "generar", "listar", "verificar", "conservar", "limpiar", "respaldar", "restaurar"],
+      ...["estadisticas", "diagnosticar", "inspeccionar", "convertir"],
+    ].map((name) => `${name} --help`),
   ])("leaves no English in the Spanish help of %s", async (line) => {
     const { out, exitCode } = await call(line, { lang: "es_ES.UTF-8" });
     expect(exitCode).toBe(0);
@@ -178,6 +179,10 @@ describe("the command line", () => {
     ["generate --truncation -1", 64, /--truncation takes a number of at least 0/],
     ["list latest", 64, /list has no use for "latest"/],
     ["inspect", 64, /missing: file/],
+    ["keep", 64, /missing: ref/],
+    ["prune everything", 64, /prune has no use for "everything"/],
+    ["backup --daly", 64, /no option --daly\. Did you mean --daily/],
+    ["limpiar --weights /nowhere/at/all", 66, /\/nowhere\/at\/all does not exist/],
     ["convert a.pth", 64, /missing: to/],
     ["convert a.pth b.npz", 64, /<to> takes \*\.pth.*"b\.npz"/],
     ["train --config missing.json", 78, /missing\.json cannot be read/],

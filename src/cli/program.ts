@@ -5,10 +5,16 @@
 import { Command, CommanderError } from "commander";
 import { GuardapesosError } from "../base/errors.js";
 import type { CommandName, Texts } from "../texts/index.js";
+import { backup } from "./commands/backup.js";
 import { convert } from "./commands/convert.js";
+import { doctor } from "./commands/doctor.js";
 import { generate } from "./commands/generate.js";
 import { inspect } from "./commands/inspect.js";
+import { keep } from "./commands/keep.js";
 import { list } from "./commands/list.js";
+import { prune } from "./commands/prune.js";
+import { restore } from "./commands/restore.js";
+import { stats } from "./commands/stats.js";
 import { train } from "./commands/train.js";
 import { verify } from "./commands/verify.js";
 import type { Context } from "./context.js";
@@ -16,12 +22,15 @@ import { nearest } from "./nearest.js";
 import type { OptionTable } from "./options.js";
 import {
   addOptions,
+  backupOptions,
   commonOptions,
   configOption,
   convertOptions,
   generateOptions,
   inspectOptions,
+  keepOptions,
   listOptions,
+  pruneOptions,
   trainingOptions,
   verifyOptions,
 } from "./options.js";
@@ -32,6 +41,12 @@ const names: Readonly<Record<CommandName, { readonly en: string; readonly es: st
   generate: { en: "generate", es: "generar" },
   list: { en: "list", es: "listar" },
   verify: { en: "verify", es: "verificar" },
+  keep: { en: "keep", es: "conservar" },
+  prune: { en: "prune", es: "limpiar" },
+  backup: { en: "backup", es: "respaldar" },
+  restore: { en: "restore", es: "restaurar" },
+  stats: { en: "stats", es: "estadisticas" },
+  doctor: { en: "doctor", es: "diagnosticar" },
   inspect: { en: "inspect", es: "inspeccionar" },
   convert: { en: "convert", es: "convertir" },
 };
@@ -97,6 +112,22 @@ const definitions: readonly Definition[] = [
     arguments: [{ name: "reference", optional: true }],
     act: verify,
   },
+  { name: "keep", options: { ...keepOptions, ...configOption }, arguments: [{ name: "kept" }], act: keep },
+  { name: "prune", options: { ...pruneOptions, ...configOption }, act: prune },
+  {
+    name: "backup",
+    options: { ...backupOptions, ...configOption },
+    arguments: [{ name: "destination", optional: true }],
+    act: backup,
+  },
+  {
+    name: "restore",
+    options: { ...listOptions, ...configOption },
+    arguments: [{ name: "backup", optional: true }],
+    act: restore,
+  },
+  { name: "stats", options: { ...listOptions, ...configOption }, act: stats },
+  { name: "doctor", options: { ...listOptions, ...configOption }, act: doctor },
   { name: "inspect", options: inspectOptions, arguments: [{ name: "file" }], act: inspect },
   { name: "convert", options: convertOptions, arguments: [{ name: "from" }, { name: "to" }], act: convert },
 ];

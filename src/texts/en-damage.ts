@@ -42,7 +42,7 @@ function fault(damage: Damage): string {
     case "unsupported":
       return `it holds something unknown (${damage.detail})`;
     case "torch":
-      return `it is damaged (${damage.detail})`;
+      return `its content is broken (${damage.detail})`;
     case "refused":
       return `it asks to run ${damage.name}`;
     case "newer-format":

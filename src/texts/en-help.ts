@@ -40,6 +40,23 @@ const options = {
   threads: { value: "n", help: "processor threads (default: one per core)" },
   samples: { value: "folder", help: "where the preview pictures go (default: samples)" },
   phantoms: { value: "n", help: "generated images per epoch when there is no --data" },
+  sensor: {
+    value: "sensor",
+    help: "where the card's temperature comes from: auto, none, nvml, nvidia-smi, other, simulated:FILE, simulated:model (default: auto)",
+  },
+  warnAt: { value: "°C", help: "from here on, pauses and more frequent saves (default: 78)" },
+  target: { value: "°C", help: "the temperature that pauses hold (default: 79)" },
+  coolAt: { value: "°C", help: "from here on: save, cool down, go on with smaller batches (default: 82)" },
+  stopAtTemp: { value: "°C", help: "from here on: save and end (default: 85)" },
+  resumeAt: { value: "°C", help: "how cool the card must be to go on (default: 70)" },
+  coolMinutes: { value: "n", help: "how long a cool-down lasts at least (default: 10)" },
+  criticalMinutes: {
+    value: "n",
+    help: "the same after the critical temperature, with --after-critical cool (default: 30)",
+  },
+  afterCritical: { value: "what", help: "at the critical temperature: stop, or cool (default: stop)" },
+  timeScale: { value: "n", help: "with a simulated sensor: how many times faster time runs" },
+  fullBatches: { help: "go back to the batch sizes from before heat divided them" },
   lang: { value: "language", help: "es or en (default: that of the system)" },
   json: { help: "one JSON object per line, for other programs" },
   fresh: { help: "start anew; older checkpoints stay as they are" },
@@ -57,6 +74,9 @@ const options = {
   out: { value: "folder", help: "where the PNG files go (default: generated)" },
   all: { help: "every checkpoint, not only the newest" },
   deep: { help: "also open the files and check each tensor" },
+  dryRun: { help: "only say what would be removed, and what that would free" },
+  daily: { help: "do nothing when today has its backup already" },
+  undo: { help: "take the mark away again" },
   weightsOnly: { help: "the weights alone, without the optimizer's memory and the rest" },
   stats: { help: "also minimum, maximum, mean and NaN count of each tensor" },
 } satisfies Record<string, OptionText>;
@@ -84,6 +104,34 @@ const commands = {
   verify: {
     description: "Reads checkpoints back and compares them with what was saved.",
     examples: ["guardapesos verify", "guardapesos verify --all --deep"],
+  },
+  keep: {
+    description: "Marks a checkpoint: from then on nothing removes it but you.",
+    examples: ["guardapesos keep latest", "guardapesos keep 00012000-epoch-20251106_153045 --undo"],
+  },
+  prune: {
+    description:
+      "Removes checkpoints that are not needed, old emergencies first. The newest verified ones, the ends of resolutions and what you have marked always stay.",
+    examples: ["guardapesos prune --dry-run", "guardapesos prune"],
+  },
+  backup: {
+    description:
+      "Copies the newest whole checkpoint, and verifies the copy: into weights/backups, where the newest 7 stay, or into a folder of yours, where nothing is ever removed.",
+    examples: ["guardapesos backup", "guardapesos backup /media/usb/weights"],
+  },
+  restore: {
+    description: "Makes a backup, or an older checkpoint, the newest one again. Nothing is removed.",
+    examples: ["guardapesos restore", "guardapesos restore 2025-11-06"],
+  },
+  stats: {
+    description:
+      "Shows what saving has cost: saves, time, bytes, space, and how old the last verified save is.",
+    examples: [],
+  },
+  doctor: {
+    description:
+      "Examines a weights folder: can it be written to, does the disk keep what it is given, is anything damaged; and says what to do.",
+    examples: [],
   },
   inspect: {
     description: "Shows what is inside a .pth or .safetensors file, without running anything in it.",
@@ -115,6 +163,9 @@ export interface HelpTexts {
   readonly option: Record<OptionName, OptionText>;
   readonly argument: {
     readonly reference: { readonly name: string; readonly help: string };
+    readonly kept: { readonly name: string; readonly help: string };
+    readonly destination: { readonly name: string; readonly help: string };
+    readonly backup: { readonly name: string; readonly help: string };
     readonly file: { readonly name: string; readonly help: string };
     readonly from: { readonly name: string; readonly help: string };
     readonly to: { readonly name: string; readonly help: string };
@@ -141,6 +192,12 @@ export const help: HelpTexts = {
     reference: {
       name: "ref",
       help: "an id, a kind such as emergency, latest, or a .pth file (default: latest)",
+    },
+    kept: { name: "ref", help: "an id, a kind such as emergency, latest, or a .pth file" },
+    destination: { name: "folder", help: "where to (default: backups in the weights folder)" },
+    backup: {
+      name: "ref",
+      help: "the day of a backup, an id, or the folder of either (default: the newest backup)",
     },
     file: { name: "file", help: "a .pth or .safetensors file" },
     from: { name: "from", help: "the file to read" },

@@ -7,6 +7,8 @@ import type { EventTexts, ProgressTexts } from "./en-events.js";
 import { events, progress } from "./en-events.js";
 import type { HelpTexts } from "./en-help.js";
 import { help } from "./en-help.js";
+import type { StoreTexts } from "./en-store.js";
+import { store } from "./en-store.js";
 import type { Formats, Language } from "./formats.js";
 import { formats } from "./formats.js";
 
@@ -30,6 +32,7 @@ export interface CommandTexts {
     readonly age: string;
     readonly size: string;
     readonly verified: string;
+    readonly notes: string;
   };
   readonly ago: (seconds: number) => string;
   readonly verifiedAgo: (seconds: number | undefined) => string;
@@ -62,6 +65,7 @@ export interface Texts {
   readonly events: EventTexts;
   readonly progress: ProgressTexts;
   readonly help: HelpTexts;
+  readonly store: StoreTexts;
   readonly commands: CommandTexts;
 }
 
@@ -75,6 +79,7 @@ export const en: Texts = {
   events,
   progress,
   help,
+  store,
   commands: {
     error: "Error:",
     bug: (message) =>
@@ -94,6 +99,7 @@ export const en: Texts = {
       age: "age",
       size: "size",
       verified: "verified",
+      notes: "notes",
     },
     ago,
     verifiedAgo: (seconds) => (seconds === undefined ? "not yet" : ago(seconds)),

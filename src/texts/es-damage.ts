@@ -42,7 +42,7 @@ function fault(damage: Damage): string {
     case "unsupported":
       return `contiene algo desconocido (${damage.detail})`;
     case "torch":
-      return `está dañado (${damage.detail})`;
+      return `su contenido está roto (${damage.detail})`;
     case "refused":
       return `pide ejecutar ${damage.name}`;
     case "newer-format":

@@ -40,6 +40,38 @@ export const help: HelpTexts = {
       description: "Vuelve a leer los checkpoints y los compara con lo que se guardó.",
       examples: ["guardapesos verificar", "guardapesos verificar --all --deep"],
     },
+    keep: {
+      description: "Marca un checkpoint: desde entonces nadie lo borra más que tú.",
+      examples: [
+        "guardapesos conservar latest",
+        "guardapesos conservar 00012000-epoch-20251106_153045 --undo",
+      ],
+    },
+    prune: {
+      description:
+        "Borra los checkpoints que ya no hacen falta, primero las emergencias viejas. Los últimos verificados, los finales de cada resolución y lo que hayas marcado se quedan siempre.",
+      examples: ["guardapesos limpiar --dry-run", "guardapesos limpiar"],
+    },
+    backup: {
+      description:
+        "Copia el checkpoint completo más reciente y verifica la copia: en weights/backups, donde se quedan las 7 últimas, o en una carpeta tuya, donde jamás se borra nada.",
+      examples: ["guardapesos respaldar", "guardapesos respaldar /media/usb/pesos"],
+    },
+    restore: {
+      description:
+        "Hace que una copia de seguridad, o un checkpoint anterior, vuelva a ser el más reciente. No borra nada.",
+      examples: ["guardapesos restaurar", "guardapesos restaurar 2025-11-06"],
+    },
+    stats: {
+      description:
+        "Muestra lo que ha costado guardar: guardados, tiempo, bytes, espacio y la edad del último verificado.",
+      examples: [],
+    },
+    doctor: {
+      description:
+        "Examina una carpeta de pesos: si se puede escribir en ella, si el disco conserva lo que recibe, si algo está dañado; y dice qué hacer.",
+      examples: [],
+    },
     inspect: {
       description: "Muestra qué hay dentro de un .pth o un .safetensors, sin ejecutar nada de lo que trae.",
       examples: ["guardapesos inspeccionar weights/generator_DRUSEN_local.pth --stats"],
@@ -84,6 +116,29 @@ export const help: HelpTexts = {
     threads: { value: "n", help: "hilos del procesador (por defecto: uno por núcleo)" },
     samples: { value: "carpeta", help: "dónde van las imágenes de muestra (por defecto: samples)" },
     phantoms: { value: "n", help: "imágenes sintéticas por época cuando no hay --data" },
+    sensor: {
+      value: "sensor",
+      help: "de dónde viene la temperatura de la tarjeta: auto, none, nvml, nvidia-smi, other, simulated:ARCHIVO, simulated:model (por defecto: auto)",
+    },
+    warnAt: { value: "°C", help: "desde aquí, pausas y guardados más frecuentes (por defecto: 78)" },
+    target: { value: "°C", help: "la temperatura que mantienen las pausas (por defecto: 79)" },
+    coolAt: {
+      value: "°C",
+      help: "desde aquí: guardar, enfriar y seguir con batches más pequeños (por defecto: 82)",
+    },
+    stopAtTemp: { value: "°C", help: "desde aquí: guardar y parar (por defecto: 85)" },
+    resumeAt: { value: "°C", help: "a cuánto debe enfriarse la tarjeta para seguir (por defecto: 70)" },
+    coolMinutes: { value: "n", help: "cuánto dura un enfriamiento como mínimo (por defecto: 10)" },
+    criticalMinutes: {
+      value: "n",
+      help: "lo mismo tras la temperatura crítica, con --after-critical cool (por defecto: 30)",
+    },
+    afterCritical: {
+      value: "qué",
+      help: "en la temperatura crítica: stop (parar) o cool (enfriar y seguir) (por defecto: stop)",
+    },
+    timeScale: { value: "n", help: "con un sensor simulado: cuántas veces más rápido corre el tiempo" },
+    fullBatches: { help: "volver a los tamaños de batch de antes de que el calor los dividiera" },
     lang: { value: "idioma", help: "es o en (por defecto: el del sistema)" },
     json: { help: "un objeto JSON por línea, para otros programas" },
     fresh: { help: "empezar de cero; los checkpoints anteriores se quedan como están" },
@@ -104,6 +159,9 @@ export const help: HelpTexts = {
     out: { value: "carpeta", help: "dónde van los archivos PNG (por defecto: generated)" },
     all: { help: "todos los checkpoints, no solo el más reciente" },
     deep: { help: "además, abrir los archivos y comprobar cada tensor" },
+    dryRun: { help: "solo decir qué se borraría y cuánto sitio quedaría libre" },
+    daily: { help: "no hacer nada si hoy ya tiene su copia" },
+    undo: { help: "quitar la marca" },
     weightsOnly: { help: "solo los pesos, sin la memoria del optimizador ni lo demás" },
     stats: { help: "además, mínimo, máximo, media y número de NaN de cada tensor" },
   },
@@ -111,6 +169,12 @@ export const help: HelpTexts = {
     reference: {
       name: "ref",
       help: "un id, un tipo como emergency, latest, o un archivo .pth (por defecto: latest)",
+    },
+    kept: { name: "ref", help: "un id, un tipo como emergency, latest, o un archivo .pth" },
+    destination: { name: "carpeta", help: "adónde (por defecto: backups dentro de la carpeta de pesos)" },
+    backup: {
+      name: "ref",
+      help: "el día de una copia, un id, o la carpeta de cualquiera de los dos (por defecto: la última copia)",
     },
     file: { name: "archivo", help: "un archivo .pth o .safetensors" },
     from: { name: "origen", help: "el archivo que se lee" },

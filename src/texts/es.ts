@@ -4,6 +4,7 @@ import { damageOf } from "./es-damage.js";
 import { errors } from "./es-errors.js";
 import { events, progress } from "./es-events.js";
 import { help } from "./es-help.js";
+import { store } from "./es-store.js";
 import { formats } from "./formats.js";
 
 const format = formats("es");
@@ -16,6 +17,7 @@ export const es: Texts = {
   events,
   progress,
   help,
+  store,
   commands: {
     error: "Error:",
     bug: (message) =>
@@ -35,6 +37,7 @@ export const es: Texts = {
       age: "edad",
       size: "tamaño",
       verified: "verificado",
+      notes: "notas",
     },
     ago,
     verifiedAgo: (seconds) => (seconds === undefined ? "todavía no" : ago(seconds)),

@@ -10,6 +10,13 @@ const generation = {
   bytes: 100,
   nonFinite: 0,
 } as Generation;
+const made: BackupReport = {
+  backup: generation,
+  folder: "weights/backups",
+  source: generation,
+  removed: [],
+  problems: [],
+};
 const hour = 3600_000;
 
 /** Backups on a clock that the test sets; each call of the writer gets the next outcome. */
@@ -22,13 +29,7 @@ function withOutcomes(...outcomes: (Partial<BackupReport> | Error)[]) {
       asked.push(options);
       const outcome = outcomes.shift()!;
       if (outcome instanceof Error) return Promise.reject(outcome);
-      return Promise.resolve({
-        backup: generation,
-        source: generation,
-        removed: [],
-        problems: [],
-        ...outcome,
-      });
+      return Promise.resolve({ ...made, ...outcome });
     },
   };
   const backups = createBackups(

@@ -38,7 +38,7 @@ export function createBackups(
       const { backup, source, removed, problems } = await writer.backup({ keep, reserve });
       doneOn = new Date(startedAt).toDateString();
       if (closed) return;
-      if (backup !== undefined && source !== undefined) {
+      if (backup !== undefined) {
         const { folder, bytes } = backup;
         const seconds = (now() - startedAt) / 1000;
         emit({ type: "backed-up", id: source.id, folder, bytes, seconds, removed });

@@ -31,7 +31,17 @@ export function words(settings: Settings): string[] {
 
 /** What a command other than a run tells, and its errors. */
 export interface OtherLine {
-  readonly type: "error" | "generated" | "checkpoints" | "verified";
+  readonly type:
+    | "error"
+    | "generated"
+    | "checkpoints"
+    | "verified"
+    | "kept"
+    | "pruned"
+    | "backup"
+    | "restored"
+    | "stats"
+    | "finding";
   readonly [key: string]: unknown;
 }
 type Line = (RunEvent | OtherLine) & { readonly at: string };

@@ -1,35 +1,37 @@
 /** `guardapesos verify`: reads checkpoints back and says whether they are what was saved. Nothing is changed. */
 import { GuardapesosError } from "../../base/errors.js";
-import type { Generation, Listing, Skipped } from "../../checkpoint/index.js";
+import type { Listing } from "../../checkpoint/index.js";
 import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
 import { exitCodeOf } from "../exit-codes.js";
 import type { commonOptions, configOption, Settings, verifyOptions } from "../options.js";
+import { findGeneration, weightsFolder } from "../weights.js";
 
-/** What was asked for: all, or the newest, or the one that `reference` means. */
+/** What was asked for: all; the newest, and what is damaged and newer; or the one that `reference` means. */
 async function chosen(
   weights: string,
-  { whole, damaged }: Listing,
+  listing: Listing,
   reference: string | undefined,
   all: boolean,
-): Promise<{ readonly generations: readonly Generation[]; readonly damaged: readonly Skipped[] }> {
-  if (all) return { generations: whole, damaged };
-  const [newest] = whole;
+): Promise<Listing> {
+  if (all) return listing;
   if (reference === undefined || reference === "latest") {
-    if (newest === undefined)
+    const [newest] = listing.whole;
+    const damaged = listing.damaged.filter(({ id }) => newest === undefined || isNewer(id, newest.id));
+    if (newest === undefined && damaged.length === 0)
       throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference: "latest", known: [] });
-    return { generations: [newest], damaged: [] };
+    return { whole: newest === undefined ? [] : [newest], damaged };
   }
-  const unreadable = damaged.filter(({ id }) => id === reference);
-  if (unreadable.length > 0) return { generations: [], damaged: unreadable };
-  const known = whole.find(({ id, kind }) => id === reference || kind === reference);
-  if (known !== undefined) return { generations: [known], damaged: [] };
-  const { resolveReference } = await import("../../checkpoint/index.js");
-  const { source } = await resolveReference(weights, reference);
-  if (source.from === "generation") return { generations: [source.generation], damaged: [] };
-  // Files without a manifest: there is nothing to compare them with.
-  const ids = whole.slice(0, 5).map(({ id }) => id);
-  throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference, known: ids });
+  const result = await findGeneration(weights, listing, reference);
+  return "found" in result
+    ? { whole: [result.found], damaged: [] }
+    : { whole: [], damaged: [result.damaged] };
+}
+
+/** By the stamps in the ids: a manifest that cannot be read has no place in the order. */
+function isNewer(one: string, other: string): boolean {
+  const stamp = (id: string) => id.split("-")[2] ?? "";
+  return stamp(one) >= stamp(other);
 }
 
 /** Exit code 65 when anything is damaged. */
@@ -39,16 +41,16 @@ export async function verify(
   [reference]: readonly string[],
 ): Promise<void> {
   const settings = await settingsOf(context, flags);
-  const weights = settings.weights ?? "weights";
+  const weights = await weightsFolder(settings.weights);
   const { listGenerations, verifyGeneration } = await import("../../checkpoint/index.js");
   const listing = await listGenerations(weights);
-  const { generations, damaged } = await chosen(weights, listing, reference, flags.all ?? false);
+  const { whole, damaged } = await chosen(weights, listing, reference, flags.all ?? false);
   const { commands } = context.texts;
   const damageFound = () => {
     context.exitCode = exitCodeOf("CHECKPOINT_DAMAGED");
   };
 
-  for (const generation of generations) {
+  for (const generation of whole) {
     const parent = listing.whole.find(({ id }) => id === generation.parent);
     const result = await verifyGeneration(generation, {
       deep: flags.deep ?? false,

@@ -1,0 +1,20 @@
+/** What a folder is to the store, before anything is read from it. */
+import { basename } from "node:path";
+import { codeOf, nodeDisk, type Disk } from "./disk.js";
+import { backupsFolder, checkpointsFolder } from "./names.js";
+
+/** `foreign`: a file, or a folder with things in it of which nothing is ours. */
+export type FolderState = "missing" | "empty" | "weights" | "foreign";
+
+export async function stateOfFolder(folder: string, disk: Disk = nodeDisk): Promise<FolderState> {
+  const ours = [checkpointsFolder(folder), backupsFolder(folder)].map((path) => basename(path));
+  try {
+    const names = await disk.list(folder);
+    if (names.length === 0) return "empty";
+    return names.some((name) => name.endsWith(".pth") || ours.includes(name)) ? "weights" : "foreign";
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return "missing";
+    if (codeOf(error) === "ENOTDIR") return "foreign";
+    throw error;
+  }
+}

@@ -1,0 +1,30 @@
+/** `guardapesos backup`: a verified copy of the newest whole checkpoint. */
+import type { Context } from "../context.js";
+import { say, sayProblems, settingsOf, tell } from "../context.js";
+import type { backupOptions, commonOptions, configOption, Settings } from "../options.js";
+import { weightsFolder } from "../weights.js";
+
+/** Throws CHECKPOINT_NOT_FOUND when there is nothing to copy, and what a copy that fails throws. Works while a training runs. */
+export async function backup(
+  context: Context,
+  flags: Settings<typeof backupOptions & typeof commonOptions & typeof configOption>,
+  [destination]: readonly string[],
+): Promise<void> {
+  const settings = await settingsOf(context, flags);
+  const weights = await weightsFolder(settings.weights);
+  const checkpoint = await import("../../checkpoint/index.js");
+  const keep = settings.backups === 0 ? undefined : settings.backups;
+  const report = await checkpoint.backup(weights, { destination, daily: flags.daily, keep });
+  const { backup: made, folder, source, removed, problems } = report;
+  tell(context, "backup", {
+    id: source.id,
+    folder: made?.folder ?? null,
+    bytes: made?.bytes ?? 0,
+    removed,
+    problems,
+  });
+  const texts = context.texts.store.backup;
+  say(context, made === undefined ? texts.already(folder) : texts.made(made.folder, source.id, made.bytes));
+  if (removed.length > 0) say(context, texts.removed(removed));
+  sayProblems(context, problems);
+}

@@ -1,0 +1,33 @@
+/** `guardapesos doctor`: whether a weights folder can do its work, and what to do where it cannot. */
+import type { Finding } from "../../checkpoint/index.js";
+import type { Context } from "../context.js";
+import { say, settingsOf, tell } from "../context.js";
+import { exitCodeOf } from "../exit-codes.js";
+import type { commonOptions, configOption, listOptions, Settings } from "../options.js";
+import { weightsFolder } from "../weights.js";
+
+const marks = { fine: "✅", note: "💡", problem: "❌" } as const;
+
+function lineOf({ texts: { store }, output }: Context, finding: Finding): string {
+  const sentence = store.finding[finding.code] as (finding: Finding) => string;
+  const mark = output.symbols ? marks[finding.level] : `${store.levels[finding.level]}:`;
+  return `${mark} ${sentence(finding)}`;
+}
+
+/** Exit code 65 when anything needs attention. */
+export async function doctor(
+  context: Context,
+  flags: Settings<typeof listOptions & typeof commonOptions & typeof configOption>,
+): Promise<void> {
+  const settings = await settingsOf(context, flags);
+  const weights = await weightsFolder(settings.weights);
+  const { examine } = await import("../../checkpoint/index.js");
+  const findings = await examine(weights);
+  for (const finding of findings) {
+    tell(context, "finding", finding);
+    say(context, lineOf(context, finding));
+  }
+  const problems = findings.filter(({ level }) => level === "problem").length;
+  say(context, context.texts.store.verdict(problems));
+  if (problems > 0) context.exitCode = exitCodeOf("CHECKPOINT_DAMAGED");
+}

@@ -1,0 +1,40 @@
+/** `guardapesos prune`: removes the checkpoints that the rules let go, or says which they would be. */
+import type { Context } from "../context.js";
+import { say, sayProblems, settingsOf, tell } from "../context.js";
+import { exitCodeOf } from "../exit-codes.js";
+import type { commonOptions, configOption, pruneOptions, Settings } from "../options.js";
+import { weightsFolder } from "../weights.js";
+
+/** Exit code 74 when something could not be removed. Throws WEIGHTS_IN_USE while a training runs, but not with --dry-run. */
+export async function prune(
+  context: Context,
+  flags: Settings<typeof pruneOptions & typeof commonOptions & typeof configOption>,
+): Promise<void> {
+  const settings = await settingsOf(context, flags);
+  const weights = await weightsFolder(settings.weights);
+  const dryRun = flags.dryRun ?? false;
+  const checkpoint = await import("../../checkpoint/index.js");
+  const { removals, removed, freed, kept, problems } = await checkpoint.prune(weights, { dryRun });
+  tell(context, "pruned", {
+    dryRun,
+    removals: removals.map(({ generation: { id, kind, step, bytes }, reason }) => ({
+      id,
+      kind,
+      step,
+      bytes,
+      reason,
+    })),
+    removed,
+    freed,
+    kept,
+    problems,
+  });
+  const texts = context.texts.store.prune;
+  for (const { generation, reason } of removals) {
+    say(context, texts.going(generation.id, generation.bytes, reason));
+  }
+  sayProblems(context, problems);
+  const count = dryRun ? removals.length : removed.length;
+  say(context, removals.length === 0 ? texts.nothing(kept) : texts.total(count, freed, dryRun));
+  if (problems.length > 0) context.exitCode = exitCodeOf("SAVE_FAILED");
+}
