@@ -102,6 +102,8 @@ export type Expected =
   | { readonly kind: "number-from"; readonly min: number }
   /** Batches, minutes such as "10m", or "auto". */
   | { readonly kind: "interval" }
+  /** What a card's temperature is read with. */
+  | { readonly kind: "sensor" }
   /** One whole number, or exactly `count` of them. */
   | { readonly kind: "integers"; readonly min: number; readonly count: number }
   | { readonly kind: "one-of"; readonly values: readonly (string | number)[] };

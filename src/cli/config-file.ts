@@ -8,6 +8,7 @@ import * as z from "zod";
 import type { Expected } from "../base/errors.js";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import type { OptionName } from "../texts/index.js";
+import { parseSensor } from "../thermal/sensors/open.js";
 import { nearest } from "./nearest.js";
 import type { Settings } from "./options.js";
 import {
@@ -42,6 +43,8 @@ function schemaOf(expected: Expected): z.ZodType {
       return z.number().gt(expected.above);
     case "number-from":
       return z.number().min(expected.min);
+    case "sensor":
+      return z.string().refine((value) => parseSensor(value) !== undefined);
     case "interval":
       return z.custom((value) => intervalOf(value) !== undefined).transform(intervalOf);
     case "integers": {

@@ -5,6 +5,9 @@ import { isGuardapesosError } from "../base/errors.js";
 /** A thrown value that is not one of ours. */
 export const bugExitCode = 70;
 
+/** A run that heat has ended, its weights saved: EX_TEMPFAIL, it works once the card is cool. */
+export const overheatedExitCode = 75;
+
 /** Exit codes of stops, 128 + the signal's number as shells count (SIGBREAK is 21 on Windows). */
 const stops: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGBREAK: 149 };
 

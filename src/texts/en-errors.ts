@@ -29,6 +29,8 @@ function expectation(expected: Expected): string {
       return `a number greater than ${expected.above}, such as 0.001`;
     case "number-from":
       return `a number of at least ${expected.min}, such as 0.7`;
+    case "sensor":
+      return "auto, none, nvml, nvidia-smi, other (one card of several: nvml:0), simulated:FILE or simulated:model";
     case "interval":
       return "batches (500), minutes (10m), or auto";
     case "integers":

@@ -6,6 +6,7 @@ import type { CheckpointKind } from "../checkpoint/checkpoint.js";
 import type { RunEvent, RunEventOf, SavedFile, WarningCode } from "../training/events.js";
 import { damageOf, problemOf } from "./en-damage.js";
 import { formats } from "./formats.js";
+import { heatAdvice, heatEvents } from "./en-heat.js";
 
 const { bytes, clock, decimal, duration, integer, percent } = formats("en");
 
@@ -102,6 +103,7 @@ const lost = (batches: number): string =>
   batches === 0 ? "   Work lost: none." : `   Work lost: ${plural(batches, "batch", "batches")}.`;
 
 export const events: EventTexts = {
+  ...heatEvents,
   "run-started": (event) => [
     `🚀 Training ${event.label} from ${square(event.start)} to ${square(event.end)} (preset ${event.preset})`,
     `   Images: ${integer(event.images)} (${event.data === "phantom" ? "generated OCT phantoms" : event.data})`,
@@ -191,6 +193,18 @@ export const events: EventTexts = {
           rule,
           "",
           "👋 Goodbye...",
+        ];
+      case "overheated":
+        return [
+          rule,
+          "🔥 Training has ended because of heat.",
+          ...safe(event.files, "✅ Weights saved successfully:"),
+          ...(event.files.length === 0 ? [] : [lost(event.batchesLost)]),
+          "",
+          ...heatAdvice,
+          "",
+          ...goOn(event.resumeCommand),
+          rule,
         ];
       case "failed":
         return [

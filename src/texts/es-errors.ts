@@ -28,6 +28,8 @@ function expectation(expected: Expected): string {
       return `un número mayor que ${expected.above}, con punto decimal, como 0.001`;
     case "number-from":
       return `un número a partir de ${expected.min}, con punto decimal, como 0.7`;
+    case "sensor":
+      return "auto, none, nvml, nvidia-smi, other (una tarjeta de varias: nvml:0), simulated:ARCHIVO o simulated:model";
     case "interval":
       return "batches (500), minutos (10m) o auto";
     case "integers":

@@ -5,6 +5,7 @@ import type { EventTexts, ProgressTexts } from "./en-events.js";
 import { rule } from "./en-events.js";
 import { damageOf, problemOf } from "./es-damage.js";
 import { formats } from "./formats.js";
+import { heatAdvice, heatEvents } from "./es-heat.js";
 
 const { bytes, clock, decimal, duration, integer, percent } = formats("es");
 
@@ -70,6 +71,7 @@ const lost = (batches: number): string =>
   batches === 0 ? "   Trabajo perdido: nada." : `   Trabajo perdido: ${plural(batches, "batch", "batches")}.`;
 
 export const events: EventTexts = {
+  ...heatEvents,
   "run-started": (event) => [
     `🚀 Entrenando ${event.label} de ${square(event.start)} a ${square(event.end)} (preset ${event.preset})`,
     `   Imágenes: ${integer(event.images)} (${event.data === "phantom" ? "OCT sintéticas" : event.data})`,
@@ -159,6 +161,18 @@ export const events: EventTexts = {
           rule,
           "",
           "👋 Saliendo...",
+        ];
+      case "overheated":
+        return [
+          rule,
+          "🔥 El entrenamiento se ha detenido por el calor.",
+          ...safe(event.files, "✅ Pesos guardados exitosamente:"),
+          ...(event.files.length === 0 ? [] : [lost(event.batchesLost)]),
+          "",
+          ...heatAdvice,
+          "",
+          ...goOn(event.resumeCommand),
+          rule,
         ];
       case "failed":
         return [

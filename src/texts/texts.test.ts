@@ -108,6 +108,7 @@ describe.each(both)("the catalogue in %s", (language) => {
       { kind: "number", above: 0 },
       { kind: "number-from", min: 0 },
       { kind: "interval" },
+      { kind: "sensor" },
       { kind: "integers", min: 1, count: 9 },
       { kind: "one-of", values: ["cpu", "cuda"] },
     ];

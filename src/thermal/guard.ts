@@ -51,10 +51,28 @@ export interface Guard {
    * @returns real seconds rested
    */
   rest(seconds: number, signal: AbortSignal): Promise<number>;
-  /** Waits until the policy ends the cool-down, or `signal`; tells about once a real second how long it still takes. */
-  coolDown(signal: AbortSignal): Promise<void>;
-  summary(): HeatSummary;
+  /**
+   * Waits until the policy ends the cool-down, or `signal`; tells about once a real second how long it still takes.
+   * @returns whether it has become one for the critical temperature
+   */
+  coolDown(signal: AbortSignal): Promise<{ worse: boolean }>;
+  /** Undefined when nothing was ever watched. */
+  summary(): HeatSummary | undefined;
   close(): Promise<void>;
+}
+
+/** Where there is no sensor: nothing is known, and nothing is asked for. @param before what earlier sessions have counted */
+export function unwatched(before: HeatSummary | undefined): Guard {
+  const reason = { code: "unknown", temperature: undefined, threshold: undefined } as const;
+  return {
+    advice: () => ({ mode: "watch", severe: false, reason }),
+    temperature: () => undefined,
+    busy: () => undefined,
+    rest: () => Promise.resolve(0),
+    coolDown: () => Promise.resolve({ worse: false }),
+    summary: () => before,
+    close: () => Promise.resolve(),
+  };
 }
 
 export interface GuardOptions {
@@ -157,10 +175,14 @@ export function createGuard({ sensor, thresholds, clock, tell, before }: GuardOp
       return rested;
     },
     async coolDown(signal) {
+      sensor.load?.(false);
+      const { severe } = verdict.state;
+      let worse = false;
       for (;;) {
         review();
         const { state, thresholds: held } = verdict;
-        if (state.mode !== "cool" || signal.aborted) return;
+        if (state.mode !== "cool" || signal.aborted) return { worse };
+        worse ||= state.severe && !severe;
         const now = clock.now();
         const secondsLeft = Math.max(0, state.since + leastCooling(state, held) - now);
         const temperature = freshReading(now)?.temperature;

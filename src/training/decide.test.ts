@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Advice } from "../thermal/guard.js";
+import type { HeatMode } from "../thermal/policy.js";
 import { decide, type Facts } from "./decide.js";
+
+const heatAt = (mode: HeatMode, temperature?: number, severe = false): Advice => ({
+  mode,
+  severe,
+  reason: { code: "fine", temperature, threshold: undefined },
+});
 
 const idle: Facts = {
   batches: 10,
@@ -15,13 +23,15 @@ const idle: Facts = {
   saveCost: undefined,
   saving: false,
   failures: 0,
+  heat: heatAt("watch"),
+  emergencySaved: false,
   maxBatches: undefined,
 };
 const at = (facts: Partial<Facts>) => decide({ ...idle, ...facts });
 
 describe("between two steps", () => {
   it("nothing is to be done in the middle of an epoch", () => {
-    expect(at({})).toEqual({ save: undefined, preview: false, end: undefined });
+    expect(at({})).toEqual({ save: undefined, preview: false, cool: false, divideBy: 1, end: undefined });
   });
 
   it("an automatic save is due once so many batches are not saved, also when a step takes several", () => {
@@ -44,6 +54,8 @@ describe("between two steps", () => {
     expect(stopped).toEqual({
       save: { kind: "emergency", reason: "SIGTERM" },
       preview: false,
+      cool: false,
+      divideBy: 1,
       end: "stopped",
     });
     expect(at({ stopSignal: "SIGINT", savedBatches: 10 }).save?.kind).toBe("emergency");
@@ -65,6 +77,58 @@ describe("between two steps", () => {
     });
   });
 
+  it("a warm card is saved more often", () => {
+    const warm = { heat: heatAt("pace", 79), savedBatches: 8 };
+    expect(at({ ...warm, autosave: 8 }).save?.kind).toBe("auto");
+    expect(at({ ...warm, autosave: 9 }).save).toBeUndefined();
+    expect(at({ ...warm, autosave: "8m", secondsSinceSave: 120 }).save?.kind).toBe("auto");
+    expect(at({ ...warm, autosave: "8m", secondsSinceSave: 119 }).save).toBeUndefined();
+    expect(at({ heat: heatAt("watch", 70), autosave: 8 }).save).toBeUndefined();
+  });
+
+  it("a hot card is saved for, with smaller batches, before it cools down", () => {
+    const hot = at({ heat: heatAt("cool", 82.4), epochEnded: true, savedBatches: 10 });
+    expect(hot).toEqual({
+      save: { kind: "emergency", reason: "82 °C" },
+      preview: false,
+      cool: true,
+      divideBy: 2,
+      end: undefined,
+    });
+    expect(at({ heat: heatAt("cool", 86, true) }).divideBy).toBe(4);
+    expect(at({ heat: heatAt("cool", 83), sessionBatches: 0 })).toMatchObject({
+      save: undefined,
+      cool: true,
+    });
+    expect(at({ heat: heatAt("cool") }).save?.reason).toBe("thermal slowdown");
+  });
+
+  it("the critical temperature ends it with an emergency save, for much smaller batches", () => {
+    expect(at({ heat: heatAt("stop", 85) })).toMatchObject({
+      save: { kind: "emergency", reason: "85 °C" },
+      divideBy: 4,
+      end: "overheated",
+    });
+    // What is done is done, and a person goes first.
+    expect(at({ heat: heatAt("stop", 85), planDone: true, epochEnded: true }).end).toBe("finished");
+    expect(at({ heat: heatAt("stop", 85), stopSignal: "SIGINT" })).toMatchObject({
+      save: { reason: "SIGINT" },
+      divideBy: 1,
+      end: "stopped",
+    });
+    expect(at({ heat: heatAt("cool", 83), stopSignal: "SIGINT" }).cool).toBe(false);
+  });
+
+  it("an emergency that is saved already is not saved again", () => {
+    const saved = { savedBatches: 10, emergencySaved: true };
+    expect(at({ ...saved, stopSignal: "SIGINT" })).toMatchObject({ save: undefined, end: "stopped" });
+    expect(at({ ...saved, heat: heatAt("stop", 85) })).toMatchObject({
+      save: undefined,
+      divideBy: 1,
+      end: "overheated",
+    });
+  });
+
   const anyFacts: fc.Arbitrary<Facts> = fc.record({
     batches: fc.nat(1000),
     sessionBatches: fc.nat(1000),
@@ -78,6 +142,10 @@ describe("between two steps", () => {
     saveCost: fc.option(fc.double({ min: 0, max: 30, noNaN: true }), { nil: undefined }),
     saving: fc.boolean(),
     failures: fc.nat(3),
+    heat: fc
+      .tuple(fc.constantFrom<HeatMode>("watch", "pace", "cool", "stop"), fc.integer({ min: 30, max: 100 }))
+      .map(([mode, temperature]) => heatAt(mode, temperature)),
+    emergencySaved: fc.constant(false),
     maxBatches: fc.option(fc.integer({ min: 1, max: 1000 }), { nil: undefined }),
   });
 

@@ -1,6 +1,7 @@
 /** What to do between two steps: facts in, a decision with its reasons out. Nothing here acts, waits or reads a clock. */
 import { decideSave, type SaveDecision, type SaveRules } from "../checkpoint/save-policy.js";
 import type { Autosave } from "../progan/config.js";
+import type { Advice } from "../thermal/guard.js";
 
 export interface Facts {
   /** Batches over all sessions; those of this session; those at the last save that was begun. */
@@ -21,6 +22,10 @@ export interface Facts {
   readonly saving: boolean;
   /** Saves that failed in a row. */
   readonly failures: number;
+  /** What heat asks for. */
+  readonly heat: Advice;
+  /** Whether an emergency save of this very place is verified. */
+  readonly emergencySaved: boolean;
   /** Over all sessions. */
   readonly maxBatches: number | undefined;
 }
@@ -28,31 +33,55 @@ export interface Facts {
 export interface Decision {
   readonly save: SaveDecision | undefined;
   readonly preview: boolean;
-  readonly end: "stopped" | "finished" | "limit" | undefined;
+  /** Whether to wait until the card has cooled down. */
+  readonly cool: boolean;
+  /** What to divide the batches by, before the save that records it. */
+  readonly divideBy: number;
+  readonly end: "stopped" | "finished" | "limit" | "overheated" | undefined;
 }
 
 function endOf(facts: Facts): Decision["end"] {
   if (facts.stopSignal !== undefined) return "stopped";
   if (facts.planDone) return "finished";
   if (facts.maxBatches !== undefined && facts.batches >= facts.maxBatches) return "limit";
+  if (facts.heat.mode === "stop") return "overheated";
   return undefined;
 }
 
-function rulesOf(autosave: Autosave): SaveRules {
-  if (typeof autosave === "number" || autosave === "auto") return { everyBatches: autosave, everyMinutes: 0 };
-  return { everyBatches: 0, everyMinutes: Number.parseFloat(autosave) };
+/** Automatic saves come so many times as often while the card is warm. */
+const warmSaves = 4;
+
+function rulesOf({ autosave, heat }: Facts): SaveRules {
+  if (autosave === "auto") return { everyBatches: autosave, everyMinutes: 0 };
+  const often = heat.mode === "pace" ? warmSaves : 1;
+  if (typeof autosave === "number") return { everyBatches: Math.ceil(autosave / often), everyMinutes: 0 };
+  return { everyBatches: 0, everyMinutes: Number.parseFloat(autosave) / often };
 }
+
+/** What an emergency save is for, as a checkpoint keeps it. */
+const heatReason = ({ reason }: Advice): string =>
+  reason.temperature === undefined ? "thermal slowdown" : `${Math.round(reason.temperature)} °C`;
+
+/** The second time is much smaller, as the seed page asks for. */
+const [smaller, muchSmaller] = [2, 4];
 
 export function decide(facts: Facts): Decision {
   const end = endOf(facts);
-  const unsaved = facts.batches - facts.savedBatches;
-  const preview = facts.epochEnded && end !== "stopped";
-  // A stop before the first batch of a session has nothing that is not on disk already.
-  if (facts.sessionBatches === 0 || (unsaved === 0 && end !== "stopped"))
-    return { save: undefined, preview, end };
+  const cool = end === undefined && facts.heat.mode === "cool";
+  const urgent = cool || end === "stopped" || end === "overheated";
+  const nothingNew = facts.batches === facts.savedBatches;
+  // Before the first batch of a session there is nothing that is not on disk already.
+  const needless = facts.sessionBatches === 0 || (urgent ? facts.emergencySaved : nothingNew);
+  const save = needless ? undefined : saveOf(facts, urgent, end);
+  const severe = facts.heat.severe || end === "overheated";
+  const divideBy = cool || (end === "overheated" && save) ? (severe ? muchSmaller : smaller) : 1;
+  return { save, preview: facts.epochEnded && !urgent, cool, divideBy, end };
+}
+
+function saveOf(facts: Facts, urgent: boolean, end: Decision["end"]): SaveDecision | undefined {
   const save = decideSave(
     {
-      batchesSinceSave: unsaved,
+      batchesSinceSave: facts.batches - facts.savedBatches,
       secondsSinceSave: facts.secondsSinceSave,
       saveCost: facts.saveCost,
       failures: facts.failures,
@@ -60,11 +89,9 @@ export function decide(facts: Facts): Decision {
       epochEnded: facts.epochEnded,
       stageEnded: facts.stageEnded,
       askedByHand: false,
-      stopping: facts.stopSignal,
+      stopping: urgent ? (facts.stopSignal ?? heatReason(facts.heat)) : undefined,
     },
-    rulesOf(facts.autosave),
+    rulesOf(facts),
   );
-  const last: SaveDecision | undefined =
-    end === "limit" ? { kind: "manual", reason: "limit of batches" } : undefined;
-  return { save: save ?? last, preview, end };
+  return save ?? (end === "limit" ? { kind: "manual", reason: "limit of batches" } : undefined);
 }

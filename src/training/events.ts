@@ -5,6 +5,11 @@
  */
 import type { Damage, ErrorCode } from "../base/errors.js";
 import type { CheckpointKind, StoreProblem } from "../checkpoint/checkpoint.js";
+import type { HeatNews } from "../thermal/guard.js";
+import type { HeatSummary } from "../thermal/history.js";
+import type { Thresholds } from "../thermal/thresholds.js";
+
+type News<Type extends HeatNews["type"]> = Omit<Extract<HeatNews, { type: Type }>, "type">;
 
 /** Where in the plan training stands. Counts start at 0 and say what is done. */
 export interface Position {
@@ -56,6 +61,27 @@ interface EventData {
     readonly position: Position;
     readonly skipped: readonly ({ readonly id: string } & Damage)[];
   };
+  /** Once, at the beginning: with what heat is watched, and by which temperatures; or why it is not. */
+  "heat-watch": {
+    readonly sensor: string | undefined;
+    readonly missing: "not-wanted" | "processor" | "not-found" | undefined;
+    readonly thresholds: Thresholds;
+  };
+  /** A reading of the sensor. */
+  temperature: News<"temperature">;
+  /** Heat asks for something else from now on: nothing (`watch`), pauses (`pace`), a cool-down, or the end. */
+  heat: News<"heat">;
+  /** About once a second of a cool-down. */
+  cooling: News<"cooling">;
+  "sensor-lost": News<"sensor-lost">;
+  "sensor-back": News<"sensor-back">;
+  /** Heat has made the batches smaller; a step has as many more of them. Also told when training goes on with such batches. */
+  "batches-divided": {
+    readonly divisor: number;
+    readonly resolution: number;
+    readonly batchSize: number;
+    readonly accumulate: number;
+  };
   "images-loading": { readonly done: number; readonly total: number; readonly resolution: number };
   "image-skipped": { readonly path: string; readonly reason: string };
   /** The graphs of a resolution are being made: can take seconds. */
@@ -85,6 +111,8 @@ interface EventData {
       readonly saveAge: number | undefined;
       /** GPU temperature in °C; undefined when it is not known. */
       readonly temperature: number | undefined;
+      /** Seconds of rest before this step, to hold the temperature; absent without. */
+      readonly rested?: number | undefined;
     };
   "epoch-finished": Position & { readonly seconds: number; readonly epochs: number };
   "stage-finished": { readonly resolution: number; readonly seconds: number };
@@ -136,7 +164,7 @@ interface EventData {
   warning: { readonly code: WarningCode; readonly detail: string };
   /** The last event of every run. */
   ended: {
-    readonly how: "finished" | "stopped" | "limit" | "failed";
+    readonly how: "finished" | "stopped" | "limit" | "overheated" | "failed";
     readonly signal: string | undefined;
     readonly position: Position | undefined;
     readonly seconds: number;
@@ -146,6 +174,8 @@ interface EventData {
     /** What to type to go on; undefined when the plan is finished. */
     readonly resumeCommand: string | undefined;
     readonly batchesLost: number;
+    /** What heat did, over all sessions; absent when it was never watched. */
+    readonly heat?: HeatSummary | undefined;
     readonly code: ErrorCode | undefined;
   };
 }

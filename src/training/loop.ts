@@ -21,25 +21,29 @@ import {
   type BatchPlan,
   type Place,
 } from "../progan/schedule.js";
+import type { SaveDecision } from "../checkpoint/save-policy.js";
+import type { Guard } from "../thermal/guard.js";
 import { decide, type Decision, type Facts } from "./decide.js";
 import type { Engine } from "./engine.js";
 import type { Emit } from "./events.js";
+import { batchesDivided, divided } from "./heat.js";
 import { createPace } from "./pace.js";
 import { positionOf } from "./progress.js";
 import { createSaveCost } from "./save-cost.js";
 import type { Saves, Setup } from "./saves.js";
 import type { Stop } from "./stop.js";
+import type { TrainState } from "./train-state.js";
 
 export interface Parts {
-  readonly config: TrainingConfig;
   readonly maxBatches: number | undefined;
   readonly source: ImageSource;
   readonly engine: Engine;
   readonly saves: Saves;
   readonly stop: Stop;
+  readonly heat: Guard;
   readonly emit: Emit;
-  /** How a checkpoint says what training is set up with, once the images are known. */
-  readonly setup: (images: ImageSet) => Setup;
+  /** How a checkpoint says what training is set up with, once the images are known; asked at each save. */
+  readonly setup: (images: ImageSet) => () => Setup;
   /** Draws the preview of a place and answers its path, or nothing when it could not. */
   readonly preview: (place: Place) => Promise<string | undefined>;
 }
@@ -58,8 +62,10 @@ export interface LoopEnd {
 
 /** The newest finished place, for an emergency save when a step fails. */
 export interface Track {
+  /** Heat may change it. */
+  config: TrainingConfig;
   place: Place;
-  setup: Setup | undefined;
+  setup: (() => Setup) | undefined;
   sessionBatches: number;
   preview: string | undefined;
 }
@@ -74,13 +80,29 @@ const secondsSince = (start: number): number => (performance.now() - start) / 10
  * Rejects with what failed, also when that is the last save.
  */
 export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
-  const { config, engine, saves, stop, emit } = parts;
+  const { engine, saves, stop, heat, emit } = parts;
   const pace = createPace();
   const cost = createSaveCost();
   let stage: Stage | undefined;
   let savedBatches = track.place.batches;
   let epochStartedAt = performance.now();
   let ended = nothingEnded;
+  let rested = 0;
+  /** Batches at the newest emergency save that was begun. */
+  let emergency: number | undefined;
+
+  const begin = async (state: TrainState, place: Place, save: SaveDecision, last: boolean): Promise<void> => {
+    await saves.begin(state, place, track.setup!(), save, last);
+    savedBatches = place.batches;
+    if (save.kind === "emergency") emergency = place.batches;
+  };
+
+  const divide = (by: number): void => {
+    track.config = divided(track.config, by);
+    const { resolution, image } = track.place;
+    track.place = { ...track.place, batch: batchesIn(track.config, resolution, image) };
+    emit(batchesDivided(track.config, resolution));
+  };
 
   const facts = (): Facts => ({
     batches: track.place.batches,
@@ -88,18 +110,20 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     savedBatches,
     epochEnded: ended.epoch,
     stageEnded: ended.stage,
-    planDone: planDone(track.place, config),
+    planDone: planDone(track.place, track.config),
     stopSignal: stop.wish?.signal,
-    autosave: config.autosave,
+    autosave: track.config.autosave,
     secondsSinceSave: saves.secondsSinceBegin(),
     saveCost: cost.seconds,
     saving: saves.running,
     failures: saves.failures,
+    heat: heat.advice(),
+    emergencySaved: [emergency, saves.savedBatches].every((batches) => batches === track.place.batches),
     maxBatches: parts.maxBatches,
   });
 
   for (;;) {
-    const { save, preview, end } = decide(facts());
+    const { save, preview, cool, divideBy, end } = decide(facts());
     // What has ended is told and acted on once, also when a stop comes before the next step.
     const completed = ended;
     ended = nothingEnded;
@@ -107,19 +131,20 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
       emit({
         type: "epoch-finished",
         ...positionOf(track.place),
-        epochs: epochsAt(config, track.place.resolution),
+        epochs: epochsAt(track.config, track.place.resolution),
         seconds: secondsSince(epochStartedAt),
       });
       epochStartedAt = performance.now();
     }
     if (preview) track.preview = (await parts.preview(track.place)) ?? track.preview;
+    if (divideBy > 1) divide(divideBy);
+    const { config } = track;
     // Between two resolutions, and at the end, there is no next step soon that would give the state back.
-    const now = save && (end !== undefined || completed.stage);
+    const now = save && (end !== undefined || cool || completed.stage);
     if (now) {
       // Whoever is asked to stop wants to be gone; otherwise a copy, so that a save that fails can be tried again.
       const state = await (end === "stopped" ? engine.take() : engine.copy());
-      await saves.begin(state, track.place, track.setup!, save, end !== undefined);
-      savedBatches = track.place.batches;
+      await begin(state, track.place, save, end !== undefined);
     }
     if (completed.stage) {
       emit({
@@ -135,6 +160,14 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
       const failure = await saves.settle();
       if (failure !== undefined) throw failure;
       return { how: end, place: track.place };
+    }
+    if (cool) {
+      // The save is verified before the card rests; one that has failed is told, and tried again afterwards.
+      await saves.settle();
+      const { worse } = await heat.coolDown(stop.aborted);
+      if (worse) divide(2);
+      stage = undefined; // with other batches
+      continue;
     }
 
     const place = enterStage(track.place, config);
@@ -155,6 +188,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
 
     const started = performance.now();
     const saving = saves.running;
+    heat.busy(true);
     const { losses, before } = await engine.step({
       resolution: place.resolution,
       alpha: place.alpha,
@@ -162,19 +196,19 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
       batches: plan.map((batch, i) => ({ ...batch, images: data[i]! })),
       handOver: save !== undefined && !now,
     });
+    heat.busy(false);
     const seconds = secondsSince(started);
     cost.stepped(seconds, saving || before !== undefined);
     if (before) {
       const asked = performance.now();
-      await saves.begin(before, place, track.setup!, save!, false);
+      await begin(before, place, save!, false);
       cost.waited(secondsSince(asked));
-      savedBatches = place.batches;
     }
     track.place = next;
     track.sessionBatches += plan.length;
     ended = { epoch: next.image === 0, stage: stageDone(next, config) };
     const shown = plan.reduce((sum, batch) => sum + batch.size, 0);
-    pace.record(shown, secondsSince(started) + waited);
+    pace.record(shown, secondsSince(started) + waited + rested);
     emit({
       type: "stepped",
       ...positionOf(next),
@@ -184,17 +218,20 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
       ...pace.figures(next, config, images),
       waitedForImages: waited,
       saveAge: saves.age(),
-      temperature: undefined,
+      temperature: heat.temperature(),
+      ...(rested > 0 ? { rested } : {}),
     });
+    rested = await heat.rest(seconds, stop.aborted);
   }
 }
 
 /** Loads a resolution's images and makes its graphs. @returns undefined when a stop came meanwhile */
 async function enter(
-  { config, source, engine, stop, emit, setup }: Parts,
+  { source, engine, stop, emit, setup }: Parts,
   track: Track,
   place: Place,
 ): Promise<Stage | undefined> {
+  const { config } = track;
   const { resolution } = place;
   try {
     const images = await source.prepare(resolution, {

@@ -1,5 +1,6 @@
 /** What a run is asked to do: the command line and the config file, already parsed and checked. */
 import type { PresetName, TrainingConfig } from "../progan/config.js";
+import type { HeatOptions } from "./heat.js";
 
 export type Device = "auto" | "cpu" | "webgpu" | "dml" | "cuda" | "coreml";
 export const devices = ["auto", "cpu", "webgpu", "dml", "cuda", "coreml"] as const;
@@ -21,6 +22,7 @@ export interface RunOptions {
   readonly maxBatches: number | undefined;
   /** Daily backups that are kept; 0: none are made. */
   readonly backups: number;
+  readonly heat: HeatOptions;
   readonly fresh: boolean;
   readonly resume: string | undefined;
   /** What the user typed after `guardapesos`, to print the resume command. */

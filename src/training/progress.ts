@@ -3,12 +3,26 @@ import { z } from "zod";
 import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
 import { isResolution, presetNames, type Resolution, type TrainingConfig } from "../progan/config.js";
 import type { Place } from "../progan/schedule.js";
+import type { HeatSummary } from "../thermal/history.js";
 import type { Position } from "./events.js";
 
 const count = z.number().int().nonnegative();
 const resolution = z.custom<Resolution>((value) => typeof value === "number" && isResolution(value));
 
 const minutes = z.custom<`${number}m`>((value) => typeof value === "string" && /^\d+(\.\d+)?m$/.test(value));
+
+const seconds = z.number().nonnegative();
+
+const heat: z.ZodType<HeatSummary> = z.object({
+  seconds: z.object({ fine: seconds, warm: seconds, hot: seconds, critical: seconds, unknown: seconds }),
+  hottest: z.number().optional(),
+  pauses: count,
+  pausedSeconds: seconds,
+  coolDowns: count,
+  cooledSeconds: seconds,
+  stops: count,
+  minutes: z.array(z.number()),
+});
 
 const schema = z.object({
   place: z.object({
@@ -40,6 +54,8 @@ const schema = z.object({
   device: z.string(),
   threads: count,
   data: z.object({ fingerprint: z.string(), images: count }),
+  // A word beside the point: what cannot be understood of it is left out.
+  heat: heat.optional().catch(undefined),
 });
 
 export interface Progress {
@@ -50,6 +66,8 @@ export interface Progress {
   readonly device: string;
   readonly threads: number;
   readonly data: { readonly fingerprint: string; readonly images: number };
+  /** What heat has done so far; absent when it was never watched. */
+  readonly heat?: HeatSummary | undefined;
 }
 
 export function toJson(progress: Progress): Checkpoint["progress"] {

@@ -2,6 +2,7 @@
 
 const forOneStart: Readonly<Record<string, "flag" | "value">> = {
   "--fresh": "flag",
+  "--full-batches": "flag",
   "--resume": "value",
   "--max-batches": "value",
 };

@@ -8,6 +8,7 @@ import { openPhantoms } from "../progan/phantom.js";
 import { planDone } from "../progan/schedule.js";
 import { startEngine, type Engine } from "./engine.js";
 import type { Emit, RunEventOf, WarningCode } from "./events.js";
+import { batchesDivided, findSensor, watchHeat } from "./heat.js";
 import { loop, type LoopEnd, type Track } from "./loop.js";
 import type { RunOptions } from "./options.js";
 import { writePreview } from "./preview.js";
@@ -58,6 +59,7 @@ async function open(options: RunOptions, series: Series, emit: Emit) {
     const source = await openSource(options, beginning, emit);
     const device = await resolveDevice(options.device ?? "auto");
     const threads = options.threads ?? from?.saved?.threads ?? defaultThreads();
+    const watch = await findSensor(options.heat, device);
     const writer = await startWriter({
       folder: options.weights,
       ...series,
@@ -65,7 +67,7 @@ async function open(options: RunOptions, series: Series, emit: Emit) {
       parent: from?.generation ?? null,
     });
     // Another training may have saved, and ended, after the checkpoint was read and before the folder was ours alone.
-    if ((await newest()) === before) return { beginning, source, device, threads, writer };
+    if ((await newest()) === before) return { beginning, source, device, threads, watch, writer };
     await writer.close();
   }
 }
@@ -83,7 +85,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     if (!over) emit({ type: "stop-requested", signal, times, saving: isSaving() });
   });
   const label = await labelOf(options);
-  const { beginning, source, device, threads, writer } = await open(
+  const { beginning, source, device, threads, watch, writer } = await open(
     options,
     { label, name: options.name },
     emit,
@@ -92,7 +94,13 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
   const backups = createBackups(writer, emit, options.backups);
   const saves = createSaves(writer, emit, from?.files ?? [], (saved) => backups.consider(saved));
   isSaving = () => saves.running;
-  const track: Track = { place: beginning.place, setup: undefined, sessionBatches: 0, preview: undefined };
+  const track: Track = {
+    config,
+    place: beginning.place,
+    setup: undefined,
+    sessionBatches: 0,
+    preview: undefined,
+  };
   const warn = (code: WarningCode, detail: string): void => emit({ type: "warning", code, detail });
 
   emit({
@@ -120,22 +128,29 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     if (saved && saved.device !== device) warn("DEVICE_DIFFERS", `${saved.device} → ${device}`);
     if (saved && saved.threads !== threads) warn("THREADS_DIFFER", `${saved.threads} → ${threads}`);
     if (planDone(track.place, config)) warn("PLAN_ALREADY_FINISHED", id);
+    if (config.batchDivisor > 1) emit(batchesDivided(config, track.place.resolution));
   }
+  const heat = watchHeat(watch, options.heat.thresholds, emit, from?.saved?.heat);
 
   let warnedOfData = false;
-  const setupOf = (images: { fingerprint: string; count: number }): Setup => {
+  const setupOf = (images: { fingerprint: string; count: number }): (() => Setup) => {
     const before = from?.saved?.data;
     if (before && before.fingerprint !== images.fingerprint && !warnedOfData) {
       warnedOfData = true;
       warn("DATA_DIFFERS", `${before.images} → ${images.count}`);
     }
-    return {
-      config,
+    return () => ({
+      config: track.config,
       preset,
       device,
       threads,
       data: { fingerprint: images.fingerprint, images: images.count },
-    };
+      ...heatSoFar(),
+    });
+  };
+  const heatSoFar = (): Pick<Setup, "heat"> => {
+    const summary = heat.summary();
+    return summary === undefined ? {} : { heat: summary };
   };
 
   const end = (how: Ended["how"], error?: unknown): Ended => {
@@ -153,6 +168,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
           ? 0
           : track.place.batches - (saves.savedBatches ?? beginning.place.batches),
       code: isGuardapesosError(error) ? error.code : undefined,
+      ...heatSoFar(),
     };
     over = true;
     backups.close();
@@ -169,12 +185,12 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     const made = engine;
     const result = await loop(
       {
-        config,
         maxBatches: options.maxBatches,
         source,
         engine: made,
         saves,
         stop,
+        heat,
         emit,
         setup: setupOf,
         preview: async (place) => {
@@ -198,6 +214,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     end("failed", error);
     throw error;
   } finally {
+    await heat.close();
     await writer.close();
     await engine?.close();
   }
@@ -211,6 +228,6 @@ async function rescue(engine: Engine | undefined, saves: Saves, track: Track, er
   const state = await engine.take().catch(() => undefined);
   if (!state || state.arrays.size === 0) return;
   const reason = isGuardapesosError(error) ? error.code : "bug";
-  await saves.begin(state, track.place, track.setup, { kind: "emergency", reason }, true);
+  await saves.begin(state, track.place, track.setup(), { kind: "emergency", reason }, true);
   await saves.settle();
 }

@@ -1,6 +1,7 @@
 /** Trains within the test's own process: events are told at once, so a test can look at the disk between two saves. */
 import { join } from "node:path";
 import { resolutions, type TrainingConfig } from "../../src/progan/config.js";
+import { defaultThresholds } from "../../src/thermal/thresholds.js";
 import type { RunEvent, RunEventOf } from "../../src/training/events.js";
 import type { RunOptions } from "../../src/training/options.js";
 import { run } from "../../src/training/run.js";
@@ -48,6 +49,7 @@ export async function trainHere(folder: string, wishes: Wishes = {}): Promise<Tr
     threads: 1,
     maxBatches: undefined,
     backups: 0,
+    heat: { sensor: { kind: "none" }, thresholds: defaultThresholds, timeScale: 1 },
     fresh: false,
     resume: undefined,
     command: ["train"],

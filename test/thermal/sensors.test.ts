@@ -155,7 +155,9 @@ const candidates: readonly Candidate[] = [
       const file = join(await testFolder(), "trace.csv");
       const lines = Array.from({ length: 50 }, (_, i) => `${i / 20},71,0.5`);
       await writeFile(file, ["seconds,temperature,fan", ...lines].join("\n"));
-      return openTrace(file, context());
+      const trace = await openTrace(file, context());
+      trace.load?.(true);
+      return trace;
     },
     expected: { temperature: 71, fan: 0.5, power: undefined },
   },

@@ -6,8 +6,9 @@ import type { RunOptions } from "../../training/options.js";
 import type { TrainingSettings } from "../config-file.js";
 import type { Context } from "../context.js";
 import { settingsOf } from "../context.js";
-import { bugExitCode, exitCodeOf, exitCodeOfStop } from "../exit-codes.js";
-import type { configOption, Settings, trainingOptions } from "../options.js";
+import { bugExitCode, exitCodeOf, exitCodeOfStop, overheatedExitCode } from "../exit-codes.js";
+import { heatOptions } from "../heat-options.js";
+import { kebab, type configOption, type Settings, type trainingOptions } from "../options.js";
 import type { Presenter } from "../present/presenter.js";
 import { listenToSignals } from "../signals.js";
 
@@ -23,13 +24,14 @@ type Flags = Settings<typeof trainingOptions & typeof configOption>;
  * the run itself leaves it out.
  */
 function commandFrom(settings: TrainingSettings, flags: Flags, typed: readonly string[]): string[] {
-  const undone = (["fresh", "resume"] as const).filter((key) => settings[key] && flags[key] === undefined);
-  return [...typed, ...undone.map((key) => `--no-${key}`)];
+  const once = ["fullBatches", "fresh", "resume"] as const;
+  const undone = once.filter((key) => settings[key] && flags[key] === undefined);
+  return [...typed, ...undone.map((key) => `--no-${kebab(key)}`)];
 }
 
 /**
  * Settings -> what the run is asked to do.
- * @throws RESOLUTION_RANGE, OPTIONS_CONFLICT or OPTION_NEEDS when the settings do not go together
+ * @throws RESOLUTION_RANGE, OPTIONS_CONFLICT, OPTION_NEEDS or THRESHOLDS_ORDER when the settings do not go together
  */
 function runOptions(settings: TrainingSettings, command: readonly string[]): RunOptions {
   const { start, end, preset, data } = settings;
@@ -53,6 +55,7 @@ function runOptions(settings: TrainingSettings, command: readonly string[]): Run
     epochs: settings.epochs,
     batchSizes: settings.batchSizes,
     accumulate: settings.accumulate,
+    batchDivisor: settings.fullBatches === true ? 1 : undefined,
     learningRate: settings.lr,
     seed: settings.seed,
     autosave: settings.autosave,
@@ -70,6 +73,7 @@ function runOptions(settings: TrainingSettings, command: readonly string[]): Run
     threads: settings.threads,
     maxBatches: settings.maxBatches,
     backups: settings.backups ?? 7,
+    heat: heatOptions(settings),
     fresh: settings.fresh ?? false,
     resume,
     command,
@@ -84,6 +88,8 @@ function exitCodeOfEnd({ how, signal, code }: RunEventOf<"ended">): number {
       return 0;
     case "stopped":
       return exitCodeOfStop(signal);
+    case "overheated":
+      return overheatedExitCode;
     case "failed":
       return code === undefined ? bugExitCode : exitCodeOf(code);
   }

@@ -16,9 +16,9 @@ export function styled(line: string, { symbols, colors }: Output): string {
   const shown = symbols ? line : withoutSymbols(line);
   if (/^(✅|🎉)/u.test(line)) return colors.green(shown);
   if (/^(❌|💥)/u.test(line)) return colors.red(shown);
-  if (/^(⚠|⏳)/u.test(line)) return colors.yellow(shown);
+  if (/^(⚠|⏳|🔥)/u.test(line)) return colors.yellow(shown);
   if (/^(🛑|🚀|📐)/u.test(line)) return colors.bold(shown);
-  if (/^(💡|🛡)/u.test(line)) return colors.cyan(shown);
+  if (/^(💡|🛡|❄)/u.test(line)) return colors.cyan(shown);
   return shown;
 }
 

@@ -29,6 +29,9 @@ export function createPlainPresenter(output: Output, texts: Texts, now: () => nu
         case "images-loading":
           sayAtMostNowAndThen(linesOf(texts, event), event.done >= event.total);
           break;
+        case "cooling":
+          sayAtMostNowAndThen(linesOf(texts, event), false);
+          break;
         default:
           say(linesOf(texts, event));
       }

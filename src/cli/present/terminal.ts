@@ -10,27 +10,29 @@ import type { Output } from "../output.js";
 import { linesOf, progressLines, styled, type Stepped } from "./lines.js";
 import type { Presenter } from "./presenter.js";
 
-type Live = Stepped | RunEventOf<"images-loading">;
+type Live = Stepped | RunEventOf<"images-loading" | "cooling">;
 
-/** The live lines of one epoch, or of loading images. */
+/** The live lines of one epoch, of loading images, or of a cool-down. */
 interface LiveArea {
   readonly about: string;
   readonly show: (event: Live) => void;
   /** Prints a line above. */
   readonly above: (line: string) => void;
-  /** Stops. An epoch's last state stays on the screen, that of loading goes. */
+  /** Stops. An epoch's last state stays on the screen, that of anything else goes. */
   readonly stop: () => void;
 }
 
 const aboutOf = (event: Live): string =>
-  event.type === "stepped" ? `${event.resolution}` : `loading ${event.resolution}`;
+  event.type === "cooling" ? event.type : `${event.type} ${event.resolution}`;
 
 function createLiveArea(output: Output, texts: Texts, first: Live, now: () => number): LiveArea {
   let latest = first;
   let since = now();
   const linesNow = (): readonly string[] => {
     const width = output.stream.columns || 80;
-    if (latest.type === "images-loading") return [linesOf(texts, latest)[0]!.slice(0, width - 1)];
+    if (latest.type !== "stepped") {
+      return linesOf(texts, latest).map((line) => styled(line.slice(0, width - 1), output));
+    }
     const elapsed = (now() - since) / 1000;
     return progressLines(texts, latest, { elapsed, width, symbols: output.symbols });
   };
@@ -40,7 +42,7 @@ function createLiveArea(output: Output, texts: Texts, first: Live, now: () => nu
     fps: 5,
     forceRedraw: true,
     linewrap: true,
-    clearOnComplete: first.type === "images-loading",
+    clearOnComplete: first.type !== "stepped",
   });
   for (let i = 0; i < count; i++) bars.create(1, 0, {}, { format: () => linesNow()[i] ?? "" });
   return {
@@ -84,6 +86,12 @@ export function createTerminalPresenter(
           if (!stopping) show(event);
           if (event.done >= event.total) endLive();
           return;
+        case "cooling":
+          if (!stopping) show(event);
+          return;
+        case "heat":
+          if (event.from === "cool") endLive();
+          break;
         case "epoch-finished":
           endLive();
           return;

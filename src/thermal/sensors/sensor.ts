@@ -15,7 +15,7 @@ export interface Sensor {
    * process, no timer. Never blocks.
    */
   readings(signal: AbortSignal): AsyncIterable<Reading | Silence>;
-  /** Only of simulated cards: tells whether training computes now. */
+  /** Only of simulated cards: tells whether training computes from now on. Before the first call it has not begun. */
   load?(busy: boolean): void;
 }
 

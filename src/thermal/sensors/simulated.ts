@@ -15,16 +15,27 @@ import { readingOf } from "../reading.js";
 import { parseTrace } from "../trace.js";
 import type { Sensor, SensorContext } from "./sensor.js";
 
-/** Plays a trace from its begin, at the clock's speed; ends with it. @throws TRACE_UNREADABLE, TRACE_INVALID */
-export async function openTrace(file: string, { clock }: SensorContext): Promise<Sensor> {
+/**
+ * Plays a trace at the clock's speed, and ends with it. A trace is the course of a training: its time begins when the first batch
+ * does, or the first cool-down; until then it says what it says at its begin.
+ * @throws TRACE_UNREADABLE, TRACE_INVALID
+ */
+export async function openTrace(file: string, { clock, interval }: SensorContext): Promise<Sensor> {
   const content = await readFile(file, "utf8").catch((error: unknown) => {
     throw new GuardapesosError("TRACE_UNREADABLE", { file, reason: reasonOf(error) });
   });
   const trace = parseTrace(file, content);
+  const begun = new AbortController();
   return {
     name: `simulated:${file}`,
+    load: () => begun.abort(),
     async *readings(signal) {
-      const start = clock.now();
+      const awaken = AbortSignal.any([signal, begun.signal]);
+      while (!awaken.aborted) {
+        yield { ...trace[0]!, at: clock.now() };
+        await clock.sleep(interval, awaken);
+      }
+      const start = clock.now() - trace[0]!.at;
       for (const reading of trace) {
         const wait = start + reading.at - clock.now();
         if (wait > 0) await clock.sleep(wait, signal);
