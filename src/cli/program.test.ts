@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
+import { defaultThresholds } from "../thermal/thresholds.js";
 import { GuardapesosError } from "../base/errors.js";
 import type { RunEventOf } from "../training/events.js";
 import type { RunOptions } from "../training/options.js";
@@ -146,6 +147,22 @@ describe("the command line", () => {
         command: `${command} ${line}`.split(" "),
       });
     }
+  });
+
+  it("hands heat on as it was asked for", async () => {
+    const { options } = await call(
+      "train --sensor simulated:model@35 --cool-at 72 --cool-minutes 0.5 --after-critical cool --time-scale 60 --full-batches",
+    );
+    expect(options).toMatchObject({
+      overrides: { batchDivisor: 1 },
+      heat: {
+        sensor: { kind: "model", ambient: 35 },
+        thresholds: { warnAt: 68, coolAt: 72, stopAt: 75, coolMinutes: 0.5, afterCritical: "cool" },
+        timeScale: 60,
+      },
+    });
+    const { options: other } = await call("train --sensor nvml:1");
+    expect(other).toMatchObject({ heat: { sensor: { kind: "nvml", index: 1 } } });
   });
 
   it.each([
