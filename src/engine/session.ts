@@ -128,6 +128,8 @@ export function fromEngine(tensor: EngineTensor): NamedArray {
 }
 
 export interface DeviceCopy {
+  /** Whether the state lives on the device; otherwise it is in memory, and the two directions copy nothing. */
+  readonly onDevice: boolean;
   /** Host -> device. */
   upload(arrays: NamedArrays): Promise<Map<string, EngineTensor>>;
   /** Device -> host. */
@@ -144,6 +146,7 @@ export function deviceCopy(options: EngineOptions): DeviceCopy {
     new Map([...tensors].map(([name, tensor]) => [name, fromEngine(tensor)]));
   if (!keepsOnDevice(options.provider)) {
     return {
+      onDevice: false,
       upload: (arrays) => Promise.resolve(wrap(arrays)),
       download: (tensors) => Promise.resolve(unwrap(tensors)),
       release: () => Promise.resolve(),
@@ -166,6 +169,7 @@ export function deviceCopy(options: EngineOptions): DeviceCopy {
     return session.run(tensors);
   }
   return {
+    onDevice: true,
     upload: (arrays) => copy(wrap(arrays), false),
     download: async (tensors) => unwrap(await copy(tensors, true)),
     release: async () => {

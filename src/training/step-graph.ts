@@ -13,8 +13,8 @@ import { gradients } from "../engine/gradients.js";
 import { add, broadcast, concat, constant, mul, reshape, stopGradient } from "../engine/ops.js";
 import { adamBetas, adamEps, type Architecture, type Resolution } from "../progan/config.js";
 import { generator } from "../progan/generator.js";
-import { criticLosses, generatorLoss } from "../progan/losses.js";
-import { activeParameters, stepsOf, type Network } from "../progan/parameters.js";
+import { criticLosses, generatorLoss, type CriticLosses } from "../progan/losses.js";
+import { activeParameters, networks, stepsOf, type Network } from "../progan/parameters.js";
 import type { Parameters } from "../progan/layers.js";
 
 export interface StepShape {
@@ -107,35 +107,50 @@ function update(
   );
 }
 
+const criticLossNodes = (losses: CriticLosses): Node[] =>
+  criticFigures.map((name) => losses[name === "criticLoss" ? "loss" : name]);
+
 const vector = (...scalars: Node[]): Node =>
   concat(
     scalars.map((scalar) => reshape(scalar, [1])),
     0,
   );
 
-/** The whole step: critic update, then generator update with the same fakes through the updated critic. */
-export function wholeStep(shape: StepShape): Outputs {
+/** Both networks' losses and gradients: the generator's through the updated critic, from the same fakes. */
+function bothNetworks(shape: StepShape, updates: Map<string, Node>) {
   const { steps, parameters, lookup, clocks, alpha, latent, real, beta } = pieces(shape);
-  const outputs = new Map<string, Node>();
   const generatorNodes = parameters("generator");
   const criticNodes = parameters("critic");
   const fake = generator(lookup(generatorNodes), latent(), alpha, steps);
   const losses = criticLosses(lookup(criticNodes), real(), fake, beta(), alpha, steps);
-  const updated = update(
-    "critic",
-    criticNodes,
-    gradientsOf(losses.loss, criticNodes),
-    clocks.critic,
-    outputs,
-  );
+  const criticSlopes = gradientsOf(losses.loss, criticNodes);
+  const updated = update("critic", criticNodes, criticSlopes, clocks.critic, updates);
   // The updated critic came from these fakes, but the generator is not to learn by way of the critic's update.
   const fixed = new Map([...updated].map(([name, node]) => [name, stopGradient(node)]));
   const throughUpdated = generatorLoss(lookup(fixed), fake, alpha, steps);
-  update("generator", generatorNodes, gradientsOf(throughUpdated, generatorNodes), clocks.generator, outputs);
-  outputs.set(
-    "losses",
-    vector(...criticFigures.map((name) => losses[name === "criticLoss" ? "loss" : name]), throughUpdated),
-  );
+  const generatorSlopes = gradientsOf(throughUpdated, generatorNodes);
+  return {
+    losses: vector(...criticLossNodes(losses), throughUpdated),
+    generatorNodes,
+    slopes: { critic: criticSlopes, generator: generatorSlopes },
+  };
+}
+
+/** The whole step, updates included. */
+export function wholeStep(shape: StepShape): Outputs {
+  const outputs = new Map<string, Node>();
+  const { losses, generatorNodes, slopes } = bothNetworks(shape, outputs);
+  update("generator", generatorNodes, slopes.generator, shape.clocks.generator, outputs);
+  return outputs.set("losses", losses);
+}
+
+/** The gradients of the whole step; the updates are left to whoever runs it (`adamInMemory`). */
+export function stepGradients(shape: StepShape): Outputs {
+  const { losses, slopes } = bothNetworks(shape, new Map());
+  const outputs = new Map([["losses", losses]]);
+  for (const network of networks) {
+    for (const [name, slope] of slopes[network]) outputs.set(`${key(network, name)}/gradient`, slope);
+  }
   return outputs;
 }
 
@@ -156,10 +171,7 @@ export function criticGradients(shape: StepShape): Outputs {
   const fake = stopGradient(generator(lookup(parameters("generator")), latent(), alpha, steps));
   const losses = criticLosses(lookup(criticNodes), real(), fake, beta(), alpha, steps);
   accumulate("critic", gradientsOf(losses.loss, criticNodes), outputs);
-  outputs.set(
-    "losses",
-    vector(...criticFigures.map((name) => losses[name === "criticLoss" ? "loss" : name])),
-  );
+  outputs.set("losses", vector(...criticLossNodes(losses)));
   return outputs;
 }
 

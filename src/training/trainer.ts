@@ -1,9 +1,12 @@
 /**
  * The training itself, inside the engine's thread: holds the state, makes the graphs of a resolution when they are
- * first needed, and computes steps. A state that a step has produced is never written to again, so the state before a
+ * first needed, and computes steps. A state that has been given away is never written to again, so the state before a
  * step can be given away whole when the step is done: that is how a save costs training nothing.
+ *
+ * A device keeps the state and updates it in the graph. In memory the graph ends with the gradients, of which the
+ * engine hands out copies, and Adam then works in place where nobody else holds the arrays: nothing in it can fail.
  */
-import { clockAt } from "../engine/adam.js";
+import { adamInMemory, clockAt } from "../engine/adam.js";
 import {
   createSession,
   deviceCopy,
@@ -27,6 +30,7 @@ import {
   generation,
   generatorGradients,
   rateName,
+  stepGradients,
   updateStep,
   wholeStep,
   type Outputs,
@@ -124,6 +128,8 @@ export function createTrainer(
   let active: Tensors = new Map();
   let here: Resolution | undefined;
   const sessions = new Map<string, Session>();
+  /** Buffers that someone outside may still read. */
+  const lent = new WeakSet<ArrayBuffer>();
 
   const activeNames = (resolution: Resolution): (readonly [Network, string, readonly number[]])[] =>
     networks.flatMap((network) =>
@@ -198,7 +204,12 @@ export function createTrainer(
     clocks: clocks().shape,
   });
   const stepSession = (size: number, alpha: number): Promise<Session> =>
-    session("training step", `whole ${size} ${alpha < 1}`, () => wholeStep(shapeOf(size, alpha)), "losses");
+    session(
+      "training step",
+      `whole ${size} ${alpha < 1}`,
+      () => (copy.onDevice ? wholeStep : stepGradients)(shapeOf(size, alpha)),
+      "losses",
+    );
   const gradientSession = (network: Network, size: number, alpha: number): Promise<Session> =>
     session(
       `${network} gradients`,
@@ -245,6 +256,40 @@ export function createTrainer(
     };
   }
 
+  /**
+   * A network's next state from its gradients `NAME/gradient`.
+   * @param inPlace whether the current state may be written over, if it is in memory and nobody else holds it
+   */
+  async function updated(
+    network: Network,
+    current: Tensors,
+    slopes: Tensors,
+    learningRate: number,
+    inPlace: boolean,
+  ): Promise<Tensors> {
+    if (copy.onDevice) {
+      const one = await updateSession(network);
+      return one.run(new Map([...current, ...slopes, ...clockFeeds(learningRate)]));
+    }
+    const next: Tensors = new Map();
+    for (const [owner, name, shape] of activeNames(here!)) {
+      if (owner !== network) continue;
+      const full = `${network}/${name}`;
+      const clock = clockAt((counters.get(full) ?? 0) + 1, learningRate, adamHyperparameters);
+      const parameter = fromEngine(current.get(full)!).data;
+      const second = fromEngine(current.get(`${full}/exp_avg_sq`)!).data;
+      const slope = slopes.get(`${full}/gradient`)!;
+      const target = (data: Float32Array<ArrayBuffer>) =>
+        inPlace && !lent.has(data.buffer) ? data : new Float32Array(data.length);
+      const into = { parameter: target(parameter), second: target(second) };
+      adamInMemory(parameter, fromEngine(slope).data, second, clock, adamHyperparameters, into);
+      next.set(full, toEngine({ shape, data: into.parameter }));
+      next.set(`${full}/exp_avg`, slope);
+      next.set(`${full}/exp_avg_sq`, toEngine({ shape, data: into.second }));
+    }
+    return next;
+  }
+
   /** One batch, one graph. */
   async function stepWhole(request: StepRequest): Promise<{ next: Tensors; figures: number[] }> {
     const [batch] = request.batches;
@@ -254,9 +299,15 @@ export function createTrainer(
       batchFeeds(batch!, request.resolution, request.alpha),
       clockFeeds(request.learningRate),
     ];
-    const next = await one.run(new Map(feeds.flatMap((some) => [...some])));
-    const figures = Array.from(fromEngine(next.get("losses")!).data);
-    next.delete("losses");
+    const results = await one.run(new Map(feeds.flatMap((some) => [...some])));
+    const figures = Array.from(fromEngine(results.get("losses")!).data);
+    results.delete("losses");
+    if (copy.onDevice) return { next: results, figures };
+    const next: Tensors = new Map();
+    for (const network of networks) {
+      const own = await updated(network, active, results, request.learningRate, !request.handOver);
+      for (const [name, tensor] of own) next.set(name, tensor);
+    }
     return { next, figures };
   }
 
@@ -265,7 +316,7 @@ export function createTrainer(
     network: Network,
     request: StepRequest,
     current: Tensors,
-  ): Promise<{ updated: Tensors; figures: number[] }> {
+  ): Promise<{ next: Tensors; figures: number[] }> {
     const zeros = new Map<string, NamedArray>();
     for (const [owner, name, shape] of activeNames(request.resolution)) {
       if (owner !== network) continue;
@@ -284,18 +335,18 @@ export function createTrainer(
       dispose(averages.values());
       averages = results;
     }
-    const one = await updateSession(network);
-    const updated = await one.run(new Map([...current, ...averages, ...clockFeeds(request.learningRate)]));
+    // Not in place: should a later batch fail, the state before this step must still be whole.
+    const next = await updated(network, current, averages, request.learningRate, false);
     dispose(averages.values());
-    return { updated, figures };
+    return { next, figures };
   }
 
   async function stepAccumulated(request: StepRequest): Promise<{ next: Tensors; figures: number[] }> {
     const critic = await stepNetwork("critic", request, active);
-    const between = new Map([...active, ...critic.updated]);
+    const between = new Map([...active, ...critic.next]);
     const generator = await stepNetwork("generator", request, between);
     return {
-      next: new Map([...critic.updated, ...generator.updated]),
+      next: new Map([...critic.next, ...generator.next]),
       figures: [...critic.figures, ...generator.figures],
     };
   }
@@ -303,8 +354,10 @@ export function createTrainer(
   /** The whole state in memory; of `of` nothing is kept. */
   async function snapshot(of: Tensors, counts: ReadonlyMap<string, number>): Promise<Snapshot> {
     const own = await copy.download(of);
+    const arrays = new Map([...resting, ...own]);
+    for (const { data } of arrays.values()) lent.add(data.buffer);
     return {
-      state: { arrays: new Map([...resting, ...own]), counters: new Map(counts) },
+      state: { arrays, counters: new Map(counts) },
       free: [...own.values()].map(({ data }) => data.buffer),
     };
   }
@@ -318,7 +371,7 @@ export function createTrainer(
       }
       for (const network of networks) {
         for (const size of batches) await gradientSession(network, size, alpha);
-        await updateSession(network);
+        if (copy.onDevice) await updateSession(network);
       }
     },
     async step(request) {
@@ -326,8 +379,7 @@ export function createTrainer(
       const old = active;
       const counts = new Map(counters);
       // On a device the old state must be fetched before it is given back; in memory it is simply kept.
-      const onDevice = [...old.values()].some((tensor) => tensor.location !== "cpu");
-      const early = request.handOver && onDevice ? await snapshot(old, counts) : undefined;
+      const early = request.handOver && copy.onDevice ? await snapshot(old, counts) : undefined;
       const { next, figures } = await (request.batches.length === 1 ? stepWhole : stepAccumulated)(request);
       active = next;
       for (const [network, name] of activeNames(request.resolution)) {

@@ -2,14 +2,23 @@
 import type { Node } from "../graph.js";
 import type { Emitter } from "./lower.js";
 
+/** A matrix that moves column i to `to(i)`: with so few columns a product is several times faster than moving them. */
+function permutation(e: Emitter, size: number, to: (column: number) => number): string {
+  const values = Array.from({ length: size * size }, (_, at) =>
+    Number(to(Math.floor(at / size)) === at % size),
+  );
+  return e.floats(values, [size, size]);
+}
+
 /** (O,C,k,k) turned by 180 degrees with its first two axes exchanged: the kernel of the gradient. Once per weight. */
-function turned(e: Emitter, weight: string, k: number): string {
+function turned(e: Emitter, weight: string, [o, c, k]: readonly number[]): string {
   return e.once(`turned ${weight}`, () => {
     const exchanged = e.op("Transpose", [weight], { perm: [1, 0, 2, 3] });
     if (k === 1) return exchanged;
-    const last = e.ints([-1, -1]);
-    const beyond = e.ints([-(k + 1), -(k + 1)]);
-    return e.op("Slice", [exchanged, last, beyond, e.ints([2, 3]), last]);
+    const elements = k! * k!;
+    const rows = e.op("Reshape", [exchanged, e.ints([c! * o!, elements])]);
+    const backwards = e.op("MatMul", [rows, permutation(e, elements, (i) => elements - 1 - i)]);
+    return e.op("Reshape", [backwards, e.ints([c!, o!, k!, k!])]);
   });
 }
 
@@ -47,7 +56,13 @@ export function inputGradient(e: Emitter, node: Node<"convInputGradient">, from:
   const [dy, weight] = from;
   const k = node.inputs[1]!.shape[2]!;
   const outputs = node.inputs[1]!.shape[0]!;
-  return convolve(e, [dy!, turned(e, weight!, k)], outputs, k, k - 1 - node.attributes.padding);
+  return convolve(
+    e,
+    [dy!, turned(e, weight!, node.inputs[1]!.shape)],
+    outputs,
+    k,
+    k - 1 - node.attributes.padding,
+  );
 }
 
 /** (N,C,H,W) -> (C,N,H,W): for one sample that is only another name of the same order. Once per value. */
@@ -77,43 +92,45 @@ function weightGradientAsConvolution(
   return e.op("Reshape", [gradient, e.ints(node.shape)]);
 }
 
-/** As one matrix product per kernel element, of dy with x shifted by that element. */
+/** A value moved by some pixels along an axis whose length changes, cut and filled with zeros at the ends. */
+function moved(e: Emitter, value: string, axis: 2 | 3, by: number, length: number, next: number): string {
+  if (by === 0 && length === next) return value;
+  const at = (amount: number): number[] => [0, 1, 2, 3].map((i) => (i === axis ? amount : 0));
+  return e.once(`moved ${axis} ${by} ${next} ${value}`, () =>
+    e.op("Pad", [value, e.ints([...at(by), ...at(next - length - by)])], { mode: "constant" }),
+  );
+}
+
+/**
+ * As products of matrices whose columns are pixels. Kernel element (i, j) is x moved by j along the rows times dy moved
+ * by i along the columns: k copies of each serve all k * k elements.
+ */
 function weightGradientAsProducts(
   e: Emitter,
   node: Node<"convWeightGradient">,
   from: readonly string[],
 ): string {
-  const [x, dy] = from;
   const [n, c, h, w] = node.inputs[0]!.shape;
   const [, o, h2, w2] = node.inputs[1]!.shape;
-  const [, , k] = node.shape;
+  const k = node.shape[2]!;
   const p = node.attributes.padding;
-  const pixels = n! * h2! * w2!;
-  const rows = e.once(`rows ${dy!}`, () =>
-    e.op("Reshape", [channelsFirst(e, dy!, node.inputs[1]!.shape), e.ints([o!, pixels])]),
+  const elements = Array.from({ length: k }, (_, i) => i);
+  const matrix = (value: string, channels: number): string =>
+    e.once(`matrix ${value}`, () => e.op("Reshape", [value, e.ints([channels, n! * h! * w2!])]));
+  const x = channelsFirst(e, from[0]!, node.inputs[0]!.shape);
+  const dy = channelsFirst(e, from[1]!, node.inputs[1]!.shape);
+  const stacked = e.once(`stacked ${h} ${k} ${dy}`, () => {
+    const copies = elements.map((i) => matrix(moved(e, dy, 2, i - p, h2!, h!), o!));
+    return k === 1 ? copies[0]! : e.op("Concat", copies, { axis: 0 });
+  });
+  const products = elements.map((j) =>
+    e.op("Gemm", [stacked, matrix(moved(e, x, 3, p - j, w!, w2!), c!)], { transA: 0, transB: 1 }),
   );
-  const first = channelsFirst(e, x!, [n!, c!, h!, w!]);
-  const padded =
-    p === 0
-      ? first
-      : e.once(`padded ${p} ${first}`, () =>
-          e.op("Pad", [first, e.ints([0, 0, p, p, 0, 0, p, p])], { mode: "constant" }),
-        );
-  const products: string[] = [];
-  for (let i = 0; i < k!; i++) {
-    for (let j = 0; j < k!; j++) {
-      const columns = e.once(`shift ${i} ${j} ${padded}`, () => {
-        const ends = e.ints([i + h2!, j + w2!]);
-        const part = k === 1 ? padded : e.op("Slice", [padded, e.ints([i, j]), ends, e.ints([2, 3])]);
-        return e.op("Reshape", [part, e.ints([c!, pixels])]);
-      });
-      products.push(e.op("Gemm", [rows, columns], { transA: 0, transB: 1 }));
-    }
-  }
   if (k === 1) return e.op("Reshape", [products[0]!, e.ints(node.shape)]);
-  // (k*k*O, C) -> (k*k, O, C) -> (O, C, k*k)
-  const stacked = e.op("Reshape", [e.op("Concat", products, { axis: 0 }), e.ints([k! * k!, o!, c!])]);
-  return e.op("Reshape", [e.op("Transpose", [stacked], { perm: [1, 2, 0] }), e.ints(node.shape)]);
+  // (j, i, O, C) -> (O, C, i, j)
+  const all = e.op("Reshape", [e.op("Concat", products, { axis: 0 }), e.ints([k * k, o! * c!])]);
+  const order = permutation(e, k * k, (ji) => (ji % k) * k + Math.floor(ji / k));
+  return e.op("Reshape", [e.op("Gemm", [all, order], { transA: 1, transB: 0 }), e.ints(node.shape)]);
 }
 
 export function weightGradient(
