@@ -34,6 +34,7 @@ export type HeatNews =
 
 export interface Advice {
   readonly mode: HeatMode;
+  /** Why it began. */
   readonly reason: HeatReason;
   /** Whether the cool-down is for the critical temperature. */
   readonly severe: boolean;
@@ -97,7 +98,9 @@ export function createGuard({ sensor, thresholds, clock, tell, before }: GuardOp
   let latest: Reading | undefined;
   let countedUntil = clock.now();
   let verdict: Verdict = judge(firstHeatState, undefined, thresholds, countedUntil);
+  let cause = verdict.reason;
   let pacing: Pacing | undefined;
+  let minute = -Infinity;
   let lost = false;
   let summary: HeatSummary = { ...noHeat, ...before, minutes: [] };
 
@@ -105,6 +108,7 @@ export function createGuard({ sensor, thresholds, clock, tell, before }: GuardOp
     latest !== undefined && now - latest.at <= fresh ? latest : undefined;
 
   const lose = (reason: string): void => {
+    latest = undefined;
     if (lost) return;
     lost = true;
     tell({ type: "sensor-lost", sensor: sensor.name, reason });
@@ -114,12 +118,13 @@ export function createGuard({ sensor, thresholds, clock, tell, before }: GuardOp
   function review(): void {
     const now = clock.now();
     const reading = freshReading(now);
-    if (reading === undefined && latest !== undefined) lose("");
+    if (latest !== reading) lose("");
     const { state } = verdict;
     verdict = judge(state, reading, thresholds, now);
     summary = withTime(summary, bandName(reading?.temperature, verdict.thresholds), now - countedUntil);
     countedUntil = now;
     if (verdict.state.mode === state.mode) return;
+    cause = verdict.reason;
     summary = withMode(summary, state.mode, verdict.state.mode, now - state.since);
     tell({ type: "heat", from: state.mode, to: verdict.state.mode, reason: verdict.reason });
   }
@@ -130,7 +135,8 @@ export function createGuard({ sensor, thresholds, clock, tell, before }: GuardOp
     review();
     // A card that does not say its temperature for once keeps the one it had, until that is stale.
     if (temperature === undefined && reading.slowdown?.includes("hardware-thermal") !== true) return;
-    const newMinute = latest === undefined || Math.floor(latest.at / 60) < Math.floor(reading.at / 60);
+    const newMinute = minute < Math.floor(reading.at / 60);
+    minute = Math.floor(reading.at / 60);
     latest = reading;
     if (lost) {
       lost = false;
@@ -159,7 +165,7 @@ export function createGuard({ sensor, thresholds, clock, tell, before }: GuardOp
     advice() {
       review();
       const { mode, severe } = verdict.state;
-      return { mode, severe, reason: verdict.reason };
+      return { mode, severe, reason: cause };
     },
     temperature: () => freshReading(clock.now())?.temperature,
     busy: (computes) => sensor.load?.(computes),
