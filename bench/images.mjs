@@ -11,7 +11,7 @@ const { createBatches } = await import("../dist/progan/batches.js");
 const { openImageFolder } = await import("../dist/progan/image-folder.js");
 const { openPhantoms } = await import("../dist/progan/phantom.js");
 
-const [folder, className] = process.argv.slice(2);
+const [folder, className] = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 const seed = 42;
 
 /** A source with the given share of its decoded images in memory. */

@@ -1,88 +1,33 @@
 /**
- * `npm run bench [-- --quick]`: the training step beside PyTorch's, each run in a process of its own, ours and theirs in
- * turn, so that a noisy machine disturbs both. Prints a table and writes bench/results/DATE.json.
+ * `npm run bench [-- PART ...] [-- --quick]`: every claim about speed, each beside its peer. Parts: those below; all of
+ * them if none is named. `npm run bench -- profile [CHANNELS RESOLUTION BATCH]` shows where a step's time goes.
  */
-import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { dirname, join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const here = dirname(fileURLToPath(import.meta.url));
-const quick = process.argv.includes("--quick");
-const rounds = quick ? 1 : 5;
+const parts = ["steps", "saves", "images", "torch-files", "stop", "heat"];
 
-/** channels, resolution, batch size, steps in a process */
-const configurations = quick ? [[16, 8, 4, 3]] : [[64, 32, 16, 10], [128, 64, 8, 4], [512, 16, 12, 3]]; // prettier-ignore
+const [first, ...others] = process.argv.slice(2).map((word) => word.replace(/^--profile$/, "profile"));
+const scriptOf = (part) => fileURLToPath(new URL(`./${part}.mjs`, import.meta.url));
 
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-
-function runOnce(program, script, configuration) {
-  const output = execFileSync(program, [join(here, script), ...configuration.map(String)], {
-    encoding: "utf8",
-  });
-  return JSON.parse(output.trim().split("\n").at(-1));
+function play(part, options) {
+  console.log(`\n== ${part}`);
+  return spawnSync(process.execPath, [scriptOf(part), ...options], { stdio: "inherit" }).status === 0;
 }
 
-function hasPyTorch() {
-  try {
-    execFileSync("/usr/bin/python3", ["-c", "import torch"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
+if (first === "profile") process.exit(play("profile", others) ? 0 : 1);
+const words = first === undefined ? [] : [first, ...others];
+const named = words.filter((word) => !word.startsWith("--"));
+const unknown = named.filter((part) => !parts.includes(part));
+if (unknown.length > 0) {
+  console.error(`There is no part ${unknown.join(", ")}. Parts: ${parts.join(", ")}, profile.`);
+  process.exit(2);
 }
-
-function summary(runs) {
-  const medians = runs.map((run) => median(run.milliseconds));
-  return {
-    milliseconds: median(medians),
-    fastest: Math.min(...runs.flatMap((run) => run.milliseconds)),
-    slowest: Math.max(...medians),
-    peakMegabytes: Math.round(median(runs.map((run) => run.peakBytes)) / 1e6),
-  };
+const options = words.filter((word) => word.startsWith("--"));
+const asked = named.length > 0 ? named : parts.filter((part) => existsSync(scriptOf(part)));
+const failed = asked.filter((part) => !play(part, options));
+if (failed.length > 0) {
+  console.error(`Failed: ${failed.join(", ")}`);
+  process.exit(1);
 }
-
-const peer = hasPyTorch();
-if (!peer) console.log("PyTorch is not installed (Debian: python3-torch): only our own side is measured.");
-const results = [];
-for (const configuration of configurations) {
-  const ours = [];
-  const theirs = [];
-  for (let round = 0; round < rounds; round++) {
-    ours.push(runOnce(process.execPath, "step.mjs", configuration));
-    if (peer) theirs.push(runOnce("/usr/bin/python3", "pytorch_step.py", configuration));
-  }
-  const [channels, resolution, batch] = configuration;
-  const row = { name: `c${channels} ${resolution}x${resolution} b${batch}`, ours: summary(ours) };
-  if (peer) {
-    row.pytorch = summary(theirs);
-    row.ratio = row.ours.milliseconds / row.pytorch.milliseconds;
-    row.fastestRatio = row.ours.fastest / row.pytorch.fastest;
-    row.memoryRatio = row.ours.peakMegabytes / row.pytorch.peakMegabytes;
-  }
-  results.push(row);
-}
-
-const side = (one) =>
-  one ? `${one.milliseconds.toFixed(0)} ms (best ${one.fastest.toFixed(0)}), ${one.peakMegabytes} MB` : "-";
-console.table(
-  results.map(({ name, ours, pytorch, ratio, fastestRatio, memoryRatio }) => ({
-    step: name,
-    ours: side(ours),
-    PyTorch: side(pytorch),
-    "time ratio": ratio?.toFixed(2),
-    "best ratio": fastestRatio?.toFixed(2),
-    "memory ratio": memoryRatio?.toFixed(2),
-  })),
-);
-const machine = {
-  cpu: cpus()[0]?.model,
-  cores: cpus().length,
-  node: process.version,
-  date: new Date().toISOString(),
-};
-mkdirSync(join(here, "results"), { recursive: true });
-const file = join(here, "results", `${machine.date.slice(0, 10)}${quick ? "-quick" : ""}.json`);
-writeFileSync(file, `${JSON.stringify({ machine, rounds, results }, null, 2)}\n`);
-console.log(`written: ${file}`);
