@@ -107,6 +107,8 @@ export const backupOptions = {
   backups: trainingOptions.backups,
 } as const satisfies OptionTable;
 
+export const monitorOptions = { ...heatTable, log: text } as const satisfies OptionTable;
+
 export const inspectOptions = { stats: onOff } as const satisfies OptionTable;
 export const convertOptions = { weightsOnly: onOff } as const satisfies OptionTable;
 

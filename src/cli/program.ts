@@ -12,6 +12,7 @@ import { generate } from "./commands/generate.js";
 import { inspect } from "./commands/inspect.js";
 import { keep } from "./commands/keep.js";
 import { list } from "./commands/list.js";
+import { monitor } from "./commands/monitor.js";
 import { prune } from "./commands/prune.js";
 import { restore } from "./commands/restore.js";
 import { stats } from "./commands/stats.js";
@@ -30,6 +31,7 @@ import {
   inspectOptions,
   keepOptions,
   listOptions,
+  monitorOptions,
   pruneOptions,
   trainingOptions,
   verifyOptions,
@@ -47,6 +49,7 @@ const names: Readonly<Record<CommandName, { readonly en: string; readonly es: st
   restore: { en: "restore", es: "restaurar" },
   stats: { en: "stats", es: "estadisticas" },
   doctor: { en: "doctor", es: "diagnosticar" },
+  monitor: { en: "monitor", es: "vigilar" },
   inspect: { en: "inspect", es: "inspeccionar" },
   convert: { en: "convert", es: "convertir" },
 };
@@ -128,6 +131,7 @@ const definitions: readonly Definition[] = [
   },
   { name: "stats", options: { ...listOptions, ...configOption }, act: stats },
   { name: "doctor", options: { ...listOptions, ...configOption }, act: doctor },
+  { name: "monitor", options: { ...monitorOptions, ...configOption }, act: monitor },
   { name: "inspect", options: inspectOptions, arguments: [{ name: "file" }], act: inspect },
   { name: "convert", options: convertOptions, arguments: [{ name: "from" }, { name: "to" }], act: convert },
 ];

@@ -138,7 +138,7 @@ export const errors: ErrorTexts = {
   WEIGHTS_NOT_FINITE: ({ id, values }) =>
     `Training had diverged when ${id} was saved (${integer(values)} values that are not numbers), and no other checkpoint will do instead. Start anew with --fresh and a smaller --lr, or bring a backup back with guardapesos restore; nothing was touched.`,
   SENSOR_UNAVAILABLE: ({ sensor, reason }) =>
-    `The temperature cannot be read with --sensor ${sensor}: ${reason}. Leave it to --sensor auto, or train without it: --sensor none.`,
+    `The temperature cannot be read with --sensor ${sensor}: ${reason}. Choose another --sensor, or train without one: --sensor none.`,
   TRACE_UNREADABLE: ({ file, reason }) =>
     `The temperature trace ${file} cannot be read: ${reason}. Check the path after --sensor simulated:.`,
   TRACE_INVALID: ({ file, line, reason }) =>

@@ -2,7 +2,7 @@
 import type { RunEvent, RunEventOf } from "../training/events.js";
 import { formats } from "./formats.js";
 
-const { bytes, clock, decimal, integer, percent } = formats("en");
+const { bytes, clock, decimal, duration, integer, percent } = formats("en");
 
 export type HeatEvent =
   "heat-watch" | "temperature" | "heat" | "cooling" | "sensor-lost" | "sensor-back" | "batches-divided";
@@ -10,6 +10,7 @@ type HeatEventTexts = {
   readonly [Type in Extract<RunEvent["type"], HeatEvent>]: (event: RunEventOf<Type>) => readonly string[];
 };
 type Reason = RunEventOf<"heat">["reason"];
+type Summary = NonNullable<RunEventOf<"ended">["heat"]>;
 type Reading = RunEventOf<"temperature">;
 type Slowdown = NonNullable<Reading["slowdown"]>[number];
 
@@ -36,6 +37,9 @@ export interface MonitorTexts {
   readonly leave: string;
   readonly logging: (file: string) => string;
   readonly noSensor: string;
+  /** What heat has done to a training so far; the course of the last minutes has a name of its own. */
+  readonly stats: (heat: Summary) => readonly (readonly [string, string])[];
+  readonly lastMinutes: string;
 }
 
 const celsius = (value: number | undefined): string =>
@@ -143,5 +147,15 @@ export const monitor: MonitorTexts = {
   },
   leave: "Ctrl+C leaves.",
   logging: (file) => `Log: ${file}`,
-  noSensor: "No temperature is known here: neither NVML nor nvidia-smi nor the system tells one.",
+  stats: ({ seconds, hottest, pauses, pausedSeconds, coolDowns, cooledSeconds, stops }) => [
+    ["Hottest", celsius(hottest)],
+    ["Time below the warning", duration(seconds.fine)],
+    ["Time warm, hot, critical", [seconds.warm, seconds.hot, seconds.critical].map(duration).join(" · ")],
+    ["Time without a known temperature", duration(seconds.unknown)],
+    ["Pauses", `${integer(pauses)} (${duration(pausedSeconds)})`],
+    ["Cool-downs", `${integer(coolDowns)} (${duration(cooledSeconds)})`],
+    ["Ends because of heat", integer(stops)],
+  ],
+  lastMinutes: "The last minutes",
+  noSensor: "neither NVML nor nvidia-smi nor the system tells one",
 };

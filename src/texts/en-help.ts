@@ -77,6 +77,10 @@ const options = {
   dryRun: { help: "only say what would be removed, and what that would free" },
   daily: { help: "do nothing when today has its backup already" },
   undo: { help: "take the mark away again" },
+  log: {
+    value: "file",
+    help: "write every reading to this new CSV file, which --sensor simulated: plays again",
+  },
   weightsOnly: { help: "the weights alone, without the optimizer's memory and the rest" },
   stats: { help: "also minimum, maximum, mean and NaN count of each tensor" },
 } satisfies Record<string, OptionText>;
@@ -132,6 +136,15 @@ const commands = {
     description:
       "Examines a weights folder: can it be written to, does the disk keep what it is given, is anything damaged; and says what to do.",
     examples: [],
+  },
+  monitor: {
+    description:
+      "Shows a card live: temperature, power, memory, fan, what slows it down, and what training would do about its heat.",
+    examples: [
+      "guardapesos monitor",
+      "guardapesos monitor --log night.csv",
+      "guardapesos monitor --sensor simulated:model",
+    ],
   },
   inspect: {
     description: "Shows what is inside a .pth or .safetensors file, without running anything in it.",

@@ -7,6 +7,8 @@ import type { EventTexts, ProgressTexts } from "./en-events.js";
 import { events, progress } from "./en-events.js";
 import type { HelpTexts } from "./en-help.js";
 import { help } from "./en-help.js";
+import type { MonitorTexts } from "./en-heat.js";
+import { monitor } from "./en-heat.js";
 import type { StoreTexts } from "./en-store.js";
 import { store } from "./en-store.js";
 import type { Formats, Language } from "./formats.js";
@@ -66,6 +68,7 @@ export interface Texts {
   readonly progress: ProgressTexts;
   readonly help: HelpTexts;
   readonly store: StoreTexts;
+  readonly monitor: MonitorTexts;
   readonly commands: CommandTexts;
 }
 
@@ -80,6 +83,7 @@ export const en: Texts = {
   progress,
   help,
   store,
+  monitor,
   commands: {
     error: "Error:",
     bug: (message) =>

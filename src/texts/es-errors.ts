@@ -138,7 +138,7 @@ export const errors: ErrorTexts = {
   WEIGHTS_NOT_FINITE: ({ id, values }) =>
     `El entrenamiento había divergido cuando se guardó ${id} (${integer(values)} valores que no son números), y no hay otro checkpoint que sirva en su lugar. Empieza de cero con --fresh y un --lr menor, o recupera una copia con guardapesos restaurar; no se ha tocado nada.`,
   SENSOR_UNAVAILABLE: ({ sensor, reason }) =>
-    `No se puede leer la temperatura con --sensor ${sensor}: ${reason}. Déjalo en --sensor auto, o entrena sin ella: --sensor none.`,
+    `No se puede leer la temperatura con --sensor ${sensor}: ${reason}. Elige otro --sensor, o entrena sin ninguno: --sensor none.`,
   TRACE_UNREADABLE: ({ file, reason }) =>
     `No se puede leer la traza de temperaturas ${file}: ${reason}. Revisa la ruta que va tras --sensor simulated:.`,
   TRACE_INVALID: ({ file, line, reason }) =>

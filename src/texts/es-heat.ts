@@ -3,7 +3,7 @@ import type { RunEventOf } from "../training/events.js";
 import type { heatEvents as english, MonitorTexts } from "./en-heat.js";
 import { formats } from "./formats.js";
 
-const { bytes, clock, decimal, integer, percent } = formats("es");
+const { bytes, clock, decimal, duration, integer, percent } = formats("es");
 
 const celsius = (value: number | undefined): string =>
   value === undefined ? "temperatura desconocida" : `${decimal(value, 0)} °C`;
@@ -108,5 +108,18 @@ export const monitor: MonitorTexts = {
   },
   leave: "Ctrl+C para salir.",
   logging: (file) => `Registro: ${file}`,
-  noSensor: "No se conoce la temperatura: no la dicen ni NVML, ni nvidia-smi, ni el sistema.",
+  stats: ({ seconds, hottest, pauses, pausedSeconds, coolDowns, cooledSeconds, stops }) => [
+    ["Máxima", celsius(hottest)],
+    ["Tiempo por debajo del aviso", duration(seconds.fine)],
+    [
+      "Tiempo templada, caliente, crítica",
+      [seconds.warm, seconds.hot, seconds.critical].map(duration).join(" · "),
+    ],
+    ["Tiempo sin conocer la temperatura", duration(seconds.unknown)],
+    ["Pausas", `${integer(pauses)} (${duration(pausedSeconds)})`],
+    ["Enfriamientos", `${integer(coolDowns)} (${duration(cooledSeconds)})`],
+    ["Paradas por calor", integer(stops)],
+  ],
+  lastMinutes: "Los últimos minutos",
+  noSensor: "no la dicen ni NVML, ni nvidia-smi, ni el sistema",
 };

@@ -72,6 +72,15 @@ export const help: HelpTexts = {
         "Examina una carpeta de pesos: si se puede escribir en ella, si el disco conserva lo que recibe, si algo está dañado; y dice qué hacer.",
       examples: [],
     },
+    monitor: {
+      description:
+        "Muestra una tarjeta en vivo: temperatura, consumo, memoria, ventilador, qué la frena, y qué haría el entrenamiento con su calor.",
+      examples: [
+        "guardapesos vigilar",
+        "guardapesos vigilar --log noche.csv",
+        "guardapesos vigilar --sensor simulated:model",
+      ],
+    },
     inspect: {
       description: "Muestra qué hay dentro de un .pth o un .safetensors, sin ejecutar nada de lo que trae.",
       examples: ["guardapesos inspeccionar weights/generator_DRUSEN_local.pth --stats"],
@@ -162,6 +171,10 @@ export const help: HelpTexts = {
     dryRun: { help: "solo decir qué se borraría y cuánto sitio quedaría libre" },
     daily: { help: "no hacer nada si hoy ya tiene su copia" },
     undo: { help: "quitar la marca" },
+    log: {
+      value: "archivo",
+      help: "escribir cada lectura en este CSV nuevo, que --sensor simulated: vuelve a reproducir",
+    },
     weightsOnly: { help: "solo los pesos, sin la memoria del optimizador ni lo demás" },
     stats: { help: "además, mínimo, máximo, media y número de NaN de cada tensor" },
   },

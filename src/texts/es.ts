@@ -4,6 +4,7 @@ import { damageOf } from "./es-damage.js";
 import { errors } from "./es-errors.js";
 import { events, progress } from "./es-events.js";
 import { help } from "./es-help.js";
+import { monitor } from "./es-heat.js";
 import { store } from "./es-store.js";
 import { formats } from "./formats.js";
 
@@ -18,6 +19,7 @@ export const es: Texts = {
   progress,
   help,
   store,
+  monitor,
   commands: {
     error: "Error:",
     bug: (message) =>

@@ -1,6 +1,8 @@
-/** `guardapesos stats`: what saving has cost, and what it takes. */
+/** `guardapesos stats`: what saving has cost, what it takes, and what heat has done. */
+import type { HeatSummary } from "../../thermal/history.js";
 import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
+import { sparkline } from "../present/sparkline.js";
 import { table } from "../present/table.js";
 import type { commonOptions, configOption, listOptions, Settings } from "../options.js";
 import { weightsFolder } from "../weights.js";
@@ -13,7 +15,8 @@ export async function stats(
   const weights = await weightsFolder(settings.weights);
   const { storeStats } = await import("../../checkpoint/index.js");
   const figures = await storeStats(weights);
-  tell(context, "stats", { weights, ...figures });
+  const heat = await heatOf(weights);
+  tell(context, "stats", { weights, ...figures, heat });
   const { store, format } = context.texts;
   const kinds = Object.entries(figures.byKind).filter(([, { saves }]) => saves > 0);
   if (kinds.length > 0) {
@@ -28,4 +31,17 @@ export async function stats(
     for (const line of [...lines, ""]) say(context, line);
   }
   for (const line of table(store.stats(figures))) say(context, line);
+  if (heat === undefined) return;
+  const { monitor } = context.texts;
+  const course = context.output.symbols && heat.minutes.length > 0 ? sparkline(heat.minutes, 30, 30) : "";
+  const rows = [...monitor.stats(heat), ...(course === "" ? [] : [[monitor.lastMinutes, course] as const])];
+  for (const line of ["", ...table(rows)]) say(context, line);
+}
+
+/** What heat has done to the training of the newest checkpoint, over all its sessions. */
+async function heatOf(weights: string): Promise<HeatSummary | undefined> {
+  const { listGenerations } = await import("../../checkpoint/index.js");
+  const { fromJson } = await import("../../training/progress.js");
+  const [newest] = (await listGenerations(weights)).whole;
+  return newest && fromJson(newest.progress)?.heat;
 }

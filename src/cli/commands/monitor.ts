@@ -1,0 +1,106 @@
+/** `guardapesos monitor`: a card, live, and what training would do about its heat. It only looks. */
+import { open, type FileHandle } from "node:fs/promises";
+import { clearScreenDown, cursorTo, moveCursor } from "node:readline";
+import { GuardapesosError, reasonOf } from "../../base/errors.js";
+import { createClock } from "../../thermal/clock.js";
+import type { Reading } from "../../thermal/reading.js";
+import { openSensor } from "../../thermal/sensors/open.js";
+import type { Thresholds } from "../../thermal/thresholds.js";
+import { traceHeader, traceLine } from "../../thermal/trace.js";
+import type { Context } from "../context.js";
+import { say, settingsOf, tell } from "../context.js";
+import { heatOptions } from "../heat-options.js";
+import type { commonOptions, configOption, monitorOptions, Settings } from "../options.js";
+import { modeAt, monitorSentence, monitorTable } from "../present/monitor-lines.js";
+import { listenToSignals } from "../signals.js";
+
+/** Temperatures that the course on the screen shows. */
+const courseLength = 40;
+
+/** @throws OUTPUT_NOT_WRITABLE, also for a file that is there already: a log is never overwritten */
+async function openLog(path: string): Promise<FileHandle> {
+  try {
+    const file = await open(path, "wx");
+    await file.write(`${traceHeader}\n`);
+    return file;
+  } catch (error) {
+    throw new GuardapesosError("OUTPUT_NOT_WRITABLE", { path, reason: reasonOf(error) });
+  }
+}
+
+/** Shows readings: as one table that stays in its place on a terminal, else as lines. */
+function display(context: Context, name: string, thresholds: Thresholds, log: string | undefined) {
+  const { output, texts } = context;
+  const course: number[] = [];
+  let drawn = 0;
+  say(context, `🌡 ${name}`);
+  if (log !== undefined) say(context, texts.monitor.logging(log));
+  if (output.isTerminal) say(context, texts.monitor.leave);
+  const erase = (): void => {
+    if (drawn > 0) moveCursor(output.stream, 0, -drawn);
+    cursorTo(output.stream, 0);
+    clearScreenDown(output.stream);
+    drawn = 0;
+  };
+  return {
+    show(reading: Reading): void {
+      if (!output.isTerminal) {
+        say(context, monitorSentence(texts, reading, thresholds));
+        return;
+      }
+      if (reading.temperature !== undefined) course.push(reading.temperature);
+      course.splice(0, course.length - courseLength);
+      if (context.json) return;
+      const lines = monitorTable(texts, reading, thresholds, output.symbols ? course : undefined);
+      erase();
+      const width = output.stream.columns || 80;
+      for (const line of lines) output.write(`${line.slice(0, width - 1)}\n`);
+      drawn = lines.length;
+    },
+    lost(reason: string): void {
+      drawn = 0;
+      const event = { type: "sensor-lost", sensor: name, reason } as const;
+      for (const line of texts.events["sensor-lost"](event)) say(context, line);
+    },
+  };
+}
+
+/** Watches until a signal, or the end of a simulated trace. */
+export async function monitor(
+  context: Context,
+  flags: Settings<typeof monitorOptions & typeof commonOptions & typeof configOption>,
+): Promise<void> {
+  const settings = await settingsOf(context, flags);
+  const { sensor: choice, thresholds, timeScale } = heatOptions(settings);
+  const clock = createClock(timeScale);
+  const sensor = await openSensor(choice, clock);
+  if (sensor === undefined) {
+    const reason = context.texts.monitor.noSensor;
+    throw new GuardapesosError("SENSOR_UNAVAILABLE", { sensor: settings.sensor ?? "auto", reason });
+  }
+  const log = settings.log === undefined ? undefined : await openLog(settings.log);
+  const closing = new AbortController();
+  const deafen = listenToSignals({ request: () => closing.abort() });
+  const screen = display(context, sensor.name, thresholds, settings.log);
+  try {
+    // A simulated card is watched as it would be under load.
+    sensor.load?.(true);
+    let start: number | undefined;
+    for await (const news of sensor.readings(closing.signal)) {
+      if ("silence" in news) {
+        screen.lost(news.silence);
+        tell(context, "sensor-lost", { sensor: sensor.name, reason: news.silence });
+        continue;
+      }
+      start ??= news.at;
+      await log?.write(`${traceLine(news.at - start, news)}\n`);
+      screen.show(news);
+      const { at, ...figures } = news;
+      tell(context, "temperature", { seconds: at - start, ...figures, mode: modeAt(news, thresholds) });
+    }
+  } finally {
+    closing.abort();
+    deafen();
+    await log?.close();
+  }
+}
