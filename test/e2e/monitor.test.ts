@@ -24,7 +24,7 @@ describe("monitor", { timeout: 60_000 }, () => {
     const ended = await call(folder, options);
     expect(ended.stderr).toBe("");
     expect(ended.code).toBe(0);
-    const told = ended.lines.map((line) => ({ ...line }));
+    const told: readonly Record<string, unknown>[] = ended.lines.map((line) => ({ ...line }));
     expect(told.map(({ temperature }) => temperature)).toEqual(course);
     expect(told.map(({ mode }) => mode)).toEqual(["watch", "pace", "pace", "cool", "stop", "cool", "watch"]);
     expect(told[4]!["slowdown"]).toEqual(["power-cap"]);
