@@ -59,16 +59,12 @@ const policies = {
     let pacing;
     const guard = {
       halvings: 0,
-      cools: 0,
       read(at, temperature) {
         const before = state.mode;
         const verdict = judge(state, readingOf(at, { temperature }), defaultThresholds, at);
         state = verdict.state;
         pacing = pace(pacing, temperature, verdict.thresholds.target, at);
-        if (state.mode === "cool" && before !== "cool") {
-          guard.halvings += 1;
-          guard.cools += 1;
-        }
+        if (state.mode === "cool" && before !== "cool") guard.halvings += 1;
       },
       rest(_, busy) {
         if (state.mode === "stop") return Infinity;
@@ -123,6 +119,7 @@ function night(model, policy) {
     batches,
     hottest,
     hotMinutes: hotSeconds / 60,
+    halvings: policy.halvings,
     endedAfter: at / 3600,
     off: card.off,
     pacedLow,
@@ -137,15 +134,18 @@ const rows = [25, 35, 45].flatMap((ambient) =>
   }),
 );
 console.table(
-  rows.map(({ ambient, policy, batches, hottest, hotMinutes, endedAfter, off, pacedLow, pacedHigh }) => ({
-    "air °C": ambient,
-    policy,
-    batches,
-    "hottest °C": hottest.toFixed(1),
-    "minutes at 82 °C or more": Math.round(hotMinutes),
-    "after half an hour, °C": `${pacedLow.toFixed(1)} to ${pacedHigh.toFixed(1)}`,
-    hours: endedAfter.toFixed(1) + (off ? " (card off)" : ""),
-  })),
+  rows.map(
+    ({ ambient, policy, batches, halvings, hottest, hotMinutes, endedAfter, off, pacedLow, pacedHigh }) => ({
+      "air °C": ambient,
+      policy,
+      batches,
+      "cool-downs": halvings,
+      "hottest °C": hottest.toFixed(1),
+      "minutes at 82 °C or more": Math.round(hotMinutes),
+      "after half an hour, °C": `${pacedLow.toFixed(1)} to ${pacedHigh.toFixed(1)}`,
+      hours: endedAfter.toFixed(1) + (off ? " (card off)" : ""),
+    }),
+  ),
 );
 const folder = join(dirname(fileURLToPath(import.meta.url)), "results");
 mkdirSync(folder, { recursive: true });
