@@ -13,6 +13,7 @@ import { takeLock } from "./lock.js";
 import type { Manifest } from "./manifest.js";
 import {
   backupsFolder,
+  checkpointsFolder,
   dayOf,
   generationFolder,
   isBackupName,
@@ -21,7 +22,7 @@ import {
   type Series,
 } from "./names.js";
 import { newestWhole } from "./resolve.js";
-import { identify, freeSpace } from "./session.js";
+import { freeSpace, identify, type Session } from "./session.js";
 import { prove, settle } from "./settle.js";
 import { openSession } from "./store.js";
 import { verifyGeneration } from "./verify.js";
@@ -65,51 +66,54 @@ export async function backup(
   options: BackupOptions = {},
   disk: Disk = nodeDisk,
 ): Promise<BackupReport> {
-  for (;;) {
-    const found = await newestWhole(weights, { series: options.series }, disk);
-    if (found === undefined) {
-      throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference: "latest", known: [] });
+  const parent = options.destination ?? backupsFolder(weights);
+  let needed = 0;
+  try {
+    for (;;) {
+      const found = await newestWhole(weights, { series: options.series }, disk);
+      if (found === undefined) {
+        throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference: "latest", known: [] });
+      }
+      const source = found.generation;
+      needed = source.bytes + (options.reserve ?? 0);
+      try {
+        return await backupOf(source, parent, needed, options, disk);
+      } catch (error) {
+        // A training that saves meanwhile may have removed it: then there are newer ones.
+        if ((await disk.info(source.folder)) !== undefined) throw error;
+      }
     }
-    try {
-      return await backupOf(weights, found.generation, options, disk);
-    } catch (error) {
-      // A training that saves meanwhile may have removed it: then there are newer ones.
-      if ((await disk.info(found.generation.folder)) !== undefined) throw error;
-    }
+  } catch (error) {
+    throw diskError(error, parent, needed, await freeSpace({ disk, weights: parent }));
   }
 }
 
 async function backupOf(
-  weights: string,
   source: Generation,
-  options: BackupOptions,
+  parent: string,
+  needed: number,
+  { daily, signal, destination, keep = 7 }: BackupOptions,
   disk: Disk,
 ): Promise<BackupReport> {
-  const parent = options.destination ?? backupsFolder(weights);
-  const needed = source.bytes + (options.reserve ?? 0);
+  await disk.makeFolder(parent);
+  const lock = await takeLock(disk, parent, parent);
   try {
-    await disk.makeFolder(parent);
-    const lock = await takeLock(disk, parent, parent);
-    try {
-      const problems: StoreProblem[] = [];
-      await removeLeftovers(disk, [parent], problems);
-      const names = (await disk.list(parent)).filter(isBackupName);
-      const today = dayOf(new Date());
-      if ((options.daily ?? false) && names.some((name) => name.startsWith(today))) {
-        return { backup: undefined, folder: parent, source, removed: [], problems };
-      }
-      const free = await disk.freeSpace(parent).catch(() => Infinity);
-      if (free < needed) throw new GuardapesosError("DISK_FULL", { folder: parent, needed, free });
-      const name = freeDay(names);
-      const made = await copyGeneration(disk, source, parent, name, options.signal);
-      const keep = options.destination === undefined ? (options.keep ?? 7) : Infinity;
-      const removed = await removeOld(disk, parent, [...names, name], keep, problems);
-      return { backup: made, folder: parent, source, removed, problems };
-    } finally {
-      await lock.release();
+    const problems: StoreProblem[] = [];
+    await removeLeftovers(disk, [parent], problems);
+    const names = (await disk.list(parent)).filter(isBackupName);
+    const today = dayOf(new Date());
+    if ((daily ?? false) && names.some((name) => name.startsWith(today))) {
+      return { backup: undefined, folder: parent, source, removed: [], problems };
     }
-  } catch (error) {
-    throw diskError(error, parent, needed, await freeSpace({ disk, weights: parent }));
+    const free = await disk.freeSpace(parent).catch(() => Infinity);
+    if (free < needed) throw new GuardapesosError("DISK_FULL", { folder: parent, needed, free });
+    const name = freeDay(names);
+    const made = await copyGeneration(disk, source, parent, name, signal);
+    const staying = destination === undefined ? keep : Infinity;
+    const removed = await removeOld(disk, parent, [...names, name], staying, problems);
+    return { backup: made, folder: parent, source, removed, problems };
+  } finally {
+    await lock.release();
   }
 }
 
@@ -214,38 +218,48 @@ export async function restore(
   reference: string,
   disk: Disk = nodeDisk,
 ): Promise<RestoreReport> {
-  const source = await findFolder(disk, weights, reference);
-  const [fault] = (await verifyGeneration(source, { deep: true }, disk)).damages;
-  if (fault !== undefined) throw new GuardapesosError("CHECKPOINT_DAMAGED", { id: source.id, ...fault });
-  const { label, name } = source.series;
-  const { session } = await openSession({ folder: weights, label, name }, disk);
+  let needed = 0;
   try {
-    const older = (await listGenerations(weights, disk)).whole;
-    const networks = source.files.map((file) => file.network);
-    const identity = await identify(session, { step: source.step, kind: "manual", networks }, older);
-    const original = await readManifest(disk, source.folder, source.id);
-    // The weights stay the pair they were; only its place in the order is new.
-    const manifest: Manifest = {
-      ...original,
-      ...identity,
-      pair: original.pair,
-      run: original.run,
-      parent: original.id,
-      kind: "manual",
-      reason: `restored from ${basename(source.folder)}`,
-    };
-    const parent = join(generationFolder(weights, identity.id), "..");
-    await copyInto(disk, source, parent, identity.id, manifest, { beforeRename: () => session.lock.check() });
-    const generation = await prove(session, identity.id, () => undefined);
-    const verified = { ...generation, verifiedAt: new Date().toISOString() };
-    const problems: StoreProblem[] = [];
-    const { files } = await settle(session, verified, older, problems);
-    return { generation: verified, source, files, problems };
+    const source = await findFolder(disk, weights, reference);
+    needed = source.bytes;
+    const [fault] = (await verifyGeneration(source, { deep: true }, disk)).damages;
+    if (fault !== undefined) throw new GuardapesosError("CHECKPOINT_DAMAGED", { id: source.id, ...fault });
+    const { label, name } = source.series;
+    const { session } = await openSession({ folder: weights, label, name }, disk);
+    try {
+      return await restoreInto(session, source);
+    } finally {
+      await session.lock.release();
+    }
   } catch (error) {
-    throw diskError(error, weights, source.bytes, await freeSpace(session));
-  } finally {
-    await session.lock.release();
+    throw diskError(error, weights, needed, await freeSpace({ disk, weights }));
   }
+}
+
+async function restoreInto(session: Session, source: Generation): Promise<RestoreReport> {
+  const { disk, weights } = session;
+  const older = (await listGenerations(weights, disk)).whole;
+  const networks = source.files.map((file) => file.network);
+  const identity = await identify(session, { step: source.step, kind: "manual", networks }, older);
+  const original = await readManifest(disk, source.folder, source.id);
+  // The weights stay the pair they were; only its place in the order is new.
+  const manifest: Manifest = {
+    ...original,
+    ...identity,
+    pair: original.pair,
+    run: original.run,
+    parent: original.id,
+    kind: "manual",
+    reason: `restored from ${basename(source.folder)}`,
+  };
+  const parent = checkpointsFolder(weights);
+  const beforeRename = () => session.lock.check();
+  await copyInto(disk, source, parent, identity.id, manifest, { beforeRename });
+  const generation = await prove(session, identity.id, () => undefined);
+  const verified = { ...generation, verifiedAt: new Date().toISOString() };
+  const problems: StoreProblem[] = [];
+  const { files } = await settle(session, verified, older, problems);
+  return { generation: verified, source, files, problems };
 }
 
 async function findFolder(disk: Disk, weights: string, reference: string): Promise<Generation> {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { GuardapesosError, reasonOf, type Damage, type Fault } from "../base/errors.js";
 import type { CheckpointKind, Json } from "./checkpoint.js";
-import { codeOf, nodeDisk, type Disk } from "./disk.js";
+import { codeOf, isDiskFault, nodeDisk, type Disk } from "./disk.js";
 import { parseManifest, type FileRecord, type Manifest } from "./manifest.js";
 import {
   checkpointsFolder,
@@ -178,8 +178,10 @@ export async function listGenerations(weights: string, disk: Disk = nodeDisk): P
       whole.push(await readGeneration(disk, generationFolder(weights, id), id, weights));
     } catch (error) {
       const damage = damageOf(error);
-      if (damage === undefined) throw error;
-      damaged.push({ id, ...damage });
+      if (damage !== undefined) damaged.push({ id, ...damage });
+      else if (isDiskFault(error)) {
+        damaged.push({ id, file: manifestFile, reason: "unreadable", detail: reasonOf(error) });
+      } else throw error;
     }
   }
   whole.sort(newestFirst);

@@ -169,9 +169,17 @@ function keepAlive(disk: Disk, told: string, mine: string): Lock {
     },
     async release() {
       clearInterval(beat);
-      await removeQuietly(disk, mine);
+      // What stays would keep others out for as long as this process lives.
+      for (let tries = 0; tries < 3 && (await isThere(disk, mine)); tries++) await removeQuietly(disk, mine);
     },
   };
+}
+
+async function isThere(disk: Disk, path: string): Promise<boolean> {
+  return disk.info(path).then(
+    (info) => info !== undefined,
+    () => true,
+  );
 }
 
 /** Whoever else removes it is right as well; a lock that cannot be removed is dead with this process. */

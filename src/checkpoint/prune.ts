@@ -56,9 +56,9 @@ export async function prune(
       report: { removals, removed: [], freed, kept: decision.kept.length, problems: [] },
     };
   };
-  if (options.dryRun ?? false) return (await plan()).report;
-  if ((await disk.info(checkpointsFolder(weights)))?.kind !== "folder") return (await plan()).report;
   try {
+    const isThere = (await disk.info(checkpointsFolder(weights)))?.kind === "folder";
+    if ((options.dryRun ?? false) || !isThere) return (await plan()).report;
     const lock = await takeLock(disk, checkpointsFolder(weights), weights);
     try {
       const { whole, decision, report } = await plan();
@@ -86,16 +86,16 @@ export async function keepByHand(
   keep: boolean,
   disk: Disk = nodeDisk,
 ): Promise<Generation> {
-  const { whole } = await listGenerations(weights, disk);
-  const generation = whole.find((one) => one.id === id);
-  if (generation === undefined) {
-    const known = whole.slice(0, 5).map((one) => one.id);
-    throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference: id, known });
-  }
   try {
+    const { whole } = await listGenerations(weights, disk);
+    const generation = whole.find((one) => one.id === id);
+    if (generation === undefined) {
+      const known = whole.slice(0, 5).map((one) => one.id);
+      throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference: id, known });
+    }
     await markKept(disk, generation, keep);
+    return { ...generation, keptByHand: keep };
   } catch (error) {
     throw diskError(error, weights, 0, undefined);
   }
-  return { ...generation, keptByHand: keep };
 }

@@ -3,10 +3,10 @@
  * and never pairs networks of different saves.
  */
 import { basename, dirname, join, resolve } from "node:path";
-import { GuardapesosError } from "../base/errors.js";
+import { GuardapesosError, reasonOf } from "../base/errors.js";
 import { readTorchFile } from "../torch/index.js";
 import type { CheckpointKind } from "./checkpoint.js";
-import { nodeDisk, type Disk } from "./disk.js";
+import { isDiskFault, nodeDisk, type Disk } from "./disk.js";
 import { listGenerations, readGeneration, type Generation, type Skipped } from "./generations.js";
 import {
   checkpointKinds,
@@ -115,6 +115,7 @@ function uselessness(skipped: Skipped): GuardapesosError {
  * @throws CHECKPOINT_PARTNER_MISSING the other file of the pair is not there
  * @throws CHECKPOINT_DAMAGED the one that was asked for by id or path is not whole, or none is
  * @throws CHECKPOINT_FORMAT_NEWER, WEIGHTS_NOT_FINITE as newestWhole
+ * @throws FOLDER_NOT_READABLE
  * @throws CHECKPOINT_PAIR_MISMATCH the files beside each other are of different saves, and the right one is not to be found
  */
 export async function resolveReference(
@@ -122,6 +123,20 @@ export async function resolveReference(
   reference: string,
   options: ResolveOptions = {},
   disk: Disk = nodeDisk,
+): Promise<Resolved> {
+  try {
+    return await find(weights, reference, options, disk);
+  } catch (error) {
+    if (!isDiskFault(error)) throw error;
+    throw new GuardapesosError("FOLDER_NOT_READABLE", { folder: weights, reason: reasonOf(error) }, error);
+  }
+}
+
+async function find(
+  weights: string,
+  reference: string,
+  options: ResolveOptions,
+  disk: Disk,
 ): Promise<Resolved> {
   const kind = checkpointKinds.find((one) => one === reference);
   if (reference === "latest" || kind !== undefined) {

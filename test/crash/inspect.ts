@@ -23,10 +23,16 @@ export async function inspect(
   skip: (name: string) => boolean = () => false,
 ): Promise<Findings> {
   const findings: Findings = { unreadable: [], mixed: [] };
+  const verified = new Set<string>();
   for (const name of await readdir(folder).catch(() => [])) {
     if (!name.endsWith(".pth") || name.startsWith(".") || skip(name)) continue;
     try {
       const { source } = await resolveReference(folder, join(folder, name));
+      // Both files of a pair stand for the same generation.
+      if (source.from === "generation") {
+        if (verified.has(source.generation.id)) continue;
+        verified.add(source.generation.id);
+      }
       const loaded = await loadCheckpoint(source);
       if (!sameNumbers(loaded, expected(loaded))) findings.mixed.push(name);
     } catch (error) {
@@ -35,7 +41,7 @@ export async function inspect(
   }
   // What says of itself that it is whole must be.
   for (const generation of (await listGenerations(folder)).whole) {
-    if (skip(generation.id)) continue;
+    if (skip(generation.id) || verified.has(generation.id)) continue;
     const [damage] = (await verifyGeneration(generation)).damages;
     if (damage !== undefined) findings.unreadable.push(`${generation.id}: ${damage.reason}`);
   }

@@ -1,7 +1,7 @@
 /** Real processes, killed with SIGKILL at random moments of real saves; and several of them on one folder. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { build } from "esbuild";
@@ -12,11 +12,13 @@ import { openStore } from "../../src/checkpoint/store.js";
 import { readTorchFile } from "../../src/torch/index.js";
 import { verifyGeneration } from "../../src/checkpoint/verify.js";
 import { inspect, original } from "./inspect.js";
-import { recordMatrix } from "./matrix.js";
+import { isLong, nothing, recordRow } from "./matrix.js";
 import { memory, sample, temporaryFolder } from "./sample.js";
 
-const trials = Number(process.env["GUARDAPESOS_KILLS"] ?? 40);
-const size = Number(process.env["GUARDAPESOS_KILL_SIZE"] ?? 48);
+const trials = isLong ? 2000 : 200;
+const size = 48;
+/** The pair of the preset "full" has 582 MB; see sample() for what a channel takes. */
+const fullSize = 650_000;
 const program = join(import.meta.dirname, "../../.cache/crash/saver.mjs");
 
 beforeAll(async () => {
@@ -36,8 +38,8 @@ interface Saver {
   readonly ended: Promise<unknown>;
 }
 
-function startSaver(folder: string, count: number, mode = "save"): Saver {
-  const child = spawn(process.execPath, [program, folder, String(size), String(count), mode], {
+function startSaver(folder: string, count: number, mode = "save", channels = size): Saver {
+  const child = spawn(process.execPath, [program, folder, String(channels), String(count), mode], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const lines: string[] = [];
@@ -73,38 +75,54 @@ function promised(lines: readonly string[]): number {
   return Number(last?.split(" ")[1] ?? 0);
 }
 
-describe("a process killed in the middle of saves", () => {
-  it(`loses nothing that it has promised, in ${trials} kills`, { timeout: 20 * 60_000 }, async () => {
-    const folder = await temporaryFolder("matar ñ-", process.env["GUARDAPESOS_KILL_FOLDER"] ?? memory);
-    const tally = { trials, during: 0, unreadable: 0, mixed: 0, lost: 0 };
-    const seen = new Set<string>();
-    let safe = 0;
-    for (let trial = 0; trial < trials; trial++) {
-      const saver = startSaver(folder, 1000);
-      await said(saver, "ready");
-      // It saves without a pause, so any moment is in the middle of a save; every second time, while files are written.
-      if (trial % 2 === 0) await isWriting(folder, saver);
-      await wait(Math.random() * (trial % 2 === 0 ? 8 : 80));
-      saver.process.kill("SIGKILL");
-      await saver.ended;
-      safe = Math.max(safe, promised(saver.lines));
-      const names = await readdir(join(folder, "checkpoints"));
-      if (names.some((name) => name.startsWith(".tmp-0"))) tally.during++;
-
-      // What a reader finds, before anyone has opened the folder for writing again.
-      const found = await newestWhole(folder).catch(() => undefined);
-      if (found === undefined ? safe > 0 : found.generation.step < safe) tally.lost++;
-      const findings = await inspect(folder, original(size), (name) => seen.has(name));
-      tally.unreadable += findings.unreadable.length;
-      tally.mixed += findings.mixed.length;
-      // Emergencies do not change: those of earlier rounds have been looked at.
-      for (const name of [...names, ...(await readdir(folder))]) if (/emergency/i.test(name)) seen.add(name);
+/**
+ * Kills savers at random moments and looks at what they leave.
+ * @param channels see sample()
+ * @param longest milliseconds within which a kill comes
+ * @param together kills in one folder; then there is a new one, as emergencies pile up
+ */
+async function killSavers(channels: number, kills: number, longest: number, together: number) {
+  const tally = nothing();
+  let during = 0;
+  let folder = "";
+  let seen = new Set<string>();
+  let safe = 0;
+  for (; tally.trials < kills; tally.trials++) {
+    if (tally.trials % together === 0) {
+      if (folder !== "") await rm(folder, { recursive: true, force: true });
+      [folder, seen, safe] = [await temporaryFolder("matar ñ-", memory), new Set(), 0];
     }
-    const kilobytes = Math.round(((await newestWhole(folder))?.generation.bytes ?? 0) / 1000);
-    recordMatrix(`kill -9 at random moments of saves (pair of ${kilobytes} KB)`, tally);
+    const saver = startSaver(folder, 1000, "save", channels);
+    await said(saver, "ready");
+    // It saves without a pause, so any moment is in the middle of a save; every second time, while files are written.
+    const isEven = tally.trials % 2 === 0;
+    if (isEven) await isWriting(folder, saver);
+    await wait(Math.random() * (isEven ? longest / 10 : longest));
+    saver.process.kill("SIGKILL");
+    await saver.ended;
+    safe = Math.max(safe, promised(saver.lines));
+    const names = await readdir(join(folder, "checkpoints"));
+    if (names.some((name) => name.startsWith(".tmp-0"))) during++;
+
+    // What a reader finds, before anyone has opened the folder for writing again.
+    const found = await newestWhole(folder).catch(() => undefined);
+    if (found === undefined ? safe > 0 : found.generation.step < safe) tally.lost++;
+    const findings = await inspect(folder, original(channels), (name) => seen.has(name));
+    tally.unreadable += findings.unreadable.length;
+    tally.mixed += findings.mixed.length;
+    // Emergencies do not change: those of earlier rounds have been looked at.
+    for (const name of [...names, ...(await readdir(folder))]) if (/emergency/i.test(name)) seen.add(name);
+  }
+  return { tally, during, folder, safe };
+}
+
+describe("a process killed in the middle of saves", () => {
+  it(`loses nothing that it has promised, in ${trials} kills`, { timeout: 60 * 60_000 }, async () => {
+    const { tally, during, folder, safe } = await killSavers(size, trials, 80, 20);
     expect(tally).toMatchObject({ unreadable: 0, mixed: 0, lost: 0 });
     expect(safe).toBeGreaterThan(0);
-    expect(tally.during).toBeGreaterThan(0);
+    expect(during).toBeGreaterThan(trials / 10);
+    recordRow(isLong ? "many kills in saves of a small pair" : "kill -9 in saves", tally);
 
     const store = await openStore({ folder, label: "DRUSEN", name: "local" });
     await store.save(sample(safe + 1000));
@@ -112,6 +130,13 @@ describe("a process killed in the middle of saves", () => {
     expect(
       (await readdir(join(folder, "checkpoints"))).filter((name) => /^\.(tmp|trash|lock)/.test(name)),
     ).toEqual([]);
+  });
+
+  it.runIf(isLong)("loses nothing of the full-size pair either", { timeout: 2 * 60 * 60_000 }, async () => {
+    const { tally, during } = await killSavers(fullSize, 100, 4000, 5);
+    expect(tally).toMatchObject({ unreadable: 0, mixed: 0, lost: 0 });
+    expect(during).toBeGreaterThan(10);
+    recordRow("kills in saves of the full-size pair (582 MB)", tally);
   });
 });
 
@@ -131,11 +156,11 @@ while True:
     print("saved", step, flush=True)
 `;
 
-describe.skipIf(!hasTorch || process.env["GUARDAPESOS_MATRIX"] === undefined)("for comparison", () => {
+describe.skipIf(!hasTorch || !isLong)("for comparison", () => {
   it("torch.save over the same names, killed in the same way", { timeout: 60 * 60_000 }, async () => {
     const folder = await temporaryFolder("matar ñ-", memory);
-    const tally = { trials, unreadable: 0, mixed: 0, lost: 0 };
-    for (let trial = 0; trial < trials; trial++) {
+    const tally = { ...nothing(), trials: 100 };
+    for (let trial = 0; trial < tally.trials; trial++) {
       const child = spawn("/usr/bin/python3", ["-c", script, folder, String(size)]);
       const lines: string[] = [];
       child.stdout.setEncoding("utf8").on("data", (text: string) => lines.push(...text.split("\n")));
@@ -157,17 +182,17 @@ describe.skipIf(!hasTorch || process.env["GUARDAPESOS_MATRIX"] === undefined)("f
       if (steps.length === 80 && new Set(steps).size > 1) tally.mixed++;
       if (steps.length < 80) tally.lost++;
     }
-    recordMatrix("for comparison: torch.save over the same two names (PyTorch 1.13), kill -9", tally);
+    recordRow("for comparison: kills in torch.save", tally);
     expect(tally.unreadable + tally.mixed).toBeGreaterThan(0);
   });
 });
 
 describe("a process killed while it removes or copies", () => {
-  const some = Math.max(4, Math.round(trials / 8));
+  const some = 5;
 
-  it.each(["prune", "backup"])("%s: what stays is whole", { timeout: 10 * 60_000 }, async (mode) => {
+  it.each(["prune", "backup"] as const)("%s: what stays is whole", { timeout: 10 * 60_000 }, async (mode) => {
     const folder = await temporaryFolder("matar ñ-", memory);
-    const tally = { trials: some, unreadable: 0, mixed: 0, lost: 0 };
+    const tally = { ...nothing(), trials: some };
     for (let trial = 0; trial < some; trial++) {
       const saver = startSaver(folder, 5, mode);
       await said(saver, "closed");
@@ -183,7 +208,7 @@ describe("a process killed while it removes or copies", () => {
         if (!(await verifyGeneration(copy)).whole) tally.unreadable++;
       }
     }
-    recordMatrix(`kill -9 during ${mode}`, tally);
+    if (!isLong) recordRow(`kill -9 in ${mode}`, tally);
     expect(tally).toMatchObject({ unreadable: 0, mixed: 0, lost: 0 });
     // The next one tidies up after the last.
     const last = startSaver(folder, 1, mode);

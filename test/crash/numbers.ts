@@ -6,9 +6,16 @@ import { uniform } from "../../src/base/random.js";
 import type { NamedArray } from "../../src/base/named-arrays.js";
 import type { Checkpoint, CheckpointKind, NetworkState } from "../../src/checkpoint/checkpoint.js";
 
+/** Numbers after which they repeat: for tensors of real size. */
+const longest = 2 ** 16;
+
 function array(step: number, index: number, shape: readonly number[]): NamedArray {
   const count = shape.reduce((product, length) => product * length, 1);
-  return { shape, data: uniform(step, "weights", index, count) };
+  const block = uniform(step, "weights", index, Math.min(count, longest));
+  if (count === block.length) return { shape, data: block };
+  const data = new Float32Array(count);
+  for (let at = 0; at < count; at += longest) data.set(block.subarray(0, count - at), at);
+  return { shape, data };
 }
 
 /** Two tied names, one parameter without Adam state, one that Adam has met. */

@@ -8,11 +8,14 @@ import { link, mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { Disk } from "../../src/checkpoint/disk.js";
 import { nodeDisk } from "../../src/checkpoint/disk.js";
+import type { Call } from "./matrix.js";
 
 type Node = number;
 
 /** One operation, in terms of files and folders rather than of paths. */
-export type Operation =
+export type Operation = { readonly call: Call } & Effect;
+
+type Effect =
   | { readonly type: "write"; readonly node: Node; readonly at: number; readonly bytes: Uint8Array }
   | { readonly type: "sync"; readonly node: Node }
   | {
@@ -55,13 +58,24 @@ export function record(root: string): Recording {
     if (isFolder) folders.add(node);
     else sizes.set(node, 0);
     place(path, node);
-    operations.push({ type: "names", folder: folderOf(path), changes: [[nameOf(path), node]] });
+    operations.push({
+      call: isFolder ? "mkdir" : "create",
+      type: "names",
+      folder: folderOf(path),
+      changes: [[nameOf(path), node]],
+    });
     return node;
   };
   const written = (node: Node, bytes: Uint8Array) => {
     const at = sizes.get(node)!;
-    operations.push({ type: "write", node, at, bytes: bytes.slice() });
+    operations.push({ call: "write", type: "write", node, at, bytes: bytes.slice() });
     sizes.set(node, at + bytes.length);
+  };
+
+  const removed = (path: string) => {
+    place(path, undefined);
+    const changes = [[nameOf(path), undefined]] as const;
+    operations.push({ call: "remove", type: "names", folder: folderOf(path), changes });
   };
 
   const disk: Disk = {
@@ -76,7 +90,7 @@ export function record(root: string): Recording {
         },
         async sync() {
           await sink.sync();
-          operations.push({ type: "sync", node });
+          operations.push({ call: "fsync", type: "sync", node });
         },
         close: () => sink.close(),
         async discard() {
@@ -99,7 +113,7 @@ export function record(root: string): Recording {
         [nameOf(from), undefined],
         [nameOf(to), node],
       ] as const;
-      operations.push({ type: "names", folder: folderOf(from), changes });
+      operations.push({ call: "rename", type: "names", folder: folderOf(from), changes });
       const below = [...nodes].filter(([path]) => path.startsWith(`${key(from)}/`));
       for (const [path, child] of below) {
         nodes.delete(path);
@@ -112,21 +126,25 @@ export function record(root: string): Recording {
       await nodeDisk.link(existing, path);
       const node = nodes.get(key(existing))!;
       place(path, node);
-      operations.push({ type: "names", folder: folderOf(path), changes: [[nameOf(path), node]] });
+      operations.push({
+        call: "link",
+        type: "names",
+        folder: folderOf(path),
+        changes: [[nameOf(path), node]],
+      });
     },
     async remove(path) {
       await nodeDisk.remove(path);
-      place(path, undefined);
-      operations.push({ type: "names", folder: folderOf(path), changes: [[nameOf(path), undefined]] });
+      removed(path);
     },
     async removeFolder(path) {
       await nodeDisk.removeFolder(path);
-      place(path, undefined);
-      operations.push({ type: "names", folder: folderOf(path), changes: [[nameOf(path), undefined]] });
+      removed(path);
     },
     async syncFolder(path) {
       await nodeDisk.syncFolder(path);
-      if (inside(path)) operations.push({ type: "sync-folder", folder: nodes.get(key(path))! });
+      if (inside(path))
+        operations.push({ call: "fsync folder", type: "sync-folder", folder: nodes.get(key(path))! });
     },
     async append(path, text) {
       await nodeDisk.append(path, text);
