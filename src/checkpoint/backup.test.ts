@@ -37,7 +37,7 @@ describe("a backup", () => {
       report.source.files.map(async ({ path }) => (await nodeDisk.info(path))!.identity),
     );
     for (const link of links) expect(originals).not.toContain(link);
-    expect((await listBackups(folder)).map((one) => one.id)).toEqual([made.id]);
+    expect((await listBackups(folder)).whole.map((one) => one.id)).toEqual([made.id]);
   });
 
   it("is made once a day when asked so, and keeps only the newest ones", async () => {

@@ -8,7 +8,14 @@ import { attempt } from "./attempt.js";
 import type { StoreProblem } from "./checkpoint.js";
 import { discardFolder, markVerified, publish, removeFolder, removeLeftovers } from "./commit.js";
 import { copyFile, diskError, nodeDisk, type Disk } from "./disk.js";
-import { listGenerations, readGeneration, readManifest, type Generation } from "./generations.js";
+import {
+  listGenerations,
+  readAll,
+  readGeneration,
+  readManifest,
+  type Generation,
+  type Listing,
+} from "./generations.js";
 import { takeLock } from "./lock.js";
 import type { Manifest } from "./manifest.js";
 import {
@@ -273,14 +280,12 @@ async function findFolder(disk: Disk, weights: string, reference: string): Promi
   throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference, known: names.reverse().slice(0, 5) });
 }
 
-/** The backups of a weights folder, newest first; damaged ones are left out. */
-export async function listBackups(weights: string, disk: Disk = nodeDisk): Promise<Generation[]> {
+/** The backups of a weights folder, newest first; an `id` is the backup's name. */
+export async function listBackups(weights: string, disk: Disk = nodeDisk): Promise<Listing> {
   const parent = backupsFolder(weights);
   const names = (await disk.list(parent).catch(() => [])).filter(isBackupName);
-  const backups: Generation[] = [];
-  for (const name of names.sort((a, b) => order(b).localeCompare(order(a)))) {
-    const one = await readGeneration(disk, join(parent, name), name, undefined).catch(() => undefined);
-    if (one !== undefined) backups.push(one);
-  }
-  return backups;
+  return readAll(
+    names.sort((a, b) => order(b).localeCompare(order(a))),
+    (name) => readGeneration(disk, join(parent, name), name, undefined),
+  );
 }

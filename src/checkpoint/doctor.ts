@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { reasonOf } from "../base/errors.js";
 import { listBackups } from "./backup.js";
 import { codeOf, nodeDisk, type Disk } from "./disk.js";
-import { listGenerations, type Skipped } from "./generations.js";
+import { listGenerations, type Generation, type Listing, type Skipped } from "./generations.js";
 import {
   checkpointsFolder,
   familiarName,
@@ -16,6 +16,7 @@ import {
   temporaryFile,
 } from "./names.js";
 import { savesLeft } from "./space.js";
+import { verifyGeneration } from "./verify.js";
 
 interface FindingData {
   /** The folder is not there yet; a training makes it. */
@@ -42,6 +43,7 @@ interface FindingData {
   "not-finite": { readonly id: string; readonly values: number };
   /** A familiar name that is missing although there are checkpoints. */
   "name-missing": { readonly name: string };
+  "backup-damaged": Skipped;
   "no-backup": object;
   backup: { readonly name: string; readonly age: number };
   /** Older than two days. */
@@ -63,7 +65,9 @@ const quickestFsync = 0.02;
 const clockTolerance = 5;
 const day = 24 * 3600;
 
-/** Looks; changes nothing but a small trial file of its own, which it removes. */
+/**
+ * Looks, and reads every generation and backup back; changes nothing but a small trial file of its own, which it removes.
+ */
 export async function examine(
   weights: string,
   now: number = Date.now(),
@@ -73,7 +77,7 @@ export async function examine(
   const folder = await disk.info(weights);
   if (folder?.kind !== "folder") return [{ code: "no-folder", level: "note", folder: weights }];
   findings.push(...(await tryWriting(disk, weights, now)));
-  const { whole, damaged } = await listGenerations(weights, disk);
+  const { whole, damaged } = await read(disk, await listGenerations(weights, disk));
   const [newest] = whole;
   if (newest === undefined) findings.push({ code: "no-checkpoints", level: "note" });
   else findings.push({ code: "checkpoints", level: "fine", count: whole.length, newest: newest.id });
@@ -109,8 +113,22 @@ export async function examine(
   // While somebody writes, what looks left over is work in progress.
   if (leftovers.length > 0 && !names.some(isLockName))
     findings.push({ code: "leftovers", level: "note", names: leftovers });
-  findings.push(await backupFinding(disk, weights, now));
+  const backups = await read(disk, await listBackups(weights, disk));
+  for (const one of backups.damaged) findings.push({ code: "backup-damaged", level: "problem", ...one });
+  findings.push(await backupFinding(disk, backups.whole[0], now));
   return findings;
+}
+
+/** What is whole when it is read, and what is not. */
+async function read(disk: Disk, listing: Listing): Promise<Listing> {
+  const whole: Generation[] = [];
+  const damaged = [...listing.damaged];
+  for (const generation of listing.whole) {
+    const [damage] = (await verifyGeneration(generation, {}, disk)).damages;
+    if (damage === undefined) whole.push(generation);
+    else damaged.push({ id: generation.id, ...damage });
+  }
+  return { whole, damaged };
 }
 
 /** One durable write, one link, and what the file system thinks the time is. */
@@ -151,8 +169,7 @@ async function tryWriting(disk: Disk, weights: string, now: number): Promise<Fin
   return findings;
 }
 
-async function backupFinding(disk: Disk, weights: string, now: number): Promise<Finding> {
-  const [newest] = await listBackups(weights, disk);
+async function backupFinding(disk: Disk, newest: Generation | undefined, now: number): Promise<Finding> {
   if (newest === undefined) return { code: "no-backup", level: "note" };
   const made = (await disk.info(join(newest.folder, "manifest.json")))?.modified ?? now;
   const age = Math.max(0, (now - made) / 1000);

@@ -171,11 +171,22 @@ async function hasNoNames(disk: Disk, weights: string, manifest: Manifest): Prom
  * @throws WEIGHTS_NOT_READABLE when the folder is there and cannot be read
  */
 export async function listGenerations(weights: string, disk: Disk = nodeDisk): Promise<Listing> {
+  const listing = await readAll(await generationNames(disk, weights), (id) =>
+    readGeneration(disk, generationFolder(weights, id), id, weights),
+  );
+  return { ...listing, whole: [...listing.whole].sort(newestFirst) };
+}
+
+/** Reads generations one by one, in this order. */
+export async function readAll(
+  ids: readonly string[],
+  read: (id: string) => Promise<Generation>,
+): Promise<Listing> {
   const whole: Generation[] = [];
   const damaged: Skipped[] = [];
-  for (const id of await generationNames(disk, weights)) {
+  for (const id of ids) {
     try {
-      whole.push(await readGeneration(disk, generationFolder(weights, id), id, weights));
+      whole.push(await read(id));
     } catch (error) {
       const damage = damageOf(error);
       if (damage !== undefined) damaged.push({ id, ...damage });
@@ -184,7 +195,6 @@ export async function listGenerations(weights: string, disk: Disk = nodeDisk): P
       } else throw error;
     }
   }
-  whole.sort(newestFirst);
   return { whole, damaged };
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { sample, spoilt, temporaryFolder } from "../../test/crash/sample.js";
@@ -92,6 +92,22 @@ describe("the doctor", () => {
       file: "critic.pth",
       reason: "missing",
     });
+  });
+
+  it("reads checkpoints and backups back: a flipped bit is found in either", async () => {
+    const { folder, reports } = await weightsWith(1, 3);
+    const { backup: made } = await backup(folder);
+    for (const path of [reports[1]!.generation.files[1]!.path, made!.files[0]!.path]) {
+      await chmod(path, 0o644);
+      const bytes = await readFile(path);
+      bytes[bytes.length >> 1]! ^= 1;
+      await writeFile(path, bytes);
+    }
+    const problems = (await examine(folder)).filter((one) => one.level === "problem");
+    expect(problems).toMatchObject([
+      { code: "damaged", id: reports[1]!.generation.id, file: "critic.pth" },
+      { code: "backup-damaged", id: made!.id, file: "generator.pth" },
+    ]);
   });
 
   it("knows a folder that is not there, and one that cannot be written to", async () => {

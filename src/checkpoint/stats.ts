@@ -47,7 +47,7 @@ export async function storeStats(
   const journal = await readJournal(disk, weights);
   const saved = journal.filter((entry) => entry.failed === undefined);
   const { whole, damaged } = await listGenerations(weights, disk);
-  const backups = await listBackups(weights, disk);
+  const backups = (await listBackups(weights, disk)).whole;
   const ballast = (await disk.info(ballastPath(weights)))?.bytes ?? 0;
   const free = await disk.freeSpace(weights).catch(() => undefined);
   const newest = whole[0];

@@ -119,7 +119,7 @@ export const errors: ErrorTexts = {
       ? `There is no checkpoint "${reference}": the weights folder holds none. Check --weights.`
       : `There is no checkpoint "${reference}". The newest ones are ${and(known)}; see all of them with guardapesos list.`,
   CHECKPOINT_DAMAGED: ({ id, ...damage }) =>
-    `Checkpoint ${id} is damaged: ${damageOf(damage)}. It was left as it is; guardapesos list shows the others, --resume takes one of them, and --fresh starts anew without touching any.`,
+    `Checkpoint ${id} is damaged: ${damageOf(damage)}. It was left as it is; guardapesos list shows the others and the backups, --resume takes one of them, and --fresh starts anew without touching any.`,
   CHECKPOINT_ARCHITECTURE: ({ id, differences }) =>
     `Checkpoint ${id} belongs to another network: ${differences.join("; ")}. Leave those options out to go on with its own sizes, or start anew with --fresh; nothing was touched.`,
   CHECKPOINT_PAIR_MISMATCH: ({ generator, critic, partner }) =>

@@ -134,6 +134,8 @@ export const store: StoreTexts = {
     "not-finite": ({ id, values }) =>
       `Training had diverged when ${id} was saved: ${plural(values, "value is", "values are")} not numbers. Training goes on from the one before; use a smaller --lr.`,
     "name-missing": ({ name }) => `${name} is missing. The next training makes it again.`,
+    "backup-damaged": ({ code, level, id, ...damage }) =>
+      `The backup ${id} is damaged: ${damageOf(damage)}. Delete its folder; guardapesos backup makes a new one.`,
     "no-backup": () => "There is no backup. guardapesos backup makes one; training does once a day.",
     backup: ({ name, age }) => `The newest backup is ${name}, ${duration(Math.floor(age))} old.`,
     "backup-old": ({ name, age }) =>

@@ -119,7 +119,7 @@ export const errors: ErrorTexts = {
       ? `No existe el checkpoint «${reference}»: la carpeta de pesos no tiene ninguno. Revisa --weights.`
       : `No existe el checkpoint «${reference}». Los más recientes son ${and(known)}; los tienes todos en guardapesos listar.`,
   CHECKPOINT_DAMAGED: ({ id, ...damage }) =>
-    `El checkpoint ${id} está dañado: ${damageOf(damage)}. Se ha dejado como está; guardapesos listar muestra los demás, --resume admite cualquiera de ellos, y --fresh empieza de cero sin tocar ninguno.`,
+    `El checkpoint ${id} está dañado: ${damageOf(damage)}. Se ha dejado como está; guardapesos listar muestra los demás y las copias de seguridad, --resume admite cualquiera de ellos, y --fresh empieza de cero sin tocar ninguno.`,
   CHECKPOINT_ARCHITECTURE: ({ id, differences }) =>
     `El checkpoint ${id} es de otra red: ${differences.join("; ")}. Quita esas opciones para seguir con sus propios tamaños, o empieza de cero con --fresh; no se ha tocado nada.`,
   CHECKPOINT_PAIR_MISMATCH: ({ generator, critic, partner }) =>

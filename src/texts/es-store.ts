@@ -106,6 +106,8 @@ export const store: StoreTexts = {
     "not-finite": ({ id, values }) =>
       `El entrenamiento había divergido al guardar ${id}: ${notNumbers(values)}. Se sigue desde el anterior; usa un --lr menor.`,
     "name-missing": ({ name }) => `Falta ${name}. El próximo entrenamiento lo vuelve a crear.`,
+    "backup-damaged": ({ code, level, id, ...damage }) =>
+      `La copia ${id} está dañada: ${damageOf(damage)}. Borra su carpeta; guardapesos respaldar hace otra.`,
     "no-backup": () =>
       "No hay ninguna copia de seguridad. guardapesos respaldar hace una; el entrenamiento, una al día.",
     backup: ({ name, age }) => `La copia más reciente es ${name}, de hace ${duration(Math.floor(age))}.`,

@@ -150,7 +150,7 @@ describe("a run", { timeout: 300_000 }, () => {
     expect(ended.how).toBe("finished");
     const [made, ...others] = events.filter((event) => event.type === "backed-up");
     expect(others).toEqual([]);
-    const [copy] = await listBackups(weights);
+    const [copy] = (await listBackups(weights)).whole;
     expect(copy).toMatchObject({ folder: made!.folder, pair: expect.any(String) as string });
     expect((await verifyGeneration(copy!, { deep: true })).whole).toBe(true);
     expect(events.map(({ type }) => type).at(-1)).toBe("ended");

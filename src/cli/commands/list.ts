@@ -64,7 +64,7 @@ export async function list(
   const folder = await weightsFolder(settings.weights);
   const { listBackups, listGenerations } = await import("../../checkpoint/index.js");
   const { whole, damaged } = await listGenerations(folder);
-  const backups = (await listBackups(folder)).map(({ id }) => id);
+  const backups = (await listBackups(folder)).whole.map(({ id }) => id);
 
   const checkpoints = await Promise.all(
     whole.map(async ({ progress: _, ...generation }) => ({

@@ -15,7 +15,7 @@ export async function restore(
   const settings = await settingsOf(context, flags);
   const weights = await weightsFolder(settings.weights);
   const checkpoint = await import("../../checkpoint/index.js");
-  const wanted = reference ?? (await checkpoint.listBackups(weights))[0]?.id;
+  const wanted = reference ?? (await checkpoint.listBackups(weights)).whole[0]?.id;
   if (wanted === undefined) throw new GuardapesosError("NO_BACKUP", { folder: join(weights, "backups") });
   const { generation, source, files, problems } = await checkpoint.restore(weights, wanted);
   tell(context, "restored", { id: generation.id, from: source.id, step: generation.step, files, problems });
