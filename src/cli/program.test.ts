@@ -157,7 +157,7 @@ describe("the command line", () => {
       overrides: { batchDivisor: 1 },
       heat: {
         sensor: { kind: "model", ambient: 35 },
-        thresholds: { warnAt: 68, coolAt: 72, stopAt: 75, coolMinutes: 0.5, afterCritical: "cool" },
+        thresholds: { warnAt: 68, coolAt: 72, stopAt: 85, coolMinutes: 0.5, afterCritical: "cool" },
         timeScale: 60,
       },
     });

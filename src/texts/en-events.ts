@@ -34,7 +34,8 @@ export interface ProgressTexts {
   readonly penalty: (value: number) => string;
   readonly alpha: (value: number) => string;
   readonly rate: (imagesPerSecond: number) => string;
-  readonly temperature: (celsius: number) => string;
+  /** Undefined: it was known, and is not any more. */
+  readonly temperature: (celsius: number | undefined) => string;
   readonly saveAge: (seconds: number | undefined) => string;
   readonly loading: (done: number, total: number, resolution: number) => string;
 }
@@ -228,7 +229,7 @@ export const progress: ProgressTexts = {
   penalty: (value) => `GP ${decimal(value, 3)}`,
   alpha: (value) => `alpha ${decimal(value, 3)}`,
   rate: (imagesPerSecond) => `${decimal(imagesPerSecond, 1)} img/s`,
-  temperature: (celsius) => `${decimal(celsius, 0)} °C`,
+  temperature: (celsius) => `${celsius === undefined ? "?" : decimal(celsius, 0)} °C`,
   saveAge: (seconds) =>
     seconds === undefined ? "not saved yet" : `saved ${duration(Math.floor(seconds))} ago`,
   loading: (done, total, resolution) =>

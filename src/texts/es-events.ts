@@ -196,7 +196,7 @@ export const progress: ProgressTexts = {
   penalty: (value) => `GP ${decimal(value, 3)}`,
   alpha: (value) => `alfa ${decimal(value, 3)}`,
   rate: (imagesPerSecond) => `${decimal(imagesPerSecond, 1)} img/s`,
-  temperature: (celsius) => `${decimal(celsius, 0)} °C`,
+  temperature: (celsius) => `${celsius === undefined ? "?" : decimal(celsius, 0)} °C`,
   saveAge: (seconds) =>
     seconds === undefined ? "aún sin guardar" : `guardado hace ${duration(Math.floor(seconds))}`,
   loading: (done, total, resolution) =>

@@ -45,6 +45,8 @@ export interface Guard {
   advice(): Advice;
   /** °C; undefined when it is not known. */
   temperature(): number | undefined;
+  /** Whether the sensor has fallen silent. */
+  isLost(): boolean;
   /** Tells when training computes and when it does not: simulated cards warm up by it. */
   busy(computes: boolean): void;
   /**
@@ -68,6 +70,7 @@ export function unwatched(before: HeatSummary | undefined): Guard {
   return {
     advice: () => ({ mode: "watch", severe: false, reason }),
     temperature: () => undefined,
+    isLost: () => false,
     busy: () => undefined,
     rest: () => Promise.resolve(0),
     coolDown: () => Promise.resolve({ worse: false }),
@@ -168,6 +171,7 @@ export function createGuard({ sensor, thresholds, clock, tell, before }: GuardOp
       return { mode, severe, reason: cause };
     },
     temperature: () => freshReading(clock.now())?.temperature,
+    isLost: () => lost,
     busy: (computes) => sensor.load?.(computes),
     async rest(seconds, signal) {
       if (verdict.state.mode !== "pace" || pacing === undefined) return 0;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { completeThresholds, defaultThresholds, disorder, lowered } from "./thresholds.js";
+import { completeThresholds, defaultThresholds, disorder, lowered, type Temperature } from "./thresholds.js";
 
 describe("thresholds", () => {
   it("are those of the seed page", () => {
@@ -16,34 +16,32 @@ describe("thresholds", () => {
     });
   });
 
-  it("move together when only some are given", () => {
-    expect(completeThresholds({ coolAt: 72 })).toMatchObject({
-      resumeAt: 60,
-      warnAt: 68,
-      target: 69,
-      coolAt: 72,
-      stopAt: 75,
-    });
-    expect(completeThresholds({ warnAt: 60, stopAt: 90 })).toMatchObject({
-      resumeAt: 52,
-      warnAt: 60,
-      target: 61,
-      coolAt: 87,
-      stopAt: 90,
-    });
+  it.each([
+    [{ coolAt: 72 }, { resumeAt: 60, warnAt: 68, target: 69, coolAt: 72, stopAt: 85 }],
+    [{ stopAt: 80 }, { resumeAt: 65, warnAt: 73, target: 74, coolAt: 77, stopAt: 80 }],
+    [{ target: 70 }, { resumeAt: 61, warnAt: 69, target: 70, coolAt: 82, stopAt: 85 }],
+    [{ resumeAt: 60 }, { resumeAt: 60, warnAt: 78, target: 79, coolAt: 82, stopAt: 85 }],
+    [
+      { coolAt: 84, warnAt: 60 },
+      { resumeAt: 52, warnAt: 60, target: 79, coolAt: 84, stopAt: 85 },
+    ],
+  ])("of which only %o are given make the lower ones lower, and raise none", (given, expected) => {
+    expect(completeThresholds(given)).toMatchObject(expected);
+    expect(disorder(completeThresholds(given))).toBeUndefined();
   });
 
-  it("are in order whichever single one is given, and out of order is found", () => {
+  it("are in order whichever lower one is given alone; out of order is found", () => {
     fc.assert(
       fc.property(
-        fc.constantFrom("warnAt", "target", "coolAt", "stopAt", "resumeAt"),
-        fc.integer({ min: 30, max: 110 }),
+        fc.constantFrom<Temperature>("warnAt", "target", "coolAt", "stopAt", "resumeAt"),
+        fc.integer({ min: 30, max: 69 }),
         (name, value) => {
           expect(disorder(completeThresholds({ [name]: value }))).toBeUndefined();
         },
       ),
     );
-    expect(disorder(completeThresholds({ warnAt: 90, coolAt: 82 }))).toEqual(["warnAt", "coolAt"]);
+    expect(disorder(completeThresholds({ warnAt: 90 }))).toEqual(["warnAt", "coolAt"]);
+    expect(disorder(completeThresholds({ coolAt: 85 }))).toEqual(["coolAt", "stopAt"]);
     expect(disorder(completeThresholds({ resumeAt: 80, warnAt: 78 }))).toEqual(["resumeAt", "warnAt"]);
   });
 

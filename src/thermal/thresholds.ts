@@ -44,32 +44,32 @@ export function disorder(thresholds: Thresholds): readonly [Temperature, Tempera
   return order.find(([low, high]) => thresholds[low] >= thresholds[high]);
 }
 
+/** From the lowest to the highest. */
+const ascending = [
+  "resumeAt",
+  "warnAt",
+  "target",
+  "coolAt",
+  "stopAt",
+] as const satisfies readonly Temperature[];
+
 /**
- * Those who give only some thresholds get the others moved with them: as far from the nearest one that was given as
- * they are by default.
+ * What is not given is as by default, but lower where it must be: as far below what is given as it is by default. Nothing is
+ * raised by itself: that is for a person to say.
  */
 export function completeThresholds(given: Partial<Thresholds>): Thresholds {
-  const named = (["resumeAt", "warnAt", "target", "coolAt", "stopAt"] as const).filter(
-    (name) => given[name] !== undefined,
-  );
-  const distance = (a: Temperature, b: Temperature): number =>
-    Math.abs(defaultThresholds[a] - defaultThresholds[b]);
-  const temperature = (name: Temperature): number => {
-    const nearest = named.reduce<Temperature | undefined>(
-      (best, one) => (best === undefined || distance(one, name) < distance(best, name) ? one : best),
-      undefined,
-    );
-    const moved = nearest === undefined ? 0 : given[nearest]! - defaultThresholds[nearest];
-    return given[name] ?? defaultThresholds[name] + moved;
+  const temperature = (name: Temperature, i: number): number => {
+    const bounds = ascending
+      .slice(i + 1)
+      .filter((higher) => given[higher] !== undefined)
+      .map((higher) => given[higher]! - (defaultThresholds[higher] - defaultThresholds[name]));
+    return given[name] ?? Math.min(defaultThresholds[name], ...bounds);
   };
+  const temperatures = ascending.map((name, i) => [name, temperature(name, i)] as const);
   return {
     ...defaultThresholds,
     ...given,
-    resumeAt: temperature("resumeAt"),
-    warnAt: temperature("warnAt"),
-    target: temperature("target"),
-    coolAt: temperature("coolAt"),
-    stopAt: temperature("stopAt"),
+    ...(Object.fromEntries(temperatures) as Record<Temperature, number>),
   };
 }
 

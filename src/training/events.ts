@@ -111,6 +111,8 @@ interface EventData {
       readonly saveAge: number | undefined;
       /** GPU temperature in °C; undefined when it is not known. */
       readonly temperature: number | undefined;
+      /** True while the sensor that told the temperature is silent. */
+      readonly temperatureLost?: boolean | undefined;
       /** Seconds of rest before this step, to hold the temperature; absent without. */
       readonly rested?: number | undefined;
     };

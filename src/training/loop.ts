@@ -219,6 +219,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
       waitedForImages: waited,
       saveAge: saves.age(),
       temperature: heat.temperature(),
+      ...(heat.isLost() ? { temperatureLost: true } : {}),
       ...(rested > 0 ? { rested } : {}),
     });
     rested = await heat.rest(seconds, stop.aborted);

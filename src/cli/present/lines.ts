@@ -55,14 +55,16 @@ interface Figure {
 
 /** The figures of a step as they stand `elapsed` seconds after it, in the order of the line. */
 function figuresOf({ progress }: Texts, event: Stepped, elapsed: number): readonly [Figure, ...Figure[]] {
-  const { saveAge, temperature } = event;
+  const { saveAge, temperature, temperatureLost = false } = event;
   return [
     { rank: 7, text: progress.timeLeft(Math.max(0, event.epochSecondsLeft - elapsed)) },
     { rank: 4, text: progress.losses(event.criticLoss, event.generatorLoss) },
     { rank: 1, text: progress.penalty(event.gradientPenalty) },
     { rank: 3, text: progress.alpha(event.alpha) },
     { rank: 2, text: progress.rate(event.imagesPerSecond) },
-    ...(temperature === undefined ? [] : [{ rank: 5, text: progress.temperature(temperature) }]),
+    ...(temperature === undefined && !temperatureLost
+      ? []
+      : [{ rank: 5, text: progress.temperature(temperature) }]),
     { rank: 6, text: progress.saveAge(saveAge === undefined ? undefined : saveAge + elapsed) },
   ];
 }

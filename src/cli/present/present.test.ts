@@ -141,6 +141,8 @@ describe("the progress line", () => {
     const [line] = progressLines(es, step({ temperature: undefined, saveAge: undefined }), options);
     expect(line).not.toContain("°C");
     expect(line).toContain("aún sin guardar");
+    const [lost] = progressLines(es, step({ temperature: undefined, temperatureLost: true }), options);
+    expect(lost).toContain("· ? °C ·");
   });
 
   it("counts epochs as people do, also at the very end of one", () => {

@@ -35,7 +35,11 @@ const open: Readonly<Record<Real, (index: number | undefined, context: SensorCon
     openProcess({ entry: "./nvml-process.js", by: "NVML", arguments: [], index }, context),
   "nvidia-smi": openNvidiaSmi,
   other: (index, context) =>
-    openProcess({ entry: "./other-process.js", by: "systeminformation", arguments: [], index }, context),
+    // It starts other programs each time.
+    openProcess(
+      { entry: "./other-process.js", by: "systeminformation", arguments: [], index },
+      { ...context, interval: 5 },
+    ),
 };
 
 /** Real seconds between readings, and without any after which a sensor's process counts as hung. */
