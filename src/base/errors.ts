@@ -37,6 +37,10 @@ export interface ErrorData {
   DEVICE_UNAVAILABLE: { device: string; available: readonly string[]; reason: string };
   ENGINE_MEMORY: { what: string; reason: string };
   ENGINE_FAILED: { what: string; reason: string };
+  /** Its thread has ended. */
+  ENGINE_DIED: { reason: string };
+  /** Its thread does not answer. */
+  ENGINE_HUNG: { seconds: number };
   // Torch files
   TORCH_FILE_UNREADABLE: { file: string; reason: string };
   TORCH_FILE_INVALID: { file: string; where: string; offset: number; reason: string };

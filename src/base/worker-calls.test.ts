@@ -25,6 +25,7 @@ Promise.all([import("${module}"), import("${errors}")]).then(([{ answerCalls, Ha
     unsendable: async () => () => 1,
     crash: async () => { setTimeout(() => { throw new Error("the thread is lost"); }); return new Promise(() => {}); },
     leave: async () => process.exit(3),
+    block: async (time) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time),
   });
 });
 `;
@@ -42,6 +43,7 @@ interface Known extends Calls {
   unsendable: (none: undefined) => Promise<void>;
   crash: (none: undefined) => Promise<void>;
   leave: (none: undefined) => Promise<void>;
+  block: (time: number) => Promise<string>;
 }
 
 const callers: Caller<Known>[] = [];
@@ -120,6 +122,21 @@ describe("a call to a thread", () => {
       );
     },
   );
+
+  it("to a thread that was abandoned fails at once, and nobody waits for what it still does", async () => {
+    const thread = startThread();
+    await thread.call("double", 1);
+    expect([thread.busy, thread.dead]).toEqual([false, undefined]);
+    const waiting = thread.call("block", 2000);
+    expect(thread.busy).toBe(true);
+    const started = performance.now();
+    thread.abandon(new Error("left alone"));
+    await expect(waiting).rejects.toThrow("left alone");
+    await expect(thread.call("double", 1)).rejects.toThrow("left alone");
+    await thread.end();
+    expect(performance.now() - started).toBeLessThan(1000);
+    expect([thread.busy, thread.dead?.message]).toEqual([false, "left alone"]);
+  });
 
   it("at the end fails, and after it too", async () => {
     const caller = startThread();

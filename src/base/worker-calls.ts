@@ -67,7 +67,13 @@ export interface Caller<C extends Calls> {
     buffers?: readonly ArrayBuffer[],
     onProgress?: (progress: never) => void,
   ): Promise<Result<C, Name>>;
-  /** Ends the thread; calls that wait for it fail. */
+  /** Whether a call waits for its answer. */
+  readonly busy: boolean;
+  /** Why no call is answered any more. */
+  readonly dead: Error | undefined;
+  /** Leaves the thread to itself, whatever it does: calls that wait, and all that come, fail with this. */
+  abandon(error: Error): void;
+  /** Ends the thread; calls that wait for it fail. One that was abandoned is not waited for. */
   end(): Promise<void>;
 }
 
@@ -82,6 +88,7 @@ export function callWorker<C extends Calls>(worker: Worker): Caller<C> {
   const waiting = new Map<number, Waiting>();
   let calls = 0;
   let dead: Error | undefined;
+  let abandoned = false;
   const die = (error: Error): void => {
     dead ??= error;
     for (const one of waiting.values()) one.reject(dead);
@@ -112,8 +119,19 @@ export function callWorker<C extends Calls>(worker: Worker): Caller<C> {
         worker.postMessage({ id, name, argument } satisfies Call, [...buffers]);
       });
     },
+    get busy() {
+      return waiting.size > 0;
+    },
+    get dead() {
+      return dead;
+    },
+    abandon(error) {
+      abandoned = true;
+      die(error);
+    },
     async end() {
-      await worker.terminate();
+      const ended = worker.terminate();
+      if (!abandoned) await ended;
     },
   };
 }

@@ -8,14 +8,22 @@ export const bugExitCode = 70;
 /** A run that heat has ended, its weights saved: EX_TEMPFAIL, it works once the card is cool. */
 export const overheatedExitCode = 75;
 
-/** Exit codes of stops, 128 + the signal's number as shells count (SIGBREAK is 21 on Windows). */
-const stops: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGBREAK: 149 };
+/** Exit codes of signals, 128 + their number as shells count (SIGBREAK is 21 on Windows). */
+const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGBREAK: 149 } as const;
 
-export const stopSignals = Object.keys(stops) as NodeJS.Signals[];
+export const stopSignals = Object.keys(signals) as NodeJS.Signals[];
 
-/** The exit code of a run that a signal stopped, its weights saved. */
+/** The other ways: `guardapesos stop` is a request to terminate, a parent that ends hangs up, a time was planned. */
+const stops: Readonly<Record<string, number>> = {
+  ...signals,
+  stop: signals.SIGTERM,
+  parent: signals.SIGHUP,
+  time: 0,
+};
+
+/** The exit code of a run that was stopped, its weights saved. */
 export function exitCodeOfStop(signal: string | undefined): number {
-  return stops[signal ?? "SIGTERM"] ?? 143;
+  return stops[signal ?? "SIGTERM"] ?? signals.SIGTERM;
 }
 
 /** The exit code of an error's code. */
@@ -64,6 +72,8 @@ export function exitCodeOf(code: ErrorCode): number {
       return 69; // EX_UNAVAILABLE
     case "ENGINE_MEMORY":
     case "ENGINE_FAILED":
+    case "ENGINE_DIED":
+    case "ENGINE_HUNG":
       return 70; // EX_SOFTWARE: the computation itself failed
     case "WEIGHTS_NOT_WRITABLE":
     case "OUTPUT_NOT_WRITABLE":

@@ -3,7 +3,7 @@ import type { ErrorCode, ErrorData, Expected } from "../base/errors.js";
 import { damageOf } from "./en-damage.js";
 import { formats } from "./formats.js";
 
-const { and, or, bytes, integer, moment } = formats("en");
+const { and, or, bytes, duration, integer, moment } = formats("en");
 
 export type ErrorTexts = { readonly [Code in ErrorCode]: (data: ErrorData[Code]) => string };
 
@@ -94,6 +94,10 @@ export const errors: ErrorTexts = {
     `There was not enough memory for ${what} (${reason}). Use smaller --batch-sizes, fewer --channels, a smaller --end or another --device; saved weights are not affected.`,
   ENGINE_FAILED: ({ what, reason }) =>
     `The compute engine failed at ${what}: ${reason}. Try --device cpu; saved weights are not affected.`,
+  ENGINE_DIED: ({ reason }) =>
+    `The compute engine has died in the middle of its work (${reason}). Start the same command again; if it happens again, use smaller --batch-sizes or another --device.`,
+  ENGINE_HUNG: ({ seconds }) =>
+    `The compute engine has not answered for ${duration(seconds)}, so it is not waited for any longer. Start the same command again; if it happens again, restart the computer, update the card's driver or use --device cpu.`,
 
   TORCH_FILE_UNREADABLE: ({ file, reason }) =>
     `${file} cannot be read (${reason}). Check the path and its permissions.`,

@@ -53,6 +53,10 @@ const caught: Record<string, string> = {
   SIGTERM: "Asked to terminate (SIGTERM)!",
   SIGHUP: "The terminal was closed (SIGHUP)!",
   SIGBREAK: "Ctrl+Break caught!",
+  stop: "guardapesos stop asks to stop!",
+  time: "It is time to stop!",
+  parent: "The program that started this one has ended!",
+  bug: "guardapesos has met a fault of its own!",
 };
 
 const saving: Record<CheckpointKind, (batches: number, reason: string) => string> = {
@@ -153,7 +157,7 @@ export const events: EventTexts = {
   "store-problem": ({ type, ...problem }) => [
     `⚠ ${problemOf(problem)} The checkpoints are whole; the next save tries again.`,
   ],
-  "stop-requested": ({ signal, times, saving: busy }) => {
+  "stop-requested": ({ signal, times, saving: busy, share, leaving }) => {
     if (times === 1) {
       return [
         rule,
@@ -161,10 +165,16 @@ export const events: EventTexts = {
         rule,
       ];
     }
+    if (leaving) {
+      return ["⏩ The batch under way is not waited for: the weights from just before it are saved at once."];
+    }
     return busy
-      ? ["💾 Already saving: your weights are safe in a moment. Nothing is interrupted."]
+      ? [`💾 Saving, ${percent(share ?? 0)}: your weights are safe in a moment. Nothing is interrupted.`]
       : ["⏳ Noted: as soon as the batch under way is done, the weights are saved. Nothing is lost."];
   },
+  "engine-slow": ({ seconds, usual, giveUpAfter }) => [
+    `⚠ The engine has been at work for ${duration(seconds)} without an answer${usual === undefined ? "" : ` (so far it took ${duration(usual)} at most)`}. If none comes, training ends after ${duration(giveUpAfter)}, with the newest weights that can be had saved.`,
+  ],
   warning: ({ code, detail }) => [`⚠ ${warnings[code](detail)}`],
   ended: (event) => {
     switch (event.how) {

@@ -4,7 +4,7 @@ import type { ErrorTexts } from "./en-errors.js";
 import { damageOf } from "./es-damage.js";
 import { formats } from "./formats.js";
 
-const { and, or, bytes, integer, moment } = formats("es");
+const { and, or, bytes, duration, integer, moment } = formats("es");
 
 const meant = (suggestion: string | undefined): string =>
   suggestion === undefined ? "" : ` ¿Querías decir ${suggestion}?`;
@@ -94,6 +94,10 @@ export const errors: ErrorTexts = {
     `No alcanzó la memoria para ${what} (${reason}). Usa --batch-sizes más pequeños, menos --channels, un --end menor u otro --device; los pesos guardados siguen intactos.`,
   ENGINE_FAILED: ({ what, reason }) =>
     `El motor de cálculo falló en ${what}: ${reason}. Prueba con --device cpu; los pesos guardados siguen intactos.`,
+  ENGINE_DIED: ({ reason }) =>
+    `El motor de cálculo murió a mitad de su trabajo (${reason}). Repite el mismo comando; si vuelve a pasar, usa --batch-sizes más pequeños u otro --device.`,
+  ENGINE_HUNG: ({ seconds }) =>
+    `El motor de cálculo lleva ${duration(seconds)} sin responder, así que ya no se le espera. Repite el mismo comando; si vuelve a pasar, reinicia el ordenador, actualiza el controlador de la tarjeta o usa --device cpu.`,
 
   TORCH_FILE_UNREADABLE: ({ file, reason }) =>
     `No se puede leer ${file} (${reason}). Comprueba la ruta y sus permisos.`,

@@ -20,6 +20,10 @@ const caught: Record<string, string> = {
   SIGTERM: "¡Petición de terminar detectada (SIGTERM)!",
   SIGHUP: "¡Se cerró la terminal (SIGHUP)!",
   SIGBREAK: "¡Ctrl+Break detectado!",
+  stop: "¡guardapesos parar pide parar!",
+  time: "¡Llegó la hora de parar!",
+  parent: "¡Terminó el programa que inició este!",
+  bug: "¡guardapesos ha tropezado con un fallo propio!",
 };
 
 const saving: Record<CheckpointKind, (batches: number, reason: string) => string> = {
@@ -120,7 +124,7 @@ export const events: EventTexts = {
   "store-problem": ({ type, ...problem }) => [
     `⚠ ${problemOf(problem)} Los checkpoints están completos; el próximo guardado lo vuelve a intentar.`,
   ],
-  "stop-requested": ({ signal, times, saving: busy }) => {
+  "stop-requested": ({ signal, times, saving: busy, share, leaving }) => {
     if (times === 1) {
       return [
         rule,
@@ -128,10 +132,16 @@ export const events: EventTexts = {
         rule,
       ];
     }
+    if (leaving) {
+      return ["⏩ No se espera al batch en curso: se guardan ya los pesos de justo antes."];
+    }
     return busy
-      ? ["💾 Ya se están guardando: en un momento tus pesos estarán a salvo. Nada se interrumpe."]
+      ? [`💾 Guardando, ${percent(share ?? 0)}: en un momento tus pesos estarán a salvo. Nada se interrumpe.`]
       : ["⏳ Entendido: en cuanto termine el batch en curso se guardan los pesos. No se pierde nada."];
   },
+  "engine-slow": ({ seconds, usual, giveUpAfter }) => [
+    `⚠ El motor lleva ${duration(seconds)} trabajando sin responder${usual === undefined ? "" : ` (hasta ahora tardó ${duration(usual)} como mucho)`}. Si no responde, el entrenamiento termina a los ${duration(giveUpAfter)}, con los últimos pesos que se puedan recuperar guardados.`,
+  ],
   warning: ({ code, detail }) => [`⚠ ${warnings[code](detail)}`],
   ended: (event) => {
     switch (event.how) {

@@ -33,6 +33,8 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   DEVICE_UNAVAILABLE: { device: "cuda", available: ["cpu", "webgpu"], reason: "no driver" },
   ENGINE_MEMORY: { what: "64x64", reason: "bad_alloc" },
   ENGINE_FAILED: { what: "64x64", reason: "NaN" },
+  ENGINE_DIED: { reason: "out of heap" },
+  ENGINE_HUNG: { seconds: 600 },
   TORCH_FILE_UNREADABLE: { file: "g.pth", reason: "ENOENT" },
   TORCH_FILE_INVALID: { file: "g.pth", where: "data.pkl", offset: 12, reason: "EOF" },
   TORCH_FILE_REFUSED: { file: "g.pth", name: "os.system", offset: 12 },

@@ -13,6 +13,7 @@ const heatAt = (mode: HeatMode, temperature?: number, severe = false): Advice =>
 const idle: Facts = {
   batches: 10,
   sessionBatches: 4,
+  nextBatches: 1,
   savedBatches: 8,
   epochEnded: false,
   stageEnded: false,
@@ -24,6 +25,7 @@ const idle: Facts = {
   saving: false,
   failures: 0,
   heat: heatAt("watch"),
+  placeSaved: false,
   emergencySaved: false,
   maxBatches: undefined,
 };
@@ -49,7 +51,7 @@ describe("between two steps", () => {
     expect(at({ epochEnded: true, stageEnded: true }).save?.kind).toBe("stage");
   });
 
-  it("a signal ends it with an emergency save, even when all is saved already, and without a preview", () => {
+  it("a signal ends it with an emergency save, and without a preview", () => {
     const stopped = at({ stopSignal: "SIGTERM", epochEnded: true, stageEnded: true, planDone: true });
     expect(stopped).toEqual({
       save: { kind: "emergency", reason: "SIGTERM" },
@@ -119,8 +121,16 @@ describe("between two steps", () => {
     expect(at({ heat: heatAt("cool", 83), stopSignal: "SIGINT" }).cool).toBe(false);
   });
 
+  it("a signal is content with any verified save of the place, heat wants one that records its batches", () => {
+    const saved = { savedBatches: 10, placeSaved: true };
+    expect(at({ ...saved, stopSignal: "SIGINT" })).toMatchObject({ save: undefined, end: "stopped" });
+    expect(at({ ...saved, heat: heatAt("stop", 85) }).save?.kind).toBe("emergency");
+    // One that was begun and is not verified does not count.
+    expect(at({ savedBatches: 10, stopSignal: "SIGINT" }).save?.kind).toBe("emergency");
+  });
+
   it("an emergency that is saved already is not saved again", () => {
-    const saved = { savedBatches: 10, emergencySaved: true };
+    const saved = { savedBatches: 10, placeSaved: true, emergencySaved: true };
     expect(at({ ...saved, stopSignal: "SIGINT" })).toMatchObject({ save: undefined, end: "stopped" });
     expect(at({ ...saved, heat: heatAt("stop", 85) })).toMatchObject({
       save: undefined,
@@ -145,6 +155,8 @@ describe("between two steps", () => {
     heat: fc
       .tuple(fc.constantFrom<HeatMode>("watch", "pace", "cool", "stop"), fc.integer({ min: 30, max: 100 }))
       .map(([mode, temperature]) => heatAt(mode, temperature)),
+    nextBatches: fc.integer({ min: 1, max: 4 }),
+    placeSaved: fc.constant(false),
     emergencySaved: fc.constant(false),
     maxBatches: fc.option(fc.integer({ min: 1, max: 1000 }), { nil: undefined }),
   });

@@ -4,9 +4,10 @@ import type { Autosave } from "../progan/config.js";
 import type { Advice } from "../thermal/guard.js";
 
 export interface Facts {
-  /** Batches over all sessions; those of this session; those at the last save that was begun. */
+  /** Batches over all sessions; those of this session; those of the step that comes; those at the last save that was begun. */
   readonly batches: number;
   readonly sessionBatches: number;
+  readonly nextBatches: number;
   readonly savedBatches: number;
   /** What the last step completed. */
   readonly epochEnded: boolean;
@@ -24,7 +25,8 @@ export interface Facts {
   readonly failures: number;
   /** What heat asks for. */
   readonly heat: Advice;
-  /** Whether an emergency save of this very place is verified. */
+  /** Whether a save of this very place is verified, and whether it is an emergency's. */
+  readonly placeSaved: boolean;
   readonly emergencySaved: boolean;
   /** Over all sessions. */
   readonly maxBatches: number | undefined;
@@ -43,7 +45,8 @@ export interface Decision {
 function endOf(facts: Facts): Decision["end"] {
   if (facts.stopSignal !== undefined) return "stopped";
   if (facts.planDone) return "finished";
-  if (facts.maxBatches !== undefined && facts.batches >= facts.maxBatches) return "limit";
+  // Half a step would make another training than one that was never interrupted.
+  if (facts.maxBatches !== undefined && facts.batches + facts.nextBatches > facts.maxBatches) return "limit";
   if (facts.heat.mode === "stop") return "overheated";
   return undefined;
 }
@@ -70,8 +73,9 @@ export function decide(facts: Facts): Decision {
   const cool = end === undefined && facts.heat.mode === "cool";
   const urgent = cool || end === "stopped" || end === "overheated";
   const nothingNew = facts.batches === facts.savedBatches;
+  const saved = end === "stopped" ? facts.placeSaved : urgent ? facts.emergencySaved : nothingNew;
   // Before the first batch of a session there is nothing that is not on disk already.
-  const needless = facts.sessionBatches === 0 || (urgent ? facts.emergencySaved : nothingNew);
+  const needless = facts.sessionBatches === 0 || saved;
   const save = needless ? undefined : saveOf(facts, urgent, end);
   const severe = facts.heat.severe || end === "overheated";
   const divideBy = cool || (end === "overheated" && save) ? (severe ? muchSmaller : smaller) : 1;

@@ -1,5 +1,6 @@
 /** The engine's thread: `session.run` blocks whichever thread calls it, so it calls from here. */
 import { answerCalls, HandOver } from "../base/worker-calls.js";
+import { createMirror, type Mirror } from "./mirror.js";
 import {
   createTrainer,
   type ImageRequest,
@@ -11,6 +12,7 @@ import type { Resolution } from "../progan/config.js";
 import type { TrainState } from "./train-state.js";
 
 let trainer: Trainer | undefined;
+let mirror: Mirror;
 
 export interface PrepareRequest {
   readonly resolution: Resolution;
@@ -22,10 +24,16 @@ const calls = {
   load: async ({ options, state }: { options: TrainerOptions; state: TrainState }) => {
     await trainer?.release();
     trainer = createTrainer(options, state);
+    mirror = createMirror();
   },
   prepare: ({ resolution, batches, alpha }: PrepareRequest) => trainer!.prepare(resolution, batches, alpha),
-  step: async (request: StepRequest) => {
+  /** @param tell given the state before this step in shared memory, if there is such a copy of it */
+  step: async (request: StepRequest, tell: (mirrored: TrainState) => void) => {
+    const mirrored = await mirror.refresh(trainer!.bytes, () => trainer!.view());
+    if (mirrored) tell(mirrored);
+    const started = performance.now();
     const { losses, before } = await trainer!.step(request);
+    mirror.stepped((performance.now() - started) / 1000);
     return new HandOver({ losses, before: before?.state }, before?.free ?? []);
   },
   images: (request: ImageRequest) => trainer!.images(request),

@@ -1,5 +1,6 @@
 /** The engine as the training loop sees it: the same trainer, in a thread of its own. */
 import { Worker } from "node:worker_threads";
+import { GuardapesosError, reasonOf } from "../base/errors.js";
 import type { NamedArray } from "../base/named-arrays.js";
 import { callWorker } from "../base/worker-calls.js";
 import { workerEntry } from "../base/worker-entry.js";
@@ -7,7 +8,26 @@ import type { EngineCalls, PrepareRequest } from "./engine-worker.js";
 import type { ImageRequest, StepRequest, TrainerOptions } from "./trainer.js";
 import type { Losses } from "./events.js";
 import type { TrainState } from "./train-state.js";
+import { patienceWith, watch } from "./watchdog.js";
 
+/** What the engine tells by itself. */
+export interface EngineListener {
+  /**
+   * The state before the step under way is in shared memory now, for when the engine can give it no more. Not every step
+   * has such a copy; the next one writes over it.
+   */
+  readonly mirrored?: (state: TrainState) => void;
+  /** A call takes far longer than such calls have taken. @param usual the longest so far, in seconds */
+  readonly slow?: (seconds: number, usual: number | undefined, giveUpAfter: number) => void;
+}
+
+/** Nobody waits for the engine any more. */
+export class EngineLeft extends Error {}
+
+/**
+ * Every call fails with ENGINE_DIED once the thread has died, and with ENGINE_HUNG when it has not answered for so long
+ * that it never will.
+ */
 export interface Engine {
   prepare(request: PrepareRequest): Promise<void>;
   step(request: StepRequest): Promise<{ losses: Losses; before: TrainState | undefined }>;
@@ -16,6 +36,10 @@ export interface Engine {
   copy(): Promise<TrainState>;
   /** The newest finished state; the engine then has none. Works after a step that failed, too. */
   take(): Promise<TrainState>;
+  /** Whether it is at work. */
+  readonly busy: boolean;
+  /** Does not wait for what it is doing: that, and all that comes, fails with EngineLeft. The thread goes on by itself. */
+  leave(): void;
   close(): Promise<void>;
 }
 
@@ -32,22 +56,54 @@ function ownBuffers(state: TrainState): TrainState {
 }
 
 /** Starts the engine on a state, whose arrays it takes. */
-export async function startEngine(options: TrainerOptions, given: TrainState): Promise<Engine> {
+export async function startEngine(
+  options: TrainerOptions,
+  given: TrainState,
+  listener: EngineListener = {},
+): Promise<Engine> {
   const state = ownBuffers(given);
   const thread = callWorker<EngineCalls>(new Worker(workerEntry(import.meta.url, "./engine-worker.js")));
+  /** The longest step of each resolution. */
+  const longest = new Map<number, number>();
+
+  /** @param usual seconds that such a call has taken at most */
+  async function answered<Value>(call: Promise<Value>, usual?: number): Promise<Value> {
+    const patience = patienceWith(usual);
+    const end = watch(patience, {
+      slow: (seconds) => listener.slow?.(seconds, usual, patience.giveUpAfter),
+      hung: (seconds) => thread.abandon(new GuardapesosError("ENGINE_HUNG", { seconds })),
+    });
+    try {
+      return await call;
+    } catch (error) {
+      const ours = error instanceof GuardapesosError || error instanceof EngineLeft;
+      if (error !== thread.dead || ours) throw error;
+      throw new GuardapesosError("ENGINE_DIED", { reason: reasonOf(error) }, error);
+    } finally {
+      end();
+    }
+  }
+
   const buffers = [...state.arrays.values()].map(({ data }) => data.buffer);
-  await thread.call("load", { options, state }, buffers);
+  await answered(thread.call("load", { options, state }, buffers));
   return {
-    prepare: (request) => thread.call("prepare", request),
-    step: (request) =>
-      thread.call(
-        "step",
-        request,
-        request.batches.map(({ images }) => images.buffer),
-      ),
-    images: (request) => thread.call("images", request),
-    copy: () => thread.call("copy", undefined),
-    take: () => thread.call("take", undefined),
+    prepare: (request) => answered(thread.call("prepare", request)),
+    async step(request) {
+      const { resolution, batches } = request;
+      const images = batches.map((batch) => batch.images.buffer);
+      const started = performance.now();
+      const usual = longest.get(resolution);
+      const result = await answered(thread.call("step", request, images, listener.mirrored), usual);
+      longest.set(resolution, Math.max(usual ?? 0, (performance.now() - started) / 1000));
+      return result;
+    },
+    images: (request) => answered(thread.call("images", request)),
+    copy: () => answered(thread.call("copy", undefined)),
+    take: () => answered(thread.call("take", undefined)),
+    get busy() {
+      return thread.busy;
+    },
+    leave: () => thread.abandon(new EngineLeft()),
     close: () => thread.end(),
   };
 }

@@ -162,7 +162,23 @@ interface EventData {
   };
   /** Something beside a checkpoint did not work; the checkpoint itself is safe. */
   "store-problem": StoreProblem;
-  "stop-requested": { readonly signal: string; readonly times: number; readonly saving: boolean };
+  "stop-requested": {
+    /** A signal, or `stop`, `time`, `parent`, `bug`: what asked first. */
+    readonly signal: string;
+    readonly times: number;
+    readonly saving: boolean;
+    /** How much of the save under way is done, from 0 to 1. */
+    readonly share?: number | undefined;
+    /** The batch under way is not waited for: the last finished state is saved at once. */
+    readonly leaving?: boolean | undefined;
+  };
+  /** The engine takes far longer than usual; training ends, its weights saved, if it has not answered after `giveUpAfter`. */
+  "engine-slow": {
+    readonly seconds: number;
+    /** The longest such call so far; undefined when there was none. */
+    readonly usual: number | undefined;
+    readonly giveUpAfter: number;
+  };
   warning: { readonly code: WarningCode; readonly detail: string };
   /** The last event of every run. */
   ended: {

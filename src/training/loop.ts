@@ -31,7 +31,7 @@ import { createPace } from "./pace.js";
 import { positionOf } from "./progress.js";
 import { createSaveCost } from "./save-cost.js";
 import type { Saves, Setup } from "./saves.js";
-import type { Stop } from "./stop.js";
+import { unlessStopped, type Stop } from "./stop.js";
 import type { TrainState } from "./train-state.js";
 
 export interface Parts {
@@ -104,9 +104,16 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     emit(batchesDivided(track.config, resolution));
   };
 
+  /** At least one; how many, the images decide. */
+  const nextBatches = (): number => {
+    if (!stage || ended.stage) return 1;
+    return planStep(enterStage(track.place, track.config), track.config, stage.images.count).length;
+  };
+
   const facts = (): Facts => ({
     batches: track.place.batches,
     sessionBatches: track.sessionBatches,
+    nextBatches: nextBatches(),
     savedBatches,
     epochEnded: ended.epoch,
     stageEnded: ended.stage,
@@ -118,11 +125,14 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     saving: saves.running,
     failures: saves.failures,
     heat: heat.advice(),
+    placeSaved: saves.savedBatches === track.place.batches,
     emergencySaved: [emergency, saves.savedBatches].every((batches) => batches === track.place.batches),
     maxBatches: parts.maxBatches,
   });
 
   for (;;) {
+    // A save of this very place that is under way is the one that a stop wants.
+    if (stop.wish && savedBatches === track.place.batches) await saves.settle();
     const { save, preview, cool, divideBy, end } = decide(facts());
     // What has ended is told and acted on once, also when a stop comes before the next step.
     const completed = ended;
@@ -171,8 +181,11 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     }
 
     const place = enterStage(track.place, config);
-    stage ??= await enter(parts, track, place);
-    if (!stage) continue; // stopped meanwhile
+    if (!stage) {
+      // Looks again: a stop may have come meanwhile, or the first step may be too many.
+      stage = await enter(parts, track, place);
+      continue;
+    }
     const images = stage.images.count;
     if (place.image >= images) {
       // There are fewer images than before this session: the epoch is over.
@@ -181,8 +194,9 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
       continue;
     }
     const plan = planStep(place, config, images);
-    const { data, waited } = await fetch(stage.batches, place, plan);
-    if (stop.wish) continue; // before a batch that may be long
+    const fetched = await unlessStopped(fetch(stage.batches, place, plan), stop);
+    if (!fetched || stop.wish) continue; // before a batch that may be long
+    const { data, waited } = fetched;
     const next = advance(place, plan, config, images);
     prefetch(stage.batches, enterStage(next, config), place, config, images);
 
@@ -199,13 +213,13 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     heat.busy(false);
     const seconds = secondsSince(started);
     cost.stepped(seconds, saving || before !== undefined);
+    track.place = next;
+    track.sessionBatches += plan.length;
     if (before) {
       const asked = performance.now();
       await begin(before, place, save!, false);
       cost.waited(secondsSince(asked));
     }
-    track.place = next;
-    track.sessionBatches += plan.length;
     ended = { epoch: next.image === 0, stage: stageDone(next, config) };
     const shown = plan.reduce((sum, batch) => sum + batch.size, 0);
     pace.record(shown, secondsSince(started) + waited + rested);

@@ -6,13 +6,14 @@ import { openImageFolder } from "../progan/image-folder.js";
 import type { ImageSource } from "../progan/image-source.js";
 import { openPhantoms } from "../progan/phantom.js";
 import { planDone } from "../progan/schedule.js";
-import { startEngine, type Engine } from "./engine.js";
+import { EngineLeft, startEngine, type Engine } from "./engine.js";
 import type { Emit, RunEventOf, WarningCode } from "./events.js";
 import { batchesDivided, findSensor, watchHeat } from "./heat.js";
 import { loop, type LoopEnd, type Track } from "./loop.js";
 import type { RunOptions } from "./options.js";
 import { writePreview } from "./preview.js";
 import { positionOf } from "./progress.js";
+import { createRescue, type Rescue } from "./rescue.js";
 import { resumeCommand } from "./resume-command.js";
 import { begin, type Beginning } from "./resume.js";
 import { createBackups } from "./backups.js";
@@ -78,11 +79,15 @@ async function open(options: RunOptions, series: Series, emit: Emit) {
  */
 export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<Ended> {
   const startedAt = performance.now();
-  let isSaving = (): boolean => false;
   let over = false;
+  let working: { readonly saves: Saves; readonly rescue: Rescue; readonly engine: Engine } | undefined;
   stop.listen(({ signal, times }) => {
     // "ended" is the last event, also for someone who goes on pressing.
-    if (!over) emit({ type: "stop-requested", signal, times, saving: isSaving() });
+    if (over) return;
+    const leaving = times > 1 && working !== undefined && working.engine.busy && working.rescue.mayLeave();
+    const { running: saving = false, share } = working?.saves ?? {};
+    emit({ type: "stop-requested", signal, times, saving, share, leaving });
+    if (leaving) working?.engine.leave();
   });
   const label = await labelOf(options);
   const { beginning, source, device, threads, watch, writer } = await open(
@@ -93,7 +98,6 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
   const { config, preset, from } = beginning;
   const backups = createBackups(writer, emit, options.backups);
   const saves = createSaves(writer, emit, from?.files ?? [], (saved) => backups.consider(saved));
-  isSaving = () => saves.running;
   const track: Track = {
     config,
     place: beginning.place,
@@ -101,6 +105,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     sessionBatches: 0,
     preview: undefined,
   };
+  const rescue = createRescue(saves, track, stop);
   const warn = (code: WarningCode, detail: string): void => emit({ type: "warning", code, detail });
 
   emit({
@@ -181,8 +186,13 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     engine = await startEngine(
       { architecture: config, seed: config.seed, engine: { provider: device, threads } },
       beginning.state,
+      {
+        mirrored: (state) => rescue.keep(state),
+        slow: (seconds, usual, giveUpAfter) => emit({ type: "engine-slow", seconds, usual, giveUpAfter }),
+      },
     );
     const made = engine;
+    working = { saves, rescue, engine };
     const result = await loop(
       {
         maxBatches: options.maxBatches,
@@ -208,26 +218,18 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
       },
       track,
     );
+    if (stop.fault) throw stop.fault.error;
     return end(result.how satisfies LoopEnd["how"]);
   } catch (error) {
-    await rescue(engine, saves, track, error);
-    end("failed", error);
-    throw error;
+    const failure = await rescue.save(engine, error);
+    const left = error instanceof EngineLeft;
+    if (left && !failure && !stop.fault) return end("stopped");
+    const reason = left ? (stop.fault?.error ?? failure) : error;
+    end("failed", reason);
+    throw reason;
   } finally {
     await heat.close();
     await writer.close();
     await engine?.close();
   }
-}
-
-/** After a failure: saves the last finished state, if there is one that is not saved and the engine still has it. */
-async function rescue(engine: Engine | undefined, saves: Saves, track: Track, error: unknown): Promise<void> {
-  await saves.settle();
-  if (!engine || !track.setup || track.sessionBatches === 0 || saves.savedBatches === track.place.batches)
-    return;
-  const state = await engine.take().catch(() => undefined);
-  if (!state || state.arrays.size === 0) return;
-  const reason = isGuardapesosError(error) ? error.code : "bug";
-  await saves.begin(state, track.place, track.setup(), { kind: "emergency", reason }, true);
-  await saves.settle();
 }

@@ -23,6 +23,8 @@ export interface Saves {
   /** Waits until nothing is being saved. @returns why the newest save failed; undefined when it did not */
   settle(): Promise<Error | undefined>;
   readonly running: boolean;
+  /** How much of the save under way is done, from 0 to 1; undefined when there is none. */
+  readonly share: number | undefined;
   /** Saves that have failed since the last one that did not. */
   readonly failures: number;
   /** Since the newest save was begun, or the session. */
@@ -49,7 +51,7 @@ export function createSaves(
   onSaved: (generation: Generation) => void,
 ): Saves {
   let current: Promise<Error | undefined> = Promise.resolve(undefined);
-  let running = false;
+  let share: number | undefined;
   let failures = 0;
   let begunAt = performance.now();
   let verifiedAt: number | undefined;
@@ -64,7 +66,7 @@ export function createSaves(
     { kind, reason }: SaveDecision,
     last: boolean,
   ): Promise<Error | undefined> {
-    running = true;
+    share = 0;
     begunAt = performance.now();
     emit({ type: "save-started", kind, reason, batches: place.batches });
     try {
@@ -75,10 +77,12 @@ export function createSaves(
         networks: toNetworks(state, setup.config, setup.config.learningRate),
         progress: toJson({ place, ...setup }),
       };
-      const report = await writer.save(
-        checkpoint,
-        [...state.arrays.values()].map(({ data }) => data.buffer),
-      );
+      // Shared memory is read where it is.
+      const buffers = [...state.arrays.values()].map(({ data }) => data.buffer as ArrayBufferLike);
+      const own = buffers.filter((buffer) => buffer instanceof ArrayBuffer);
+      const report = await writer.save(checkpoint, own, (done) => {
+        share = done;
+      });
       verifiedAt = performance.now();
       savedBatches = place.batches;
       failures = 0;
@@ -93,7 +97,7 @@ export function createSaves(
       emit({ type: "save-failed", kind, code, message: reasonOf(error), failures, retrySeconds });
       return error instanceof Error ? error : new Error(reasonOf(error));
     } finally {
-      running = false;
+      share = undefined;
     }
   }
 
@@ -121,7 +125,10 @@ export function createSaves(
     },
     settle: () => current,
     get running() {
-      return running;
+      return share !== undefined;
+    },
+    get share() {
+      return share;
     },
     get failures() {
       return failures;

@@ -16,7 +16,7 @@ import {
   type EngineTensor,
   type Session,
 } from "../engine/session.js";
-import type { NamedArray } from "../base/named-arrays.js";
+import { sizeOf, type NamedArray } from "../base/named-arrays.js";
 import { normal, uniform } from "../base/random.js";
 import type { Architecture, Resolution } from "../progan/config.js";
 import { activeParameters, networks, stepsOf, type Network } from "../progan/parameters.js";
@@ -92,6 +92,10 @@ export interface Trainer {
   images(request: ImageRequest): Promise<NamedArray>;
   /** The state now, which the trainer goes on using. */
   copy(): Promise<TrainState>;
+  /** The state now, to be read before anything else is asked: the trainer goes on writing to it. */
+  view(): Promise<TrainState>;
+  /** Bytes of the state. */
+  readonly bytes: number;
   /** The state now, which the trainer then no longer has. */
   take(): Promise<Snapshot>;
   release(): Promise<void>;
@@ -407,6 +411,19 @@ export function createTrainer(
     },
     async copy() {
       return (await snapshot(active, counters)).state;
+    },
+    async view() {
+      return { arrays: new Map([...resting, ...(await copy.download(active))]), counters: new Map(counters) };
+    },
+    get bytes() {
+      const elements = [...resting.values()].map(({ shape }) => sizeOf(shape));
+      return (
+        4 *
+        [...active.values()].reduce(
+          (sum, { size }) => sum + size,
+          elements.reduce((a, b) => a + b, 0),
+        )
+      );
     },
     async take() {
       await leave();
