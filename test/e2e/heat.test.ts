@@ -1,5 +1,5 @@
 /**
- * Each row of the heat table, end to end: real processes, real checkpoints, simulated heat. A minute of a trace takes a tenth
+ * Each row of the heat table, end to end: real processes, real checkpoints, simulated heat. A minute of a trace takes a fifth
  * of a second.
  */
 import { writeFile } from "node:fs/promises";
@@ -32,7 +32,7 @@ const long: Settings = {
   epochs: 500,
   autosave: 1_000_000,
   backups: 0,
-  "time-scale": 600,
+  "time-scale": 300,
 };
 
 /** A trace of whole minutes: [minute, °C], each holding until the next. */
@@ -199,7 +199,7 @@ describe("heat", { timeout: 120_000 }, () => {
     const pressed = performance.now();
     running.signal("SIGINT");
     const ended = await running.ended;
-    expect(performance.now() - pressed).toBeLessThan(1500);
+    expect(performance.now() - pressed).toBeLessThan(5000);
     expect(ended.code).toBe(130);
     expect(endOf(ended)).toMatchObject({ how: "stopped", signal: "SIGINT", batchesLost: 0 });
     expect(endOf(ended).files[0]!.path).toMatch(/EMERGENCY_generator_/);
