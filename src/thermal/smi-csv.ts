@@ -12,6 +12,10 @@ export interface SmiRow {
   readonly given: Given;
 }
 
+/** Why the card is slowed down: the older name, which drivers still know, and the newer one. */
+export const oldReasons = "clocks_throttle_reasons.active";
+export const newReasons = "clocks_event_reasons.active";
+
 /** The fields that are asked for, with which every driver since 2016 can do something. */
 export const smiFields = [
   "index",
@@ -24,7 +28,7 @@ export const smiFields = [
   "fan.speed",
   "clocks.current.graphics",
   "clocks.current.memory",
-  "clocks_throttle_reasons.active",
+  oldReasons,
 ] as const;
 
 interface Column {
@@ -47,7 +51,7 @@ const columns: Readonly<Record<string, Column>> = {
   "clocks.current.memory": { measure: "memoryClock", units: { MHz: 1 } },
   "clocks.mem": { measure: "memoryClock", units: { MHz: 1 } },
 };
-const masks = ["clocks_throttle_reasons.active", "clocks_event_reasons.active"];
+const masks = [oldReasons, newReasons];
 
 /** "power.draw [W]" -> its name, and the unit that its values then do not carry. */
 const heading = /^([a-z][a-z0-9_.]*)(?: \[(.+)\])?$/;

@@ -282,9 +282,18 @@ describe("nvidia-smi", () => {
     expect(items.at(-1)).toMatchObject({ power: undefined, slowdown: undefined });
   });
 
-  test("asks again without a field that its driver does not know", async () => {
+  test("asks for what slows the card down by its newer name where the older one has gone", async () => {
     await fakeSmi(
       `case "$*" in *clocks_throttle*) echo 'Field "clocks_throttle_reasons.active" is not a valid field to query.'; exit 2;; esac
+       echo "index, temperature.gpu, clocks_event_reasons.active"; while :; do echo "0, 60, 0x40"; sleep 0.05; done`,
+    );
+    const { items } = await take(await open(), 1);
+    expect(items[0]).toMatchObject({ slowdown: ["hardware-thermal"] });
+  });
+
+  test("asks again without a field that its driver does not know", async () => {
+    await fakeSmi(
+      `case "$*" in *fan.speed*) echo 'Field "fan.speed" is not a valid field to query.'; exit 2;; esac
        echo "index, name, temperature.gpu"; while :; do echo "0, Old card, 60"; sleep 0.05; done`,
     );
     expect((await open()).name).toBe("Old card (nvidia-smi)");

@@ -6,6 +6,8 @@ import type { Given } from "../reading.js";
  * @param read what all cards say now
  */
 export function printCards(read: () => readonly Given[] | Promise<readonly Given[]>, interval: number): void {
+  // On Windows a Ctrl+C reaches all programs of a console; it is for the parent.
+  process.on("SIGINT", () => undefined);
   // The parent's end of the pipe closes when it ends, however it ends.
   process.stdin
     .resume()

@@ -63,7 +63,10 @@ export async function* linesOf(
     if (ended === "silence") throw new Error(`${command}: no word for ${patience} s`);
     const reason = await failure;
     throw new Error(
-      reason ?? [complaint.trim(), last.trim(), `${command} ended`].find((text) => text !== ""),
+      reason ??
+        [complaint, last, `${command} ended`]
+          .map((text) => text.trim().replace(/\s+/g, " "))
+          .find((text) => text !== ""),
     );
   } finally {
     clearTimeout(watchdog);

@@ -1,7 +1,7 @@
 /** nvidia-smi, where NVML itself cannot be opened: one process that prints all cards again and again. */
 import { reasonOf } from "../../base/errors.js";
 import { readingOf, type Reading } from "../reading.js";
-import { smiFields, smiTable } from "../smi-csv.js";
+import { newReasons, oldReasons, smiFields, smiTable } from "../smi-csv.js";
 import { again, linesOf } from "./line-process.js";
 import { choose, firstOf, realSleep } from "./process-sensor.js";
 import type { Sensor, SensorContext } from "./sensor.js";
@@ -49,7 +49,8 @@ export async function openNvidiaSmi(index: number | undefined, context: SensorCo
       } catch (error) {
         const unknown = refusal.exec(reasonOf(error))?.[1];
         if (unknown === undefined || !fields.includes(unknown) || unknown === "temperature.gpu") throw error;
-        fields = fields.filter((field) => field !== unknown);
+        const instead = unknown === oldReasons ? [newReasons] : [];
+        fields = fields.flatMap((field) => (field === unknown ? instead : [field]));
       }
     }
   }

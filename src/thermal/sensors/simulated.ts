@@ -15,12 +15,16 @@ import { readingOf } from "../reading.js";
 import { parseTrace } from "../trace.js";
 import type { Sensor, SensorContext } from "./sensor.js";
 
+/** However fast time runs, a sensor is not read more often than every 50 real milliseconds. */
+const readEvery = ({ clock, interval }: SensorContext): number => Math.max(interval, 0.05 * clock.scale);
+
 /**
  * Plays a trace at the clock's speed, and ends with it. A trace is the course of a training: its time begins when the first batch
  * does, or the first cool-down; until then it says what it says at its begin.
  * @throws TRACE_UNREADABLE, TRACE_INVALID
  */
-export async function openTrace(file: string, { clock, interval }: SensorContext): Promise<Sensor> {
+export async function openTrace(file: string, context: SensorContext): Promise<Sensor> {
+  const { clock } = context;
   const content = await readFile(file, "utf8").catch((error: unknown) => {
     throw new GuardapesosError("TRACE_UNREADABLE", { file, reason: reasonOf(error) });
   });
@@ -33,7 +37,7 @@ export async function openTrace(file: string, { clock, interval }: SensorContext
       const awaken = AbortSignal.any([signal, begun.signal]);
       while (!awaken.aborted) {
         yield { ...trace[0]!, at: clock.now() };
-        await clock.sleep(interval, awaken);
+        await clock.sleep(readEvery(context), awaken);
       }
       const start = clock.now() - trace[0]!.at;
       for (const reading of trace) {
@@ -46,11 +50,9 @@ export async function openTrace(file: string, { clock, interval }: SensorContext
   };
 }
 
-/** Least real time between two readings of the model. */
-const realInterval = 0.05;
-
 /** A card of `model` that is as busy as `load` says. Reads whole degrees, as NVML does. */
-export function openModel({ clock, interval }: SensorContext, model: CardModel = likeRtx3070): Sensor {
+export function openModel(context: SensorContext, model: CardModel = likeRtx3070): Sensor {
+  const { clock } = context;
   let state = restingState(model);
   let since = clock.now();
   let share = 0;
@@ -80,7 +82,7 @@ export function openModel({ clock, interval }: SensorContext, model: CardModel =
           slowdownAt: model.slowdownAt,
           shutdownAt: model.shutdownAt,
         });
-        await clock.sleep(Math.max(interval, realInterval * clock.scale), signal);
+        await clock.sleep(readEvery(context), signal);
       }
     },
   };
