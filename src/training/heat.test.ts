@@ -35,7 +35,7 @@ afterEach(() => {
   hooks.refuses = () => false;
 });
 
-const thresholds = { ...defaultThresholds, coolMinutes: 1 };
+const thresholds = { ...defaultThresholds, coolMinutes: 3 };
 
 describe("a run that gets too hot", () => {
   it("cools down also when its emergency save fails, and saves again afterwards", async () => {
@@ -48,7 +48,7 @@ describe("a run that gets too hot", () => {
     const events: RunEvent[] = [];
     const { ended } = await trainHere(folder, {
       overrides: { epochs: presets.demo.epochs.map(() => 10_000), autosave: 1_000_000 },
-      heat: { sensor: { kind: "trace", file }, thresholds, timeScale: 300 },
+      heat: { sensor: { kind: "trace", file }, thresholds, timeScale: 100 },
       onEvent(event, stop) {
         events.push(event);
         if (event.type !== "stepped") return;
