@@ -308,6 +308,35 @@ describe("a terminal", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("counts a cool-down down in one line, which goes when it is over", () => {
+    vi.useFakeTimers();
+    const { output, text } = outputTo({ isTTY: true, columns: 80 });
+    const presenter = createTerminalPresenter(output, es, () => Date.now());
+    const hot = { code: "hot", temperature: 83, threshold: 82 } as const;
+    const cooled = { code: "cooled", temperature: 65, threshold: 70 } as const;
+    const cooling = (temperature: number | undefined, secondsLeft: number): void =>
+      presenter.emit({ type: "cooling", temperature, resumeAt: 70, secondsLeft });
+    presenter.emit({ type: "heat", from: "pace", to: "cool", reason: hot });
+    for (let left = 600; left > 580; left--) {
+      cooling(left > 590 ? 75 : undefined, left);
+      vi.advanceTimersByTime(1000);
+    }
+    const during = text();
+    expect(screenOf(during)).toEqual([
+      "🔥 La tarjeta está a 83 °C, y el límite es 82 °C. Se guardan los pesos y después se enfría.",
+      "❄ Enfriando: temperatura desconocida · faltan al menos 09:41 · sigue a 70 °C",
+    ]);
+    cooling(75, 0);
+    presenter.emit({ type: "heat", from: "cool", to: "watch", reason: cooled });
+    presenter.close();
+    expect(screenOf(during + text())).toEqual([
+      "🔥 La tarjeta está a 83 °C, y el límite es 82 °C. Se guardan los pesos y después se enfría.",
+      "✅ La tarjeta se ha enfriado hasta 65 °C: el entrenamiento sigue.",
+      "",
+    ]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it("goes on when it is closed, silently", () => {
     const { output, stream } = outputTo({ isTTY: true });
     const presenter = createTerminalPresenter(output, es);
