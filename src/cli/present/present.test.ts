@@ -332,7 +332,6 @@ describe("a terminal", () => {
     expect(screenOf(during + text())).toEqual([
       "🔥 La tarjeta está a 83 °C, y el límite es 82 °C. Se guardan los pesos y después se enfría.",
       "✅ La tarjeta se ha enfriado hasta 65 °C: el entrenamiento sigue.",
-      "",
     ]);
     expect(vi.getTimerCount()).toBe(0);
   });
