@@ -106,7 +106,6 @@ export const heatAdvice: readonly string[] = [
   "   1. Switch the PC off and let it cool down for 30 minutes.",
   "   2. Blow the dust out of the card and its fans, and give the case more air.",
   "   3. Check the thermal paste, if you know how.",
-  "   Training then goes on with much smaller batches by itself; --full-batches undoes that.",
 ];
 
 export const monitor: MonitorTexts = {

@@ -67,7 +67,6 @@ export const heatAdvice: readonly string[] = [
   "   1. Apaga el PC y deja enfriar 30 minutos.",
   "   2. Limpia la tarjeta y sus ventiladores con aire comprimido, y mejora la ventilación.",
   "   3. Revisa la pasta térmica, si tienes experiencia.",
-  "   Después seguirá por sí solo con batches mucho más pequeños; --full-batches lo deshace.",
 ];
 
 export const monitor: MonitorTexts = {
