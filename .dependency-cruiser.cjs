@@ -44,7 +44,7 @@ const packages = {
   "onnxruntime-node": ["engine/session", "engine/probe"],
   "@bufbuild/protobuf": ["engine/onnx/"],
   sharp: ["progan/sharp"],
-  koffi: ["thermal/sensors/nvml-library"],
+  koffi: ["thermal/sensors/nvml-library", "cli/leave"],
   systeminformation: ["thermal/sensors/system-cards"],
   commander: ["cli/"],
   "cli-progress": ["cli/present/"],

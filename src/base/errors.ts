@@ -70,6 +70,8 @@ export interface ErrorData {
   /** `low` must be below `high`. */
   THRESHOLDS_ORDER: { low: string; lowValue: number; high: string; highValue: number };
   // Training
+  /** A training that was asked to stop. `newest` is the newest whole checkpoint. */
+  ENDED_WITHOUT_ANSWER: { pid: number; newest: string | undefined };
   OUTPUT_NOT_WRITABLE: { path: string; reason: string };
 }
 
@@ -106,6 +108,8 @@ export type Expected =
   | { readonly kind: "number-from"; readonly min: number }
   /** Batches, minutes such as "10m", or "auto". */
   | { readonly kind: "interval" }
+  /** A length of time such as "8h", and a time of day such as "07:00". */
+  | { readonly kind: "duration" | "time-of-day" }
   /** What a card's temperature is read with. */
   | { readonly kind: "sensor" }
   /** One whole number, or exactly `count` of them. */

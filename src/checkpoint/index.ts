@@ -34,6 +34,7 @@ export {
   type Skipped,
 } from "./generations.js";
 export {
+  filesOf,
   newestWhole,
   resolveReference,
   type Choice,
@@ -59,6 +60,7 @@ export {
   type SaveRules,
 } from "./save-policy.js";
 export type { Series } from "./names.js";
+export { listenForStop, requestStop, type StopListener, type StopRequest } from "./stop-request.js";
 export { keepByHand, prune, pruneRules, type PruneOptions, type PruneReport } from "./prune.js";
 export {
   backup,

@@ -142,6 +142,20 @@ async function findLivingOther(
   return undefined;
 }
 
+/** Who writes to a folder now; undefined when nobody does. Changes nothing. @returns also the path of the announcement */
+export async function findWriter(
+  disk: Disk,
+  folder: string,
+): Promise<{ readonly owner: Owner; readonly path: string } | undefined> {
+  const here = await surroundings(disk);
+  for (const name of (await disk.list(folder)).filter(isLockName)) {
+    const path = join(folder, name);
+    const [info, owner] = [await disk.info(path), await readOwner(disk, path)];
+    if (info && (await isAlive(owner, (Date.now() - info.modified) / 1000, here))) return { owner, path };
+  }
+  return undefined;
+}
+
 /** An announcement that cannot be read (torn by a power cut) is one of an owner who cannot be asked. */
 async function readOwner(disk: Disk, path: string): Promise<Owner> {
   const unknown: Owner = { host: "", boot: "", machine: "", namespace: "", pid: 0, started: "", since: "" };

@@ -111,6 +111,14 @@ export function isLockName(name: string): boolean {
   return /^\.lock-[0-9a-f]{32}$/.test(name);
 }
 
+/**
+ * The wish that the owner of a lock may stop. What nobody removed goes with the temporary files when the folder is opened
+ * next.
+ */
+export function stopName(lock: string): string {
+  return temporaryFile(`stop-${lock.slice(lockPrefix.length)}`);
+}
+
 export function checkpointsFolder(weights: string): string {
   return join(weights, "checkpoints");
 }

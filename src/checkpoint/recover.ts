@@ -18,12 +18,18 @@ export interface Opening {
   readonly movedAside: readonly string[];
   /** Whether the file system has hard links; otherwise the familiar names are copies. */
   readonly links: boolean;
+  /** Path of the lock, by which others can ask this writer to stop. */
+  readonly lock: string;
   /** What could not be done, and stops nothing. */
   readonly problems: readonly StoreProblem[];
 }
 
 /** REQUIRES: the lock is held. */
-export async function recover(disk: Disk, weights: string, series: Series): Promise<Omit<Opening, "links">> {
+export async function recover(
+  disk: Disk,
+  weights: string,
+  series: Series,
+): Promise<Omit<Opening, "links" | "lock">> {
   const problems: StoreProblem[] = [];
   const leftovers = await removeLeftovers(disk, [checkpointsFolder(weights), weights], problems);
   const { whole, damaged } = await listGenerations(weights, disk);

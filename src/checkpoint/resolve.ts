@@ -7,6 +7,7 @@ import { GuardapesosError, reasonOf } from "../base/errors.js";
 import { readTorchFile } from "../torch/index.js";
 import type { CheckpointKind } from "./checkpoint.js";
 import { isDiskFault, nodeDisk, type Disk } from "./disk.js";
+import type { NamedFile } from "./familiar.js";
 import { listGenerations, readGeneration, type Generation, type Skipped } from "./generations.js";
 import {
   checkpointKinds,
@@ -36,6 +37,16 @@ export interface Resolved {
   readonly source: Source;
   /** Newer ones that were passed over because they are not whole. They stay where they are. */
   readonly skipped: readonly Skipped[];
+}
+
+/** The files of a source, as they are now. */
+export async function filesOf(source: Source, disk: Disk = nodeDisk): Promise<readonly NamedFile[]> {
+  if (source.from === "generation")
+    return source.generation.files.map(({ path, bytes }) => ({ path, bytes }));
+  const files = [...source.files.values()].map(async (path) => {
+    return { path, bytes: (await disk.info(path))?.bytes ?? 0 };
+  });
+  return Promise.all(files);
 }
 
 export interface ResolveOptions {

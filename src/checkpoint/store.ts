@@ -70,7 +70,7 @@ export async function openSession(
     await makeFolders(disk, folder);
     lock = await takeLock(disk, checkpointsFolder(folder), folder);
     const links = await hasLinks(disk, folder, lock.path);
-    const opening = { ...(await recover(disk, folder, { label, name })), links };
+    const opening = { ...(await recover(disk, folder, { label, name })), links, lock: lock.path };
     return { opening, session: await startSession(disk, options, lock, links) };
   } catch (error) {
     await lock?.release();

@@ -11,6 +11,7 @@ import type { OptionName } from "../texts/index.js";
 import { parseSensor } from "../thermal/sensors/open.js";
 import { nearest } from "./nearest.js";
 import type { Settings } from "./options.js";
+import { durationOf, timeOfDay } from "./stop-time.js";
 import {
   intervalOf,
   kebab,
@@ -47,6 +48,10 @@ function schemaOf(expected: Expected): z.ZodType {
       return z.string().refine((value) => parseSensor(value) !== undefined);
     case "interval":
       return z.custom((value) => intervalOf(value) !== undefined).transform(intervalOf);
+    case "duration":
+      return z.custom((value) => durationOf(value) !== undefined).transform(durationOf);
+    case "time-of-day":
+      return z.custom((value) => timeOfDay(value) !== undefined).transform(timeOfDay);
     case "integers": {
       const one = z.int().min(expected.min);
       return z

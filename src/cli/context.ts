@@ -23,6 +23,8 @@ export interface Context {
   texts: Texts;
   json: boolean;
   exitCode: number;
+  /** Whether the process ends without waiting for its threads. */
+  leaveAtOnce: boolean;
 }
 
 /**

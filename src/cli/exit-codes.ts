@@ -1,12 +1,13 @@
 /** What the process says to the shell. The numbers are those of BSD's sysexits.h; docs/exit-codes.md explains them. */
 import type { ErrorCode } from "../base/errors.js";
 import { isGuardapesosError } from "../base/errors.js";
+import type { RunEventOf } from "../training/events.js";
 
 /** A thrown value that is not one of ours. */
-export const bugExitCode = 70;
+const bugExitCode = 70;
 
 /** A run that heat has ended, its weights saved: EX_TEMPFAIL, it works once the card is cool. */
-export const overheatedExitCode = 75;
+const overheatedExitCode = 75;
 
 /** Exit codes of signals, 128 + their number as shells count (SIGBREAK is 21 on Windows). */
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGBREAK: 149 } as const;
@@ -74,6 +75,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "ENGINE_FAILED":
     case "ENGINE_DIED":
     case "ENGINE_HUNG":
+    case "ENDED_WITHOUT_ANSWER":
       return 70; // EX_SOFTWARE: the computation itself failed
     case "WEIGHTS_NOT_WRITABLE":
     case "OUTPUT_NOT_WRITABLE":
@@ -96,4 +98,19 @@ export function exitCodeOf(code: ErrorCode): number {
 /** The exit code of any thrown value. */
 export function exitCodeOfError(error: unknown): number {
   return isGuardapesosError(error) ? exitCodeOf(error.code) : bugExitCode;
+}
+
+/** The exit code of a run's end. */
+export function exitCodeOfEnd({ how, signal, code }: RunEventOf<"ended">): number {
+  switch (how) {
+    case "finished":
+    case "limit":
+      return 0;
+    case "stopped":
+      return exitCodeOfStop(signal);
+    case "overheated":
+      return overheatedExitCode;
+    case "failed":
+      return code === undefined ? bugExitCode : exitCodeOf(code);
+  }
 }

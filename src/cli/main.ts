@@ -4,11 +4,12 @@ import { CommanderError } from "commander";
 import { languageOf, languages, textsOf } from "../texts/index.js";
 import type { Context } from "./context.js";
 import { tellError } from "./context.js";
+import { leave } from "./leave.js";
 import type { Output } from "./output.js";
 import { createOutput } from "./output.js";
 import { createProgram, faultOf, parse } from "./program.js";
 import type { Services } from "./services.js";
-import { listenToSignals } from "./signals.js";
+import { listenToFaults, listenToSignals } from "./signals.js";
 
 interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -18,6 +19,8 @@ interface Surroundings {
   readonly folder: string;
   readonly version: string;
   readonly services: Services;
+  /** Rejects with an error that nobody has caught. */
+  readonly fault?: Promise<never>;
 }
 
 /** The value of `--lang`, known before anything else is parsed because the parser itself speaks. */
@@ -29,13 +32,13 @@ function languageFlag(typed: readonly string[]): string | undefined {
 /**
  * Runs one command line. Never throws: what goes wrong is told on `output`.
  * @param typed what stands after `guardapesos`
- * @returns the exit code
+ * @returns how the process is to end
  */
 export async function runProgram(
   typed: readonly string[],
   output: Output,
-  { environment, locale, folder, version, services }: Surroundings,
-): Promise<number> {
+  { environment, locale, folder, version, services, fault }: Surroundings,
+): Promise<Pick<Context, "exitCode" | "leaveAtOnce">> {
   const flag = languageFlag(typed);
   const language = languages.find((one) => one === flag) ?? languageOf(environment, locale);
   const context: Context = {
@@ -47,15 +50,16 @@ export async function runProgram(
     texts: textsOf(language),
     json: typed.includes("--json"),
     exitCode: 0,
+    leaveAtOnce: false,
   };
   const program = createProgram(context);
   try {
-    await parse(program, context);
+    await Promise.race([parse(program, context), ...(fault ? [fault] : [])]);
   } catch (error) {
-    const fault = error instanceof CommanderError ? faultOf(program, error) : error;
-    if (fault !== undefined) tellError(context, fault);
+    const told = error instanceof CommanderError ? faultOf(program, error) : error;
+    if (told !== undefined) tellError(context, told);
   }
-  return context.exitCode;
+  return context;
 }
 
 /** @param argv process.argv */
@@ -64,15 +68,24 @@ export async function main(argv: readonly string[]): Promise<void> {
   const { loadedServices } = await import("./services.js");
   const packageFile = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
   const output = createOutput(stdout, stderr, { environment: env, platform });
-  const exitCode = await runProgram(argv.slice(2), output, {
+  const fault = new Promise<never>((_, reject) => {
+    const told = (error: Error): void => {
+      // A run listens for itself, and saves first.
+      if (process.listenerCount("uncaughtException") === 1) reject(error);
+    };
+    listenToFaults(told);
+  });
+  const { exitCode, leaveAtOnce } = await runProgram(argv.slice(2), output, {
     environment: env,
     locale: Intl.DateTimeFormat().resolvedOptions().locale,
     folder: process.cwd(),
     version: (JSON.parse(packageFile) as { version: string }).version,
     services: loadedServices,
+    fault,
   });
   // One more Ctrl+C now would cut off the last words, and change the exit code.
   listenToSignals({ request: () => undefined });
   await output.flushed();
+  if (leaveAtOnce) await leave(exitCode);
   process.exit(exitCode);
 }

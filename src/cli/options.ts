@@ -11,6 +11,7 @@ import type { OptionName, Texts } from "../texts/index.js";
 import { languages } from "../texts/index.js";
 import { parseSensor } from "../thermal/sensors/open.js";
 import { devices } from "../training/options.js";
+import { durationOf, timeOfDay } from "./stop-time.js";
 
 export type OptionTable = Readonly<Partial<Record<OptionName, Expected>>>;
 
@@ -70,6 +71,9 @@ export const trainingOptions = {
   autosave: { kind: "interval" },
   backups: { kind: "integer", min: 0 },
   maxBatches: atLeastOne,
+  stopAfter: { kind: "duration" },
+  stopAt: { kind: "time-of-day" },
+  stopWithParent: onOff,
   device: placeOptions.device,
   threads: placeOptions.threads,
   samples: text,
@@ -80,6 +84,9 @@ export const trainingOptions = {
   resume: text,
   ...commonOptions,
 } as const satisfies OptionTable;
+
+/** Options with a value that the command line can take back from a config file: `--no-max-batches`. */
+export const revocable = ["resume", "maxBatches", "stopAfter", "stopAt"] as const satisfies OptionName[];
 
 export const configOption = { config: text } as const satisfies OptionTable;
 export const generateOptions = {
@@ -112,7 +119,9 @@ export const monitorOptions = { ...heatTable, log: text } as const satisfies Opt
 export const inspectOptions = { stats: onOff } as const satisfies OptionTable;
 export const convertOptions = { weightsOnly: onOff } as const satisfies OptionTable;
 
-type ValueOf<E extends Expected> = E extends { kind: "integer" | "number" | "number-from" }
+type ValueOf<E extends Expected> = E extends {
+  kind: "integer" | "number" | "number-from" | "duration" | "time-of-day";
+}
   ? number
   : E extends { kind: "interval" }
     ? Autosave
@@ -175,6 +184,10 @@ function parsed(typed: string, expected: Expected): unknown {
       return parseSensor(value) && value;
     case "interval":
       return intervalOf(/^\d+$/.test(value) ? Number(value) : value);
+    case "duration":
+      return durationOf(value);
+    case "time-of-day":
+      return timeOfDay(value);
     case "integers": {
       const numbers = value.split(",").map((part) => parsed(part, { kind: "integer", min: expected.min }));
       return numbers.every((number) => typeof number === "number")
@@ -229,7 +242,7 @@ export function addOptions(command: Command, table: OptionTable, texts: Texts): 
     if (takesValue) positive.argParser((typed: string) => parseOption(option, typed, expected));
     command.addOption(positive);
     // So that the command line can win over a config file that has it.
-    if (!takesValue || option === "resume") {
+    if (!takesValue || revocable.some((one) => one === option)) {
       command.addOption(new Option(`--no-${kebab(option)}`).hideHelp());
     }
   }

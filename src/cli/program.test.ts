@@ -57,7 +57,7 @@ async function call(
     stderr as unknown as NodeJS.WriteStream,
     { environment: {}, platform: "linux" },
   );
-  const exitCode = await runProgram(line === "" ? [] : line.split(" "), output, {
+  const { exitCode } = await runProgram(line === "" ? [] : line.split(" "), output, {
     environment: { LANG: lang },
     locale: "en-US",
     folder,

@@ -16,6 +16,7 @@ import { monitor } from "./commands/monitor.js";
 import { prune } from "./commands/prune.js";
 import { restore } from "./commands/restore.js";
 import { stats } from "./commands/stats.js";
+import { stop } from "./commands/stop.js";
 import { train } from "./commands/train.js";
 import { verify } from "./commands/verify.js";
 import type { Context } from "./context.js";
@@ -37,9 +38,16 @@ import {
   verifyOptions,
 } from "./options.js";
 
-/** Each command's two names; both work in both languages, the help shows the reader's first. */
-const names: Readonly<Record<CommandName, { readonly en: string; readonly es: string }>> = {
+interface CommandNames {
+  readonly en: string;
+  readonly es: string;
+  readonly other?: string;
+}
+
+/** Each command's names; all work in both languages, the help shows the reader's first. */
+const names: Readonly<Record<CommandName, CommandNames>> = {
   train: { en: "train", es: "entrenar" },
+  stop: { en: "stop", es: "parar", other: "detener" },
   generate: { en: "generate", es: "generar" },
   list: { en: "list", es: "listar" },
   verify: { en: "verify", es: "verificar" },
@@ -54,7 +62,11 @@ const names: Readonly<Record<CommandName, { readonly en: string; readonly es: st
   convert: { en: "convert", es: "convertir" },
 };
 
-const allNames = Object.values(names).flatMap(({ en, es }) => [en, es]);
+const allNames = Object.values(names).flatMap(({ en, es, other }) => [
+  en,
+  es,
+  ...(other === undefined ? [] : [other]),
+]);
 const helpNames = { en: "help", es: "ayuda" } as const;
 
 function localise(program: Command, { help }: Texts, bold: (text: string) => string): void {
@@ -102,6 +114,7 @@ interface Definition {
 
 const definitions: readonly Definition[] = [
   { name: "train", options: { ...trainingOptions, ...configOption }, act: train },
+  { name: "stop", options: { ...listOptions, ...configOption }, act: stop },
   {
     name: "generate",
     options: { ...generateOptions, ...configOption },
@@ -138,10 +151,11 @@ const definitions: readonly Definition[] = [
 
 function addCommand(program: Command, context: Context, definition: Definition): void {
   const { help, language } = context.texts;
-  const { en, es } = names[definition.name];
+  const { en, es, other } = names[definition.name];
   const [name, alias] = language === "es" ? [es, en] : [en, es];
   const { description, examples } = help.command[definition.name];
   const command = program.command(name).alias(alias).description(description);
+  if (other !== undefined) command.alias(other);
   const words = [help.optionsPlaceholder];
   for (const { name: key, optional } of definition.arguments ?? []) {
     const argument = help.argument[key];

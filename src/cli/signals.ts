@@ -1,6 +1,6 @@
 /**
- * Signals ask a run to stop; they never end the process themselves. It ends when the run has returned, its weights
- * saved.
+ * Signals ask a run to stop, and so do errors that nobody has caught; they never end the process themselves. It ends when
+ * the run has returned, its weights saved.
  */
 import { stopSignals } from "./exit-codes.js";
 
@@ -31,4 +31,10 @@ export function listenToSignals(stop: StopTarget, now: () => number = Date.now):
   return () => {
     for (const signal of listening) process.off(signal, listener);
   };
+}
+
+/** Told of every error that nobody has caught, in callbacks and promises, until the returned function is called. */
+export function listenToFaults(fail: (error: Error) => void): () => void {
+  process.on("uncaughtException", fail);
+  return () => process.off("uncaughtException", fail);
 }

@@ -33,6 +33,10 @@ function expectation(expected: Expected): string {
       return "auto, none, nvml, nvidia-smi, other (one card of several: nvml:0), simulated:FILE or simulated:model";
     case "interval":
       return "batches (500), minutes (10m), or auto";
+    case "duration":
+      return "a length of time such as 8h, 30m, 90s or 1h30m";
+    case "time-of-day":
+      return "a time of day such as 07:00 or 23:30";
     case "integers":
       return `one whole number of at least ${expected.min}, or ${expected.count} of them (one per resolution from 4x4 to 1024x1024)`;
     case "one-of":
@@ -149,6 +153,8 @@ export const errors: ErrorTexts = {
     `${file} is not a temperature trace: line ${line} (${reason}). It takes CSV with "seconds,temperature", JSON with the same names, or a log of nvidia-smi with a timestamp; see docs/heat.md.`,
   THRESHOLDS_ORDER: ({ low, lowValue, high, highValue }) =>
     `${low} (${lowValue} °C) must be below ${high} (${highValue} °C). Change one of them.`,
+  ENDED_WITHOUT_ANSWER: ({ pid, newest }) =>
+    `Process ${pid} has ended without a word: it was killed, or the computer has restarted. ${newest === undefined ? "There is no whole checkpoint yet." : `The newest whole checkpoint is ${newest}; guardapesos train goes on from it.`}`,
   OUTPUT_NOT_WRITABLE: ({ path, reason }) =>
     `${path} cannot be written (${reason}). Give another place for it.`,
 };

@@ -8,7 +8,7 @@ import { damageOf, problemOf } from "./en-damage.js";
 import { formats } from "./formats.js";
 import { heatAdvice, heatEvents } from "./en-heat.js";
 
-const { bytes, clock, decimal, duration, integer, percent } = formats("en");
+const { bytes, clock, decimal, duration, integer, moment, percent } = formats("en");
 
 export type EventTexts = {
   readonly [Type in Exclude<RunEvent["type"], "stepped">]: (event: RunEventOf<Type>) => readonly string[];
@@ -172,6 +172,7 @@ export const events: EventTexts = {
       ? [`💾 Saving, ${percent(share ?? 0)}: your weights are safe in a moment. Nothing is interrupted.`]
       : ["⏳ Noted: as soon as the batch under way is done, the weights are saved. Nothing is lost."];
   },
+  "stop-planned": ({ time }) => [`⏰ Training saves and stops by itself: ${moment(time)}`],
   "engine-slow": ({ seconds, usual, giveUpAfter }) => [
     `⚠ The engine has been at work for ${duration(seconds)} without an answer${usual === undefined ? "" : ` (so far it took ${duration(usual)} at most)`}. If none comes, training ends after ${duration(giveUpAfter)}, with the newest weights that can be had saved.`,
   ],

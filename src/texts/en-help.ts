@@ -36,6 +36,9 @@ const options = {
     help: "backups to keep in weights/backups; training makes one a day (default: 7; 0: none)",
   },
   maxBatches: { value: "n", help: "stop when this many batches are done, over all sessions" },
+  stopAfter: { value: "time", help: "save and stop after so long: 8h, 30m, 90s, 1h30m" },
+  stopAt: { value: "hh:mm", help: "save and stop when the clock shows this: 07:00" },
+  stopWithParent: { help: "save and stop when the program that started this one has ended" },
   device: { value: "name", help: "auto, cpu, webgpu, dml, cuda or coreml (default: auto)" },
   threads: { value: "n", help: "processor threads (default: one per core)" },
   samples: { value: "folder", help: "where the preview pictures go (default: samples)" },
@@ -103,6 +106,11 @@ const commands = {
       "guardapesos generate --count 64 --grid grid.png",
       "guardapesos generate latest --truncation 0.7",
     ],
+  },
+  stop: {
+    description:
+      "Asks the training of a weights folder to stop, and waits until its weights are safe. Works from another terminal, and where Ctrl+C does not reach: services, detached runs.",
+    examples: ["guardapesos stop", "guardapesos stop --weights /data/weights"],
   },
   list: { description: "Shows the checkpoints of a weights folder, newest first.", examples: [] },
   verify: {

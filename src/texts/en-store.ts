@@ -6,7 +6,7 @@ import type { StoreStats } from "../checkpoint/stats.js";
 import { damageOf, problemOf } from "./en-damage.js";
 import { formats } from "./formats.js";
 
-const { bytes, decimal, duration, integer, percent } = formats("en");
+const { bytes, decimal, duration, integer, moment, percent } = formats("en");
 
 type FindingOf<Code extends FindingCode> = Extract<Finding, { readonly code: Code }>;
 
@@ -30,6 +30,11 @@ export interface StoreTexts {
     readonly removed: (names: readonly string[]) => string;
   };
   readonly restored: (id: string, from: string) => string;
+  readonly stop: {
+    /** @param host where it runs, when that is another computer */
+    readonly asked: (pid: number, since: string, host: string | undefined) => string;
+    readonly nothing: (folder: string) => string;
+  };
   readonly kept: (id: string) => string;
   readonly released: (id: string) => string;
   /** Label and figure of each line. */
@@ -78,6 +83,11 @@ export const store: StoreTexts = {
   },
   restored: (id, from) =>
     `✅ ${from} is the newest checkpoint again, as ${id}; guardapesos train goes on from it. Nothing was removed.`,
+  stop: {
+    asked: (pid, since, host) =>
+      `🛑 Process ${pid}${host === undefined ? "" : ` on ${host}`} (since ${moment(since)}) is asked to stop. Waiting until its weights are safe; Ctrl+C here ends the waiting alone...`,
+    nothing: (folder) => `No training is running in ${folder}: there is nothing to stop.`,
+  },
   kept: (id) =>
     `📌 ${id} stays until you say otherwise: nothing removes it but you (guardapesos keep ${id} --undo).`,
   released: (id) => `✅ ${id} is like any other again: it goes when enough newer ones are there.`,

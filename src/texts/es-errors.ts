@@ -32,6 +32,10 @@ function expectation(expected: Expected): string {
       return "auto, none, nvml, nvidia-smi, other (una tarjeta de varias: nvml:0), simulated:ARCHIVO o simulated:model";
     case "interval":
       return "batches (500), minutos (10m) o auto";
+    case "duration":
+      return "una duración como 8h, 30m, 90s o 1h30m";
+    case "time-of-day":
+      return "una hora del día como 07:00 o 23:30";
     case "integers":
       return `un número entero a partir de ${expected.min}, o ${expected.count} de ellos (uno por resolución, de 4x4 a 1024x1024)`;
     case "one-of":
@@ -149,5 +153,7 @@ export const errors: ErrorTexts = {
     `${file} no es una traza de temperaturas: línea ${line} (${reason}). Se admite CSV con "seconds,temperature", JSON con esos nombres, o un registro de nvidia-smi con timestamp; mira docs/heat.md.`,
   THRESHOLDS_ORDER: ({ low, lowValue, high, highValue }) =>
     `${low} (${lowValue} °C) debe estar por debajo de ${high} (${highValue} °C). Cambia uno de los dos.`,
+  ENDED_WITHOUT_ANSWER: ({ pid, newest }) =>
+    `El proceso ${pid} terminó sin decir nada: lo mataron o se reinició el ordenador. ${newest === undefined ? "Todavía no hay ningún checkpoint completo." : `El checkpoint completo más reciente es ${newest}; guardapesos entrenar sigue desde él.`}`,
   OUTPUT_NOT_WRITABLE: ({ path, reason }) => `No se puede escribir ${path} (${reason}). Indica otro lugar.`,
 };

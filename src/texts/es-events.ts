@@ -7,7 +7,7 @@ import { damageOf, problemOf } from "./es-damage.js";
 import { formats } from "./formats.js";
 import { heatAdvice, heatEvents } from "./es-heat.js";
 
-const { bytes, clock, decimal, duration, integer, percent } = formats("es");
+const { bytes, clock, decimal, duration, integer, moment, percent } = formats("es");
 
 const plural = (count: number, one: string, many: string): string =>
   `${integer(count)} ${count === 1 ? one : many}`;
@@ -139,6 +139,7 @@ export const events: EventTexts = {
       ? [`💾 Guardando, ${percent(share ?? 0)}: en un momento tus pesos estarán a salvo. Nada se interrumpe.`]
       : ["⏳ Entendido: en cuanto termine el batch en curso se guardan los pesos. No se pierde nada."];
   },
+  "stop-planned": ({ time }) => [`⏰ El entrenamiento guardará y parará por sí solo: ${moment(time)}`],
   "engine-slow": ({ seconds, usual, giveUpAfter }) => [
     `⚠ El motor lleva ${duration(seconds)} trabajando sin responder${usual === undefined ? "" : ` (hasta ahora tardó ${duration(usual)} como mucho)`}. Si no responde, el entrenamiento termina a los ${duration(giveUpAfter)}, con los últimos pesos que se puedan recuperar guardados.`,
   ],

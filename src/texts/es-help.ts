@@ -32,6 +32,11 @@ export const help: HelpTexts = {
         "guardapesos generar latest --truncation 0.7",
       ],
     },
+    stop: {
+      description:
+        "Pide que pare al entrenamiento de una carpeta de pesos y espera a que sus pesos estén a salvo. Sirve desde otra terminal y donde no llega Ctrl+C: servicios, procesos en segundo plano.",
+      examples: ["guardapesos parar", "guardapesos parar --weights /datos/pesos"],
+    },
     list: {
       description: "Muestra los checkpoints de una carpeta de pesos, el más reciente primero.",
       examples: [],
@@ -121,6 +126,9 @@ export const help: HelpTexts = {
       help: "copias que se conservan en weights/backups; entrenar hace una al día (por defecto: 7; 0: ninguna)",
     },
     maxBatches: { value: "n", help: "parar al llegar a este número de batches, sumando todas las sesiones" },
+    stopAfter: { value: "tiempo", help: "guardar y parar pasado este tiempo: 8h, 30m, 90s, 1h30m" },
+    stopAt: { value: "hh:mm", help: "guardar y parar cuando el reloj marque esta hora: 07:00" },
+    stopWithParent: { help: "guardar y parar cuando termine el programa que inició este" },
     device: { value: "nombre", help: "auto, cpu, webgpu, dml, cuda o coreml (por defecto: auto)" },
     threads: { value: "n", help: "hilos del procesador (por defecto: uno por núcleo)" },
     samples: { value: "carpeta", help: "dónde van las imágenes de muestra (por defecto: samples)" },

@@ -4,7 +4,7 @@ import type { StoreTexts } from "./en-store.js";
 import { damageOf, problemOf } from "./es-damage.js";
 import { formats } from "./formats.js";
 
-const { bytes, decimal, duration, integer, percent } = formats("es");
+const { bytes, decimal, duration, integer, moment, percent } = formats("es");
 
 const plural = (count: number, one: string, many: string): string =>
   `${integer(count)} ${count === 1 ? one : many}`;
@@ -47,6 +47,11 @@ export const store: StoreTexts = {
   },
   restored: (id, from) =>
     `✅ ${from} vuelve a ser el checkpoint más reciente, como ${id}; guardapesos entrenar sigue desde él. No se ha borrado nada.`,
+  stop: {
+    asked: (pid, since, host) =>
+      `🛑 Se ha pedido al proceso ${pid}${host === undefined ? "" : ` de ${host}`} (desde ${moment(since)}) que pare. Esperando a que sus pesos estén a salvo; Ctrl+C aquí solo termina la espera...`,
+    nothing: (folder) => `No hay ningún entrenamiento en marcha en ${folder}: no hay nada que parar.`,
+  },
   kept: (id) =>
     `📌 ${id} se queda hasta que digas lo contrario: nadie lo borra más que tú (guardapesos conservar ${id} --undo).`,
   released: (id) => `✅ ${id} vuelve a ser como los demás: se irá cuando haya bastantes más recientes.`,

@@ -58,6 +58,7 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   TRACE_UNREADABLE: { file: "heat.csv", reason: "ENOENT" },
   TRACE_INVALID: { file: "heat.csv", line: 3, reason: "seconds?" },
   THRESHOLDS_ORDER: { low: "--warn-at", lowValue: 90, high: "--cool-at", highValue: 82 },
+  ENDED_WITHOUT_ANSWER: { pid: 7, newest: "00000500-auto-20251106_153045" },
   OUTPUT_NOT_WRITABLE: { path: "samples/a.png", reason: "EACCES" },
 };
 
@@ -110,6 +111,8 @@ describe.each(both)("the catalogue in %s", (language) => {
       { kind: "number", above: 0 },
       { kind: "number-from", min: 0 },
       { kind: "interval" },
+      { kind: "duration" },
+      { kind: "time-of-day" },
       { kind: "sensor" },
       { kind: "integers", min: 1, count: 9 },
       { kind: "one-of", values: ["cpu", "cuda"] },

@@ -172,6 +172,8 @@ interface EventData {
     /** The batch under way is not waited for: the last finished state is saved at once. */
     readonly leaving?: boolean | undefined;
   };
+  /** Training stops by itself at this moment, ISO 8601. */
+  "stop-planned": { readonly time: string };
   /** The engine takes far longer than usual; training ends, its weights saved, if it has not answered after `giveUpAfter`. */
   "engine-slow": {
     readonly seconds: number;

@@ -5,6 +5,8 @@ const forOneStart: Readonly<Record<string, "flag" | "value">> = {
   "--full-batches": "flag",
   "--resume": "value",
   "--max-batches": "value",
+  "--stop-after": "value",
+  "--stop-at": "value",
 };
 
 /** For sh and its kin. Single quotes keep everything as it is; double quotes, which look tamer, do so for most words. */

@@ -1,12 +1,12 @@
 /** What a run begins with: a checkpoint to go on from, or fresh weights; and the config that results. */
 import { GuardapesosError } from "../base/errors.js";
 import {
+  filesOf,
   loadCheckpoint,
   newestWhole,
   resolveReference,
   type Resolved,
   type Series,
-  type Source,
 } from "../checkpoint/index.js";
 import type { Checkpoint, CheckpointKind } from "../checkpoint/checkpoint.js";
 import {
@@ -76,18 +76,6 @@ function placeOfPlain(checkpoint: Checkpoint, config: TrainingConfig, startGiven
   return { ...place, resolution: last, alpha: 1 };
 }
 
-function describe(source: Source): {
-  id: string;
-  generation: string | undefined;
-  files: { path: string; bytes: number }[];
-} {
-  if (source.from === "generation") {
-    const { id, files } = source.generation;
-    return { id, generation: id, files: files.map(({ path, bytes }) => ({ path, bytes })) };
-  }
-  return { id: [...source.files.values()].join(", "), generation: undefined, files: [] };
-}
-
 /**
  * Reads what a run begins with; writes nothing.
  * @throws RESOLUTION_RANGE, CHECKPOINT_*, WEIGHTS_NOT_FINITE, TORCH_FILE_*
@@ -111,8 +99,11 @@ export async function begin(wishes: Wishes, series: Series): Promise<Beginning> 
   const names = networks.map(
     (network) => [network, parametersOf(network, architecture).map(({ name }) => name)] as const,
   );
-  const checkpoint = await loadCheckpoint(found.source, { parameters: new Map(names) });
-  const { id, generation, files } = describe(found.source);
+  const { source } = found;
+  const checkpoint = await loadCheckpoint(source, { parameters: new Map(names) });
+  const generation = source.from === "generation" ? source.generation.id : undefined;
+  const files = await filesOf(source);
+  const id = generation ?? files.map(({ path }) => path).join(", ");
   const saved = fromJson(checkpoint.progress);
   const { config, preset: name } = saved
     ? configFrom(saved, wishes)

@@ -1,6 +1,6 @@
 /** One run, from options to its last event: opens what is needed, in an order in which bad input is found first. */
 import { isGuardapesosError, reasonOf } from "../base/errors.js";
-import { listGenerations, startWriter, type Series } from "../checkpoint/index.js";
+import { listenForStop, listGenerations, startWriter, type Series } from "../checkpoint/index.js";
 import { defaultThreads, resolveDevice } from "../engine/device.js";
 import { openImageFolder } from "../progan/image-folder.js";
 import type { ImageSource } from "../progan/image-source.js";
@@ -79,7 +79,7 @@ async function open(options: RunOptions, series: Series, emit: Emit) {
  */
 export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<Ended> {
   const startedAt = performance.now();
-  let over = false;
+  let over: Ended | undefined;
   let working: { readonly saves: Saves; readonly rescue: Rescue; readonly engine: Engine } | undefined;
   stop.listen(({ signal, times }) => {
     // "ended" is the last event, also for someone who goes on pressing.
@@ -122,7 +122,8 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     end: config.end,
     parameters: parameterCounts(config),
   });
-  const { movedAside, links, problems } = writer.opening;
+  const { movedAside, links, problems, lock } = writer.opening;
+  const asker = listenForStop(lock, () => stop.request("stop"));
   for (const path of movedAside) warn("FILE_MOVED_ASIDE", path);
   for (const problem of problems) emit({ type: "store-problem", ...problem });
   if (!links) warn("NO_HARD_LINKS", options.weights);
@@ -175,7 +176,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
       code: isGuardapesosError(error) ? error.code : undefined,
       ...heatSoFar(),
     };
-    over = true;
+    over = ended;
     backups.close();
     emit(ended);
     return ended;
@@ -229,6 +230,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     throw reason;
   } finally {
     await heat.close();
+    await asker.close(over);
     await writer.close();
     await engine?.close();
   }

@@ -1,16 +1,17 @@
 /** `guardapesos train`: settings in, a run, its end as an exit code. */
 import { GuardapesosError } from "../../base/errors.js";
 import type { TrainingConfig } from "../../progan/config.js";
-import type { RunEventOf } from "../../training/events.js";
 import type { RunOptions } from "../../training/options.js";
 import type { TrainingSettings } from "../config-file.js";
 import type { Context } from "../context.js";
 import { settingsOf } from "../context.js";
-import { bugExitCode, exitCodeOf, exitCodeOfStop, overheatedExitCode } from "../exit-codes.js";
+import { exitCodeOfEnd } from "../exit-codes.js";
 import { heatOptions } from "../heat-options.js";
-import { kebab, type configOption, type Settings, type trainingOptions } from "../options.js";
+import { kebab, revocable, type configOption, type Settings, type trainingOptions } from "../options.js";
+import { stopWithParent } from "../parent.js";
 import type { Presenter } from "../present/presenter.js";
-import { listenToSignals } from "../signals.js";
+import { listenToFaults, listenToSignals } from "../signals.js";
+import { stopInTime } from "../stop-time.js";
 
 /** Without the keys whose value is undefined. */
 function given<T extends object>(values: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
@@ -19,12 +20,18 @@ function given<T extends object>(values: T): { [Key in keyof T]?: Exclude<T[Key]
 
 type Flags = Settings<typeof trainingOptions & typeof configOption>;
 
+/** commander's value for `--no-resume` and its kin is false: as if it had not been given. */
+function withoutRevoked(settings: TrainingSettings): TrainingSettings {
+  const revoked = revocable.filter((key) => (settings[key] as unknown) === false);
+  return { ...settings, ...Object.fromEntries(revoked.map((key) => [key, undefined])) };
+}
+
 /**
  * The words to go on with. What is meant for one start must not come back from the config file then; when it was typed,
  * the run itself leaves it out.
  */
 function commandFrom(settings: TrainingSettings, flags: Flags, typed: readonly string[]): string[] {
-  const once = ["fullBatches", "fresh", "resume"] as const;
+  const once = ["fullBatches", "fresh", "resume", "maxBatches"] as const;
   const undone = once.filter((key) => settings[key] && flags[key] === undefined);
   return [...typed, ...undone.map((key) => `--no-${kebab(key)}`)];
 }
@@ -34,9 +41,7 @@ function commandFrom(settings: TrainingSettings, flags: Flags, typed: readonly s
  * @throws RESOLUTION_RANGE, OPTIONS_CONFLICT, OPTION_NEEDS or THRESHOLDS_ORDER when the settings do not go together
  */
 function runOptions(settings: TrainingSettings, command: readonly string[]): RunOptions {
-  const { start, end, preset, data } = settings;
-  // commander's value of --no-resume.
-  const resume = (settings.resume as string | false | undefined) === false ? undefined : settings.resume;
+  const { start, end, preset, data, resume } = settings;
   if (start !== undefined && end !== undefined && start > end) {
     throw new GuardapesosError("RESOLUTION_RANGE", { start, end });
   }
@@ -80,21 +85,6 @@ function runOptions(settings: TrainingSettings, command: readonly string[]): Run
   };
 }
 
-/** The exit code of a run's end. */
-function exitCodeOfEnd({ how, signal, code }: RunEventOf<"ended">): number {
-  switch (how) {
-    case "finished":
-    case "limit":
-      return 0;
-    case "stopped":
-      return exitCodeOfStop(signal);
-    case "overheated":
-      return overheatedExitCode;
-    case "failed":
-      return code === undefined ? bugExitCode : exitCodeOf(code);
-  }
-}
-
 async function presenterOf({ json, output, texts }: Context): Promise<Presenter> {
   if (json) return (await import("../present/json.js")).createJsonPresenter(output);
   return output.isTerminal
@@ -102,19 +92,28 @@ async function presenterOf({ json, output, texts }: Context): Promise<Presenter>
     : (await import("../present/plain.js")).createPlainPresenter(output, texts);
 }
 
-/** Trains until the plan, the limit or a signal ends it. */
+/** Trains until the plan, the limit or a stop ends it. */
 export async function train(context: Context, flags: Flags): Promise<void> {
-  const settings = await settingsOf(context, flags);
+  const settings = withoutRevoked(await settingsOf(context, flags));
   const options = runOptions(settings, commandFrom(settings, flags, context.typed));
   const presenter = await presenterOf(context);
   const { run, createStop } = await context.services.training();
   const stop = createStop();
-  const deafen = listenToSignals(stop);
+  const { stopAfter: after, stopAt: at, stopWithParent: withParent = false } = settings;
+  const ears = [
+    listenToSignals(stop),
+    listenToFaults((error) => stop.fail(error)),
+    stopInTime(stop, { after, at }, (time) => {
+      presenter.emit({ type: "stop-planned", time: time.toISOString() });
+    }),
+    withParent ? stopWithParent(stop) : () => undefined,
+  ];
+  context.leaveAtOnce = true;
   try {
     const ended = await run(options, presenter.emit, stop);
     context.exitCode = exitCodeOfEnd(ended);
   } finally {
     presenter.close();
-    deafen();
+    for (const deafen of ears) deafen();
   }
 }
