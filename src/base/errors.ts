@@ -1,3 +1,5 @@
+import type { TorchFeature, TorchPlace, TorchProblem } from "./torch-problem.js";
+
 /**
  * The closed list of everything that can go wrong for a user, each with a stable code and the data that its sentence
  * needs. The sentences are in src/texts (English and Spanish), the exit codes in src/cli/exit-codes.ts; both are typed
@@ -43,9 +45,9 @@ export interface ErrorData {
   ENGINE_HUNG: { seconds: number };
   // Torch files
   TORCH_FILE_UNREADABLE: { file: string; reason: string };
-  TORCH_FILE_INVALID: { file: string; where: string; offset: number; reason: string };
+  TORCH_FILE_INVALID: { file: string } & TorchPlace & TorchProblem;
   TORCH_FILE_REFUSED: { file: string; name: string; offset: number };
-  TORCH_FILE_UNSUPPORTED: { file: string; what: string };
+  TORCH_FILE_UNSUPPORTED: { file: string } & TorchFeature;
   // Checkpoints
   WEIGHTS_NOT_WRITABLE: { folder: string; reason: string };
   WEIGHTS_IN_USE: { folder: string; pid: number; since: string };
@@ -88,7 +90,9 @@ export type Fault = { readonly where?: string } &
     | { readonly reason: "replaced" | "other-pair" }
     | { readonly reason: "size"; readonly bytes: number; readonly expected: number }
     | { readonly reason: "shape"; readonly shape: readonly number[]; readonly expected: readonly number[] }
-    | { readonly reason: "unreadable" | "invalid" | "unsupported" | "torch"; readonly detail: string }
+    | { readonly reason: "unreadable" | "invalid"; readonly detail: string }
+    | { readonly reason: "torch"; readonly problem: TorchProblem; readonly place: TorchPlace }
+    | { readonly reason: "unsupported"; readonly content: TorchFeature }
     /** Asks to run this. */
     | { readonly reason: "refused"; readonly name: string }
     /** The folder has been given the name of another generation. */

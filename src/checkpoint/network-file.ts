@@ -158,7 +158,7 @@ export async function fromTorch(
 ): Promise<NetworkContent> {
   const tensors = stateDictIn(value);
   if (tensors === undefined) {
-    throw new GuardapesosError("TORCH_FILE_UNSUPPORTED", { file, what: "no state_dict in it" });
+    throw new GuardapesosError("TORCH_FILE_UNSUPPORTED", { file, feature: "no-state-dict" });
   }
   const header = headerIn(value);
   const { stateDict, unshared } = await readStateDict(tensors, file);
@@ -248,7 +248,9 @@ export async function readFloat32(
   if (convert === undefined) {
     throw new GuardapesosError("TORCH_FILE_UNSUPPORTED", {
       file,
-      what: `${tensor.dtype} numbers in ${name}`,
+      feature: "dtype",
+      dtype: tensor.dtype,
+      tensor: name,
     });
   }
   return Float32Array.from(data as ArrayLike<number | bigint>, convert);

@@ -135,15 +135,18 @@ export function torchFault(error: unknown): Fault | undefined {
   const { code, data } = error as GuardapesosError;
   switch (code) {
     case "TORCH_FILE_INVALID": {
-      const { where, offset, reason } = data as ErrorData["TORCH_FILE_INVALID"];
-      return { where: `${where}, byte ${offset}`, reason: "torch", detail: reason };
+      const { file: _, where, opcode, offset, ...problem } = data as ErrorData["TORCH_FILE_INVALID"];
+      const place = { where, ...(opcode === undefined ? {} : { opcode }), offset };
+      return { reason: "torch", problem, place };
     }
     case "TORCH_FILE_REFUSED": {
       const { name, offset } = data as ErrorData["TORCH_FILE_REFUSED"];
       return { where: `byte ${offset}`, reason: "refused", name };
     }
-    case "TORCH_FILE_UNSUPPORTED":
-      return { reason: "unsupported", detail: (data as ErrorData["TORCH_FILE_UNSUPPORTED"]).what };
+    case "TORCH_FILE_UNSUPPORTED": {
+      const { file: _, ...content } = data as ErrorData["TORCH_FILE_UNSUPPORTED"];
+      return { reason: "unsupported", content };
+    }
     case "TORCH_FILE_UNREADABLE":
       return { reason: "unreadable", detail: (data as ErrorData["TORCH_FILE_UNREADABLE"]).reason };
     default:

@@ -1,6 +1,7 @@
 /** What is wrong with a checkpoint, or beside it, in English: to stand inside a sentence. */
 import type { Damage } from "../base/errors.js";
 import type { StoreProblem } from "../checkpoint/checkpoint.js";
+import { torchFeature, torchPlace, torchProblem } from "./en-torch.js";
 import { formats } from "./formats.js";
 
 const { integer } = formats("en");
@@ -40,9 +41,9 @@ function fault(damage: Damage): string {
     case "unreadable":
       return `it cannot be read (${damage.detail})`;
     case "unsupported":
-      return `it holds something unknown (${damage.detail})`;
+      return torchFeature(damage.content);
     case "torch":
-      return `its content is broken (${damage.detail})`;
+      return `${torchProblem(damage.problem)} (${torchPlace(damage.place)})`;
     case "refused":
       return `it asks to run ${damage.name}`;
     case "newer-format":

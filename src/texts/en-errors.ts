@@ -1,6 +1,7 @@
 /** The English sentence of each error: what happened, why, what to do, and whether the weights are safe. */
 import type { ErrorCode, ErrorData, Expected } from "../base/errors.js";
 import { damageOf } from "./en-damage.js";
+import { torchFeature, torchPlace, torchProblem } from "./en-torch.js";
 import { formats } from "./formats.js";
 
 const { and, or, bytes, duration, integer, moment } = formats("en");
@@ -105,12 +106,12 @@ export const errors: ErrorTexts = {
 
   TORCH_FILE_UNREADABLE: ({ file, reason }) =>
     `${file} cannot be read (${reason}). Check the path and its permissions.`,
-  TORCH_FILE_INVALID: ({ file, where, offset, reason }) =>
-    `${file} is damaged, cut off, or not a PyTorch file: ${reason} (in ${where}, byte ${integer(offset)}). Use another copy of it, or an older checkpoint (guardapesos list shows them).`,
+  TORCH_FILE_INVALID: ({ file, ...what }) =>
+    `${file} cannot be used: ${torchProblem(what)} (${torchPlace(what)}). Use another copy of it, or an older checkpoint (guardapesos list shows them).`,
   TORCH_FILE_REFUSED: ({ file, name, offset }) =>
     `${file} asks to run ${name} (byte ${integer(offset)}), and nothing inside a .pth file is ever run here. Use it only if you trust it: load it in PyTorch and save its state_dict again.`,
-  TORCH_FILE_UNSUPPORTED: ({ file, what }) =>
-    `${file} holds something this version cannot read: ${what}. Load it in PyTorch and save its state_dict again.`,
+  TORCH_FILE_UNSUPPORTED: ({ file, ...content }) =>
+    `${file} is not taken: ${torchFeature(content)}. ${content.feature === "not-in-safetensors" ? "Leave it a .pth." : "Load it in PyTorch and save its state_dict again."}`,
 
   WEIGHTS_NOT_WRITABLE: ({ folder, reason }) =>
     `The weights folder ${folder} cannot be written to (${reason}). Give another with --weights, or change its permissions; the checkpoints already there are as they were.`,

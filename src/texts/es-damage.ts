@@ -1,6 +1,7 @@
 /** Qué le pasa a un checkpoint, o a lo que lo rodea, en español: para ir dentro de una frase. */
 import type { Damage } from "../base/errors.js";
 import type { StoreProblem } from "../checkpoint/checkpoint.js";
+import { torchFeature, torchPlace, torchProblem } from "./es-torch.js";
 import { formats } from "./formats.js";
 
 const { integer } = formats("es");
@@ -40,9 +41,9 @@ function fault(damage: Damage): string {
     case "unreadable":
       return `no se puede leer (${damage.detail})`;
     case "unsupported":
-      return `contiene algo desconocido (${damage.detail})`;
+      return torchFeature(damage.content);
     case "torch":
-      return `su contenido está roto (${damage.detail})`;
+      return `${torchProblem(damage.problem)} (${torchPlace(damage.place)})`;
     case "refused":
       return `pide ejecutar ${damage.name}`;
     case "newer-format":

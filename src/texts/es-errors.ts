@@ -2,6 +2,7 @@
 import type { Expected } from "../base/errors.js";
 import type { ErrorTexts } from "./en-errors.js";
 import { damageOf } from "./es-damage.js";
+import { torchFeature, torchPlace, torchProblem } from "./es-torch.js";
 import { formats } from "./formats.js";
 
 const { and, or, bytes, duration, integer, moment } = formats("es");
@@ -105,12 +106,12 @@ export const errors: ErrorTexts = {
 
   TORCH_FILE_UNREADABLE: ({ file, reason }) =>
     `No se puede leer ${file} (${reason}). Comprueba la ruta y sus permisos.`,
-  TORCH_FILE_INVALID: ({ file, where, offset, reason }) =>
-    `${file} está dañado, cortado o no es un archivo de PyTorch: ${reason} (en ${where}, byte ${integer(offset)}). Usa otra copia o un checkpoint anterior (guardapesos listar los muestra).`,
+  TORCH_FILE_INVALID: ({ file, ...what }) =>
+    `${file} no sirve: ${torchProblem(what)} (${torchPlace(what)}). Usa otra copia o un checkpoint anterior (guardapesos listar los muestra).`,
   TORCH_FILE_REFUSED: ({ file, name, offset }) =>
     `${file} pide ejecutar ${name} (byte ${integer(offset)}), y aquí jamás se ejecuta nada de lo que trae un .pth. Solo si te fías de él: ábrelo en PyTorch y vuelve a guardar su state_dict.`,
-  TORCH_FILE_UNSUPPORTED: ({ file, what }) =>
-    `${file} contiene algo que esta versión no sabe leer: ${what}. Ábrelo en PyTorch y vuelve a guardar su state_dict.`,
+  TORCH_FILE_UNSUPPORTED: ({ file, ...content }) =>
+    `${file} no se admite: ${torchFeature(content)}. ${content.feature === "not-in-safetensors" ? "Déjalo como .pth." : "Ábrelo en PyTorch y vuelve a guardar su state_dict."}`,
 
   WEIGHTS_NOT_WRITABLE: ({ folder, reason }) =>
     `No se puede escribir en la carpeta de pesos ${folder} (${reason}). Indica otra con --weights o cambia sus permisos; los checkpoints que ya estaban siguen como estaban.`,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ErrorCode, ErrorData, Expected } from "../base/errors.js";
 import { GuardapesosError } from "../base/errors.js";
+import type { TorchFeature, TorchPart, TorchProblem } from "../base/torch-problem.js";
 import type { RunEvent } from "../training/events.js";
 import { formats } from "./formats.js";
 import { languageOf, readable, sentenceOf, textsOf } from "./index.js";
@@ -36,9 +37,9 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   ENGINE_DIED: { reason: "out of heap" },
   ENGINE_HUNG: { seconds: 600 },
   TORCH_FILE_UNREADABLE: { file: "g.pth", reason: "ENOENT" },
-  TORCH_FILE_INVALID: { file: "g.pth", where: "data.pkl", offset: 12, reason: "EOF" },
+  TORCH_FILE_INVALID: { file: "g.pth", where: { record: "data.pkl" }, offset: 12, reason: "checksum" },
   TORCH_FILE_REFUSED: { file: "g.pth", name: "os.system", offset: 12 },
-  TORCH_FILE_UNSUPPORTED: { file: "g.pth", what: "TorchScript" },
+  TORCH_FILE_UNSUPPORTED: { file: "g.pth", feature: "dtype", dtype: "complex64", tensor: "a" },
   WEIGHTS_NOT_WRITABLE: { folder: "weights", reason: "EACCES" },
   WEIGHTS_IN_USE: { folder: "weights", pid: 4711, since: "2025-11-06T15:30:45Z" },
   DISK_FULL: { folder: "weights", needed: 582e6, free: 12e6 },
@@ -61,6 +62,53 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   ENDED_WITHOUT_ANSWER: { pid: 7, newest: "00000500-auto-20251106_153045" },
   OUTPUT_NOT_WRITABLE: { path: "samples/a.png", reason: "EACCES" },
 };
+
+/** One example of every problem; the type makes it complete. */
+const torchProblems: {
+  readonly [Reason in TorchProblem["reason"]]: TorchProblem & { readonly reason: Reason };
+} = {
+  "not-torch": { reason: "not-torch" },
+  empty: { reason: "empty" },
+  zeros: { reason: "zeros" },
+  "cut-off": { reason: "cut-off" },
+  "no-end": { reason: "no-end" },
+  appended: { reason: "appended" },
+  checksum: { reason: "checksum" },
+  directory: { reason: "directory" },
+  header: { reason: "header" },
+  overlap: { reason: "overlap" },
+  packing: { reason: "packing" },
+  "record-name": { reason: "record-name", name: "../x" },
+  "record-twice": { reason: "record-twice", name: "a/data/0" },
+  "record-missing": { reason: "record-missing", name: "data/7" },
+  "record-size": { reason: "record-size", bytes: 1600, expected: 16 },
+  pickle: { reason: "pickle" },
+  tensor: { reason: "tensor" },
+  storage: { reason: "storage" },
+  cycle: { reason: "cycle" },
+  "too-deep": { reason: "too-deep", levels: 200 },
+  memory: { reason: "memory", bytes: 4e12 },
+  endless: { reason: "endless" },
+  json: { reason: "json" },
+  structure: { reason: "structure" },
+  entry: { reason: "entry", tensor: "w" },
+};
+const torchParts: readonly TorchPart[] = ["start", "zip-directory", "zip-end", "pickle", "storage-keys", "storage", "header", "end"]; // prettier-ignore
+const torchFeatures: readonly TorchFeature[] = [
+  { feature: "encryption", record: "a/data/0" },
+  { feature: "packing", record: "a/data/0", method: 99 },
+  { feature: "torchscript" },
+  { feature: "tar" },
+  { feature: "legacy-version" },
+  { feature: "no-tensors" },
+  { feature: "hooks" },
+  { feature: "marked-tensors" },
+  { feature: "whole-model", name: "torch.nn.modules.linear.Linear" },
+  { feature: "size", where: { record: "data.pkl" }, bytes: 1e9 },
+  { feature: "no-state-dict" },
+  { feature: "dtype", dtype: "complex64", tensor: "w" },
+  { feature: "not-in-safetensors", what: "w (complex128)" },
+];
 
 const position = { step: 900, batches: 900, resolution: 64, epoch: 2, batch: 500, alpha: 0.35 };
 const files = [
@@ -92,13 +140,37 @@ describe.each(both)("the catalogue in %s", (language) => {
     const sentence = sentenceOf(texts, new GuardapesosError(code, examples[code]));
     expect(sentence).toMatch(/[.?]$/);
     expect(sentence).not.toMatch(/undefined|\[object|NaN(?!\.|\))|\n/);
-    const damage = code === "CHECKPOINT_DAMAGED" || code === "SAVE_NOT_VERIFIED";
+    const names = ["CHECKPOINT_DAMAGED", "SAVE_NOT_VERIFIED", "TORCH_FILE_INVALID", "TORCH_FILE_UNSUPPORTED"];
+    // What a fault is called in data is no word for people.
+    const inData = (key: string) => names.includes(code) && (key === "reason" || key === "feature");
     for (const [key, value] of Object.entries(examples[code])) {
-      // What a fault is called in data is no word for people.
-      if (typeof value !== "string" || /^\d{4}-/.test(value) || (damage && key === "reason")) continue;
+      if (typeof value !== "string" || /^\d{4}-/.test(value) || inData(key)) continue;
       expect(sentence).toContain(value);
     }
   });
+
+  it("says every problem of a torch file, and every place in it, in words of its own", () => {
+    const sentences = Object.values(torchProblems).map((problem) =>
+      texts.errors.TORCH_FILE_INVALID({ file: "g.pth", where: "start", offset: 0, ...problem }),
+    );
+    const looks = (["git-lfs", "web-page", "gzip", "image", "safetensors"] as const).map((looksLike) =>
+      texts.errors.TORCH_FILE_INVALID({ file: "g.pth", where: "start", offset: 0, reason: "not-torch", looksLike }),
+    );
+    expect(new Set([...sentences, ...looks]).size).toBe(sentences.length + looks.length);
+    const places = torchParts.map((where) =>
+      texts.errors.TORCH_FILE_INVALID({ file: "g.pth", where, opcode: "REDUCE", offset: 7, reason: "pickle" }),
+    );
+    expect(new Set(places).size).toBe(places.length);
+    for (const sentence of places) expect(sentence).toMatch(/, REDUCE, byte 7\)/);
+    const features = torchFeatures.map((content) =>
+      texts.errors.TORCH_FILE_UNSUPPORTED({ file: "g.pth", ...content }),
+    );
+    expect(new Set(features).size).toBe(features.length);
+    for (const sentence of [...sentences, ...looks, ...places, ...features]) {
+      expect(sentence).toMatch(/^g\.pth .*[.]$/);
+      expect(sentence).not.toMatch(/undefined|\[object/);
+    }
+  }); // prettier-ignore
 
   it("says what every kind of option accepts", () => {
     const kinds: Expected[] = [

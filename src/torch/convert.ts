@@ -69,7 +69,7 @@ async function openSafetensors(path: string): Promise<Input> {
 
 function weightsIn(path: string, value: TorchValue): TorchValue {
   const found = findStateDict(value);
-  if (found === undefined) throw unsupported(path, "no state_dict that could be found");
+  if (found === undefined) throw unsupported(path, { feature: "no-state-dict" });
   return orderedDict(found.tensors);
 }
 
@@ -81,19 +81,21 @@ async function writeAsSafetensors(
 ): Promise<WrittenFile> {
   const names = new Map<TorchTensor, string>();
   const tensors = new Map<string, TorchTensor>();
+  const tries = new Map<string, number>();
   for (const [path, tensor] of tensorsIn(value)) {
     if (names.has(tensor)) continue;
-    const name = freeName(pathName(path), tensors);
+    const name = freeName(pathName(path), tensors, tries);
     names.set(tensor, name);
     tensors.set(name, tensor);
   }
   // Tensors that are the same view of one storage are written each under its name, and joined again on the way back.
   const firstOf = new Map<string, string>();
   const storages = new Map<object, number>();
-  const toJson = (tensor: TorchTensor | TorchStorage): Json => {
-    const name = tensor.kind === "tensor" ? names.get(tensor) : undefined;
-    if (tensor.kind !== "tensor" || name === undefined) {
-      throw unsupported(from, "a storage or tensor in a place that has no name");
+  const toJson = (part: TorchTensor | TorchStorage): Json => {
+    const tensor = part.kind === "tensor" ? part : undefined;
+    const name = tensor === undefined ? undefined : names.get(tensor);
+    if (tensor === undefined || name === undefined) {
+      throw unsupported(from, { feature: "not-in-safetensors", what: part.kind });
     }
     const { identity } = tensor.storage;
     const storage = storages.get(identity) ?? storages.size;
@@ -120,10 +122,13 @@ async function writeAsSafetensors(
   );
 }
 
-/** Dotted paths may meet: {"a.b": x} and {"a": {"b": y}}. */
-function freeName(name: string, taken: ReadonlyMap<string, unknown>): string {
+/** Dotted paths may meet: {"a.b": x} and {"a": {"b": y}}. `tries` remembers the last number given to each. */
+function freeName(name: string, taken: ReadonlyMap<string, unknown>, tries: Map<string, number>): string {
   let free = name;
-  for (let i = 2; taken.has(free); i++) free = `${name}#${i}`;
+  for (let i = tries.get(name) ?? 2; taken.has(free); i++) {
+    free = `${name}#${i}`;
+    tries.set(name, i + 1);
+  }
   return free;
 }
 
@@ -154,10 +159,6 @@ function valueOf(file: SafetensorsFile): TorchValue {
     return valueFromJson(JSON.parse(structure) as Json, tensorFromJson);
   } catch (error) {
     if (!(error instanceof NotAValue || error instanceof SyntaxError)) throw error;
-    throw invalid(
-      { file: file.path, record: "safetensors header", base: 0 },
-      8,
-      `${STRUCTURE}: ${error.message}`,
-    );
+    throw invalid({ file: file.path, where: "header", base: 0 }, 8, { reason: "structure" });
   }
 }

@@ -3,6 +3,7 @@
  * closed. A name is compared with these lines and nothing else: it is never imported, looked up or run. A call makes
  * plain data; most keep the type and its arguments as they are.
  */
+import type { TorchFeature, TorchProblem } from "../base/torch-problem.js";
 import { dtypes } from "./dtypes.js";
 import { numpyScalar } from "./numpy.js";
 import {
@@ -19,9 +20,13 @@ import { isDict, isKind, type TorchDict, type TorchGlobal, type TorchValue } fro
 export interface CallSite {
   readonly callee: TorchGlobal;
   /** Ends the reading: these arguments cannot be. */
-  wrong(reason: string): never;
+  wrong(problem?: TorchProblem): never;
   /** Ends the reading: good, but not something that is read. */
-  unsupported(what: string): never;
+  unsupported(feature: TorchFeature): never;
+  /** Counts memory for what is about to be made; arguments may be shared, and copied again and again. */
+  charge(bytes: number): void;
+  /** A key is about to be put into a dict or set. */
+  checkKey(container: object, key: TorchValue): void;
 }
 
 export type Call = (args: readonly TorchValue[], site: CallSite) => TorchValue;
@@ -103,6 +108,11 @@ export function callOf(callee: TorchGlobal): Call | undefined {
   return ruleOf(callee)?.call;
 }
 
+/** Whether a call to an allowed name is kept as an object: the name and what it was called with. */
+export function isKept(type: TorchGlobal): boolean {
+  return callOf(type) === keep || callOf(type) === numpyScalar;
+}
+
 /** Whether objects of this type may be given a state after they are made. */
 export function takesState(type: TorchGlobal): boolean {
   return ruleOf(type)?.state === true;
@@ -111,23 +121,23 @@ export function takesState(type: TorchGlobal): boolean {
 function orderedDictOf(args: readonly TorchValue[], site: CallSite): TorchDict {
   // Python 2 and some versions of Python 3 give the pairs as lists instead of setting them one by one.
   const [pairs = [], ...more] = args;
-  if (!Array.isArray(pairs) || more.length > 0) site.wrong("an OrderedDict is made from pairs");
-  const made: TorchDict = new Map(pairs.map((pair) => pairOf(pair, site)));
+  if (!Array.isArray(pairs) || more.length > 0) site.wrong();
+  site.charge(64 * pairs.length);
+  const made: TorchDict = new Map();
   made.pythonType = "collections.OrderedDict";
+  for (const pair of pairs) {
+    const items = isKind(pair, "tuple") ? pair.items : Array.isArray(pair) ? pair : [];
+    const [key, item] = items;
+    if (items.length !== 2 || key === undefined || item === undefined) site.wrong();
+    site.checkKey(made, key);
+    made.set(key, item);
+  }
   return made;
-}
-
-function pairOf(pair: TorchValue, site: CallSite): [TorchValue, TorchValue] {
-  const items = isKind(pair, "tuple") ? pair.items : Array.isArray(pair) ? pair : [];
-  const [key, item] = items;
-  if (items.length !== 2 || key === undefined || item === undefined) site.wrong("not a pair");
-  if (!isHashable(key)) site.wrong("a list, dict or set cannot be a key");
-  return [key, item];
 }
 
 function defaultDict(args: readonly TorchValue[], site: CallSite): TorchDict {
   const [factory = null, ...more] = args;
-  if (more.length > 0 || (factory !== null && !isKind(factory, "global"))) site.wrong("not a defaultdict");
+  if (more.length > 0 || (factory !== null && !isKind(factory, "global"))) site.wrong();
   const made: TorchDict = new Map();
   made.pythonType = "collections.defaultdict";
   made.factory = factory;
@@ -136,29 +146,40 @@ function defaultDict(args: readonly TorchValue[], site: CallSite): TorchDict {
 
 function counter(args: readonly TorchValue[], site: CallSite): TorchDict {
   const [counts = new Map<TorchValue, TorchValue>(), ...more] = args;
-  if (!isDict(counts) || more.length > 0) site.wrong("a Counter is made from a dict");
-  const made: TorchDict = new Map(counts);
+  if (!isDict(counts) || more.length > 0) site.wrong();
+  site.charge(64 * counts.size);
+  const made: TorchDict = new Map();
   made.pythonType = "collections.Counter";
+  for (const [key, count] of counts) {
+    site.checkKey(made, key);
+    made.set(key, count);
+  }
   return made;
 }
 
 function setOf(args: readonly TorchValue[], site: CallSite): Set<TorchValue> {
   const [items = [], ...more] = args;
-  if (!Array.isArray(items) || more.length > 0) site.wrong("a set is made from a list");
-  if (!items.every(isHashable)) site.wrong("a list, dict or set cannot be in a set");
-  return new Set(items);
+  if (!Array.isArray(items) || more.length > 0) site.wrong();
+  site.charge(64 * items.length);
+  const made = new Set<TorchValue>();
+  for (const item of items) {
+    site.checkKey(made, item);
+    made.add(item);
+  }
+  return made;
 }
 
 /** Protocol 2 has no bytes: they are the code points of a string. */
 function encode(args: readonly TorchValue[], site: CallSite): Uint8Array {
   const [text, encoding, ...more] = args;
   if (typeof text !== "string" || more.length > 0 || !(encoding === "latin1" || encoding === "latin-1")) {
-    site.wrong("bytes are a string in latin1");
+    site.wrong();
   }
+  site.charge(text.length);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code > 0xff) site.wrong("bytes are a string in latin1");
+    if (code > 0xff) site.wrong();
     bytes[i] = code;
   }
   return bytes;

@@ -1,7 +1,8 @@
 /**
  * A JSON parser for headers that may be hostile: unlike JSON.parse it refuses a key that stands twice in an object
- * (which of the two counts is a matter of opinion), nesting beyond a limit, and it names the character where the text
- * is wrong. Objects come as Maps, so that no key means anything to JavaScript.
+ * (which of the two counts is a matter of opinion) and limits nesting and values, it gives one entry after the other
+ * instead of keeping them all, and it names the character where the text is wrong. Objects come as Maps, so that no key
+ * means anything to JavaScript.
  */
 
 export type StrictJson = null | boolean | number | string | StrictJson[] | Map<string, StrictJson>;
@@ -21,12 +22,25 @@ const SPACE = /[ \t\n\r]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const LITERAL = /true|false|null/y;
 
+export interface JsonLimits {
+  /** Objects and arrays inside each other. */
+  readonly depth: number;
+  /** Values in one entry. */
+  readonly values: number;
+}
+
 /**
- * @param maxDepth objects and arrays inside each other
- * @throws JsonProblem
+ * Parses an object.
+ * @param visit told each entry once it is parsed
+ * @throws JsonProblem, and what `visit` throws
  */
-export function parseStrict(text: string, maxDepth: number): StrictJson {
+export function parseStrictObject(
+  text: string,
+  limits: JsonLimits,
+  visit: (key: string, value: StrictJson) => void,
+): void {
   let at = 0;
+  let values = 0;
   const token = (pattern: RegExp): string | undefined => {
     pattern.lastIndex = at;
     const found = pattern.exec(text)?.[0];
@@ -55,17 +69,21 @@ export function parseStrict(text: string, maxDepth: number): StrictJson {
       throw new JsonProblem(start, "a text is damaged");
     }
   };
-  const object = (depth: number): Map<string, StrictJson> => {
-    const made = new Map<string, StrictJson>();
-    if (take("}")) return made;
+  /** The entries of an object whose brace has been read. */
+  const entries = (seen: { has: (key: string) => boolean }, entry: (key: string) => void): void => {
+    if (take("}")) return;
     do {
       const start = at;
       const key = string();
-      if (made.has(key)) throw new JsonProblem(start, `the key ${JSON.stringify(key)} stands twice`);
+      if (seen.has(key)) throw new JsonProblem(start, `the key ${JSON.stringify(key)} stands twice`);
       expect(":");
-      made.set(key, value(depth));
+      entry(key);
     } while (take(","));
     expect("}");
+  };
+  const object = (depth: number): Map<string, StrictJson> => {
+    const made = new Map<string, StrictJson>();
+    entries(made, (key) => made.set(key, value(depth)));
     return made;
   };
   const array = (depth: number): StrictJson[] => {
@@ -78,9 +96,11 @@ export function parseStrict(text: string, maxDepth: number): StrictJson {
   };
   const value = (depth: number): StrictJson => {
     token(SPACE);
+    values += 1;
+    if (values > limits.values) throw new JsonProblem(at, "there are too many values");
     const first = text[at];
     if (first === "{" || first === "[") {
-      if (depth === maxDepth) throw new JsonProblem(at, "it is nested too deep");
+      if (depth === limits.depth) throw new JsonProblem(at, "it is nested too deep");
       at += 1;
       return first === "{" ? object(depth + 1) : array(depth + 1);
     }
@@ -91,8 +111,13 @@ export function parseStrict(text: string, maxDepth: number): StrictJson {
     if (number === undefined || number === "") throw new JsonProblem(at, "there is no value");
     return Number(number);
   };
-  const parsed = value(0);
+  const keys = new Set<string>();
+  expect("{");
+  entries(keys, (key) => {
+    values = 0;
+    keys.add(key);
+    visit(key, value(1));
+  });
   token(SPACE);
   if (at < text.length) throw new JsonProblem(at, "there is more after its end");
-  return parsed;
 }

@@ -8,7 +8,8 @@
  * A plain number is an int. Dicts of other types add "type", "attributes" and "factory". What stands for a tensor is
  * decided by the caller.
  */
-import { allowedGlobal, callOf } from "./globals.js";
+import { allowedGlobal, isHashable, isKept, takesState } from "./globals.js";
+import { keyGuard } from "./key-guard.js";
 import {
   isKind,
   isPythonInt,
@@ -115,10 +116,24 @@ const MAX_DEPTH = 200;
 export function valueFromJson(
   json: Json,
   tensorFromJson: (json: JsonObject) => TorchValue | undefined,
-  depth = 0,
 ): TorchValue {
+  const acceptsKey = keyGuard();
+  const checkKey = (container: object, key: TorchValue): void => {
+    if (!isHashable(key)) throw new NotAValue("a list, dict or set cannot be a key");
+    if (!acceptsKey(container, key)) throw new NotAValue("keys that take too long");
+  };
+  return fromJson(json, { tensorFromJson, checkKey }, 0);
+}
+
+interface Reading {
+  readonly tensorFromJson: (json: JsonObject) => TorchValue | undefined;
+  /** Of a key that is about to be put into a dict or set. */
+  readonly checkKey: (container: object, key: TorchValue) => void;
+}
+
+function fromJson(json: Json, reading: Reading, depth: number): TorchValue {
   if (depth > MAX_DEPTH) throw new NotAValue("values are nested too deep");
-  const from = (inner: Json): TorchValue => valueFromJson(inner, tensorFromJson, depth + 1);
+  const from = (inner: Json): TorchValue => fromJson(inner, reading, depth + 1);
   const many = (inner: Json | undefined): TorchValue[] => listIn(inner).map(from);
   if (json === null || typeof json === "boolean" || typeof json === "string") return json;
   if (typeof json === "number") {
@@ -126,21 +141,23 @@ export function valueFromJson(
     return json;
   }
   if (isList(json)) throw new NotAValue("a list that does not say what it is");
-  const tensor = tensorFromJson(json);
+  const tensor = reading.tensorFromJson(json);
   if (tensor !== undefined) return tensor;
   if ("float" in json) return floatFromJson(json["float"]);
   if ("int" in json) return bigintFromJson(json["int"]);
   if ("bytes_hex" in json) return bytesFromJson(json["bytes_hex"]);
   if ("list" in json) return many(json["list"]);
   if ("tuple" in json) return tuple(...many(json["tuple"]));
-  if ("set" in json) return new Set(many(json["set"]));
-  if ("dict" in json) return dictFromJson(json, from);
+  if ("set" in json) return setOf(many(json["set"]), reading);
+  if ("dict" in json) return dictFromJson(json, from, reading);
   if ("global" in json) return globalFromJson(json["global"]);
   if ("object" in json) {
     const type = globalFromJson(json["object"]);
-    if (callOf(type) === undefined) throw new NotAValue("an object of a type that makes none");
+    if (!isKept(type)) throw new NotAValue("an object of a type that makes none");
     const made = { kind: "object" as const, type, args: many(json["args"]) };
-    return json["state"] === undefined ? made : { ...made, state: from(json["state"]) };
+    if (json["state"] === undefined) return made;
+    if (!takesState(type)) throw new NotAValue("a state for an object that has none");
+    return { ...made, state: from(json["state"]) };
   }
   throw new NotAValue("an object that does not say what it is");
 }
@@ -180,12 +197,23 @@ function globalFromJson(json: Json | undefined): TorchGlobal {
 
 const dictTypes = ["collections.OrderedDict", "collections.defaultdict", "collections.Counter"] as const;
 
-function dictFromJson(json: JsonObject, from: (json: Json) => TorchValue): TorchDict {
+function setOf(items: readonly TorchValue[], { checkKey }: Reading): Set<TorchValue> {
+  const made = new Set<TorchValue>();
+  for (const item of items) {
+    checkKey(made, item);
+    made.add(item);
+  }
+  return made;
+}
+
+function dictFromJson(json: JsonObject, from: (json: Json) => TorchValue, { checkKey }: Reading): TorchDict {
   const made: TorchDict = new Map();
   for (const pair of listIn(json["dict"])) {
     const [key, item, ...more] = listIn(pair);
     if (key === undefined || item === undefined || more.length > 0) throw new NotAValue("not a pair");
-    made.set(from(key), from(item));
+    const madeKey = from(key);
+    checkKey(made, madeKey);
+    made.set(madeKey, from(item));
   }
   if (json["type"] !== undefined) {
     const type = dictTypes.find((name) => name === json["type"]);

@@ -8,7 +8,7 @@ import { PickleCutOff, type NoStorage } from "./pickle-machine.js";
 import { unpickle, type Unpickled } from "./pickle-read.js";
 import { invalid, unsupported, type Origin } from "./problems.js";
 import { readBytes, type Source } from "./source.js";
-import { storageId, storageOver, type Opened, type StorageId } from "./storage.js";
+import { notAStorage, storageId, storageOver, type Opened, type StorageId } from "./storage.js";
 import { isKind, type TorchStorage, type TorchValue } from "./values.js";
 import type { RecordReader } from "./zip-record.js";
 
@@ -40,16 +40,16 @@ export async function openLegacy(source: Source): Promise<Opened> {
         format: "legacy",
         pickleBytes: head.length,
         shared: head.shared,
+        packed: new Set(),
         // There are no checksums; that all storages are there was seen on opening.
         verify: () => Promise.resolve(),
       };
     } catch (error) {
       if (!(error instanceof PickleCutOff)) throw error;
-      const origin: Origin = { file: source.path, record: "pickle", base: 0 };
-      if (bytes.length === source.size)
-        throw invalid(origin, bytes.length, `the file is cut off: ${error.message}`);
+      const origin: Origin = { file: source.path, where: "pickle", base: 0 };
+      if (bytes.length === source.size) throw invalid(origin, bytes.length, { reason: "cut-off" });
       if (window >= MAX_WINDOW)
-        throw unsupported(source.path, "a legacy file with more than 64 MiB before its tensors");
+        throw unsupported(source.path, { feature: "size", where: "pickle", bytes: MAX_WINDOW });
     }
   }
 }
@@ -65,37 +65,38 @@ interface Head {
 
 function readHead(source: Source, bytes: Uint8Array): Head {
   let position = 0;
-  const origin = (record: string): Origin => ({ file: source.path, record, base: position });
-  const none = (): NoStorage => ({ problem: "a storage where there can be none" });
+  const origin = (where: "start" | "pickle" | "storage-keys"): Origin => ({
+    file: source.path,
+    where,
+    base: position,
+  });
+  const none = () => notAStorage;
   const next = (
-    record: string,
+    where: "start" | "pickle" | "storage-keys",
     storageOf: (id: readonly TorchValue[]) => TorchStorage | NoStorage = none,
   ) => {
-    const result: Unpickled = unpickle(bytes.subarray(position), origin(record), storageOf, bytes.length);
+    const result: Unpickled = unpickle(bytes.subarray(position), origin(where), storageOf, bytes.length);
     position += result.length;
     return result;
   };
-  if (next("magic number").value !== MAGIC)
-    throw invalid(origin("magic number"), 0, "it is a pickle, but not of torch.save");
-  const { value: version } = next("version");
-  if (version !== PROTOCOL) throw unsupported(source.path, "another version than 1001 of the legacy format");
-  const { value: machine } = next("machine");
-  if (!(machine instanceof Map))
-    throw invalid(origin("machine"), 0, "it does not say on what machine it was made");
+  if (next("start").value !== MAGIC) throw invalid(origin("start"), 0, { reason: "not-torch" });
+  const { value: version } = next("start");
+  if (version !== PROTOCOL) throw unsupported(source.path, { feature: "legacy-version" });
+  const { value: machine } = next("start");
+  if (!(machine instanceof Map)) throw invalid(origin("start"), 0, { reason: "pickle" });
   const bigEndian = machine.get("little_endian") === false;
 
   const storages = new Map<string, Pending>();
   const { value, shared } = next("pickle", (id) => legacyStorage(source, id, storages, bigEndian));
-  const { value: keys } = next("storage keys");
-  if (!Array.isArray(keys))
-    throw invalid(origin("storage keys"), 0, "the keys of the storages are not a list");
-  const names = keys.filter((key) => typeof key === "string");
-  if (names.length !== keys.length || new Set(names).size !== names.length) {
-    throw invalid(origin("storage keys"), 0, "the keys of the storages are not different texts");
-  }
-  if (names.length !== storages.size || names.some((key) => !storages.has(key))) {
-    throw invalid(origin("storage keys"), 0, "the storages are not those that the tensors use");
-  }
+  const { value: keys } = next("storage-keys");
+  const names = Array.isArray(keys) ? keys.filter((key) => typeof key === "string") : [];
+  const complete =
+    Array.isArray(keys) &&
+    names.length === keys.length &&
+    names.length === storages.size &&
+    new Set(names).size === names.length &&
+    names.every((key) => storages.has(key));
+  if (!complete) throw invalid(origin("storage-keys"), 0, { reason: "storage" });
   return { value, shared, keys: names, storages, length: position };
 }
 
@@ -108,10 +109,10 @@ function legacyStorage(
 ): TorchStorage | NoStorage {
   const wanted = storageId(id);
   if ("problem" in wanted) return wanted;
-  if (id.length < 5 || id.length > 6) return { problem: "a persistent id that is not a storage" };
+  if (id.length < 5 || id.length > 6) return notAStorage;
   const known = storages.get(wanted.key);
   if (known !== undefined && (known.id.dtype !== wanted.dtype || known.id.length !== wanted.length)) {
-    return { problem: `storage ${wanted.key} has two types or lengths` };
+    return notAStorage;
   }
   const root = known ?? pendingStorage(source, wanted, bigEndian);
   storages.set(wanted.key, root);
@@ -124,9 +125,7 @@ function partOf(root: TorchStorage, view: TorchValue): TorchStorage | NoStorage 
   const [, offset, length] = isKind(view, "tuple") ? view.items : [];
   const good = (n: TorchValue | undefined): n is number =>
     typeof n === "number" && Number.isSafeInteger(n) && n >= 0;
-  if (!good(offset) || !good(length) || offset + length > root.length) {
-    return { problem: "a part of a storage that reaches beyond it" };
-  }
+  if (!good(offset) || !good(length) || offset + length > root.length) return notAStorage;
   const { size } = dtypes[root.dtype];
   const readInto = (start: number, target: Uint8Array) => root.readInto(start + offset * size, target);
   return {
@@ -167,26 +166,16 @@ async function placeStorages(source: Source, head: Head): Promise<void> {
   let position = head.length;
   for (const key of head.keys) {
     const pending = head.storages.get(key)!;
-    const origin: Origin = { file: source.path, record: `storage ${key}`, base: position };
+    const origin: Origin = { file: source.path, where: "storage", base: position };
     const size = pending.id.length * dtypes[pending.id.dtype].size;
-    if (position + 8 + size > source.size)
-      throw invalid(origin, 0, "the file is cut off: a tensor's data is missing");
+    if (position + 8 + size > source.size) throw invalid(origin, 0, { reason: "cut-off" });
     const length = new DataView((await readBytes(source, position, 8)).buffer).getBigInt64(0, true);
-    if (length !== BigInt(pending.id.length)) {
-      throw invalid(
-        origin,
-        0,
-        `${length} elements instead of the ${pending.id.length} that the tensors need`,
-      );
-    }
+    if (length !== BigInt(pending.id.length)) throw invalid(origin, 0, { reason: "storage" });
     pending.position = position + 8;
     position += 8 + size;
   }
   if (position !== source.size) {
-    throw invalid(
-      { file: source.path, record: "end of the file", base: 0 },
-      position,
-      "there is more after the last storage",
-    );
+    const origin: Origin = { file: source.path, where: "end", base: 0 };
+    throw invalid(origin, position, { reason: "appended" });
   }
 }

@@ -28,13 +28,11 @@ export function narrowed(value: bigint): number | bigint {
 /** numpy.core.multiarray.scalar(dtype, bytes). A dtype that is not a number stays as data. */
 export function numpyScalar(args: readonly TorchValue[], site: CallSite): TorchValue {
   const [dtype, bytes, ...more] = args;
-  if (!isKind(dtype, "object") || dtype.type.name !== "dtype" || more.length > 0)
-    site.wrong("not a numpy scalar");
+  if (!isKind(dtype, "object") || dtype.type.name !== "dtype" || more.length > 0) site.wrong();
   const [name] = dtype.args;
   const scalar = typeof name === "string" ? scalars.get(name) : undefined;
   if (scalar === undefined) return { kind: "object", type: site.callee, args };
-  if (!(bytes instanceof Uint8Array) || bytes.length !== scalar.size)
-    site.wrong("the scalar has not the size of its type");
+  if (!(bytes instanceof Uint8Array) || bytes.length !== scalar.size) site.wrong();
   // State of a dtype: (version, byte order, ...); ">" is big-endian.
   const order = isKind(dtype.state, "tuple") ? dtype.state.items[1] : "<";
   return scalar.read(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), order !== ">");

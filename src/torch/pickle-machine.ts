@@ -2,7 +2,9 @@
  * The pickle machine: a stack, a memo, and what the opcodes do with them. Whatever it is given, it ends: every opcode
  * takes at least a byte, nothing is repeated, and the memory that values will take is counted before they are made.
  */
+import type { TorchProblem } from "../base/torch-problem.js";
 import { allowedGlobal, callOf, isHashable, takesState, type CallSite } from "./globals.js";
+import type { KeyGuard } from "./key-guard.js";
 import { narrowed } from "./numpy.js";
 import { invalid, refused, unsupported, type Origin } from "./problems.js";
 import { isKind, type TorchDict, type TorchStorage, type TorchValue } from "./values.js";
@@ -19,7 +21,7 @@ const MEMORY_PER_BYTE = 16;
 
 /** Why a persistent id is not a storage of this file. */
 export interface NoStorage {
-  readonly problem: string;
+  readonly problem: TorchProblem;
 }
 
 /** What `unpickle` throws, inside, when the bytes end too early: a legacy file then gives it more. */
@@ -42,13 +44,15 @@ export interface Machine {
   readonly shared: Set<TorchValue>;
   /** About what the values take in memory, bytes. */
   memory: number;
-  /** Bytes that a byte of the pickle has in the file: less than 1 where it is packed. */
+  readonly acceptsKey: KeyGuard;
+  /** How much a byte of the pickle counts where memory is allowed: less than 1 where it is packed. */
   readonly packing: number;
   readonly storageOf: (id: readonly TorchValue[]) => TorchStorage | NoStorage;
 }
 
-export function fail(m: Machine, reason: string): never {
-  throw invalid(m.origin, m.start, reason, m.opcode);
+/** Ends the reading; by default because an opcode does not fit what is there. */
+export function fail(m: Machine, problem: TorchProblem = { reason: "pickle" }): never {
+  throw invalid(m.origin, m.start, problem, m.opcode);
 }
 
 /** Takes `count` bytes; they are there afterwards, or the pickle is cut off. */
@@ -65,7 +69,7 @@ export function take(m: Machine, count: number): number {
 export function charge(m: Machine, bytes: number): void {
   m.memory += bytes;
   if (m.memory > MEMORY_ANYWAY + MEMORY_PER_BYTE * m.packing * m.position)
-    fail(m, "the values would take far more memory than a checkpoint of this size");
+    fail(m, { reason: "memory", bytes: m.memory });
 }
 
 export const byte = (m: Machine): number => m.bytes[take(m, 1)]!;
@@ -86,19 +90,19 @@ export function push(m: Machine, value: TorchValue): void {
 }
 
 export function pop(m: Machine): TorchValue {
-  if (m.stack.length <= (m.marks.at(-1) ?? 0)) fail(m, "it takes a value where there is none");
+  if (m.stack.length <= (m.marks.at(-1) ?? 0)) fail(m);
   return m.stack.pop()!;
 }
 
 export function top(m: Machine): TorchValue {
-  if (m.stack.length <= (m.marks.at(-1) ?? 0)) fail(m, "it takes a value where there is none");
+  if (m.stack.length <= (m.marks.at(-1) ?? 0)) fail(m);
   return m.stack.at(-1)!;
 }
 
 /** Everything above the last MARK, which goes too. */
 export function popMark(m: Machine): TorchValue[] {
   const mark = m.marks.pop();
-  if (mark === undefined) fail(m, "there is no MARK before it");
+  if (mark === undefined) fail(m);
   const items = m.stack.splice(mark);
   charge(m, 32 + 8 * items.length);
   return items;
@@ -118,6 +122,7 @@ export function text(m: Machine, length: number): string {
 
 /** Python writes lone surrogates ("surrogatepass") as three bytes, which no UTF-8 decoder takes. */
 function surrogates(m: Machine, bytes: Uint8Array): string {
+  charge(m, 24 * bytes.length);
   let out = "";
   let from = 0;
   for (let i = 0; i + 2 < bytes.length; i++) {
@@ -135,7 +140,7 @@ function decode(m: Machine, bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch {
-    return fail(m, "the text is not UTF-8");
+    return fail(m);
   }
 }
 
@@ -155,20 +160,22 @@ export function line(m: Machine): string {
 }
 
 export function integer(m: Machine, length: number): number | bigint {
-  if (length < 0) fail(m, "a negative length");
+  if (length < 0) fail(m);
   if (length > MAX_INTEGER_BYTES && length <= m.bytes.length - m.position) {
-    fail(m, `a whole number of ${length} bytes`);
+    fail(m, { reason: "memory", bytes: length });
   }
   const at = take(m, length);
   charge(m, 32 + length);
-  let value = 0n;
-  for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(m.bytes[at + i]!);
-  return narrowed(BigInt.asIntN(8 * length, value));
+  if (length === 0) return 0;
+  const hex = Buffer.from(m.bytes.subarray(at, at + length))
+    .reverse()
+    .toString("hex");
+  return narrowed(BigInt.asIntN(8 * length, BigInt(`0x${hex}`)));
 }
 
 export function get(m: Machine, index: number): void {
   const value = m.memo[index];
-  if (value === undefined) fail(m, `memo ${index} was never put`);
+  if (value === undefined) fail(m);
   pushAgain(m, value);
 }
 
@@ -184,7 +191,7 @@ export function pushAgain(m: Machine, value: TorchValue): void {
 export function put(m: Machine, index: number): void {
   const value = top(m);
   // Every put takes bytes, so no pickle that counts its memo has come so far yet.
-  if (index > m.position) fail(m, `memo ${index}, although so few values were put`);
+  if (index > m.position) fail(m);
   charge(m, 8 * Math.max(1, index + 1 - m.memo.length));
   while (m.memo.length <= index) m.memo.push(undefined);
   m.memo[index] = value;
@@ -196,7 +203,7 @@ export function tupleOf(m: Machine, items: TorchValue[]): void {
 }
 
 export function lastItems(m: Machine, count: number): TorchValue[] {
-  if (m.stack.length - count < (m.marks.at(-1) ?? 0)) fail(m, "it takes a value where there is none");
+  if (m.stack.length - count < (m.marks.at(-1) ?? 0)) fail(m);
   return m.stack.splice(m.stack.length - count);
 }
 
@@ -207,18 +214,24 @@ export function newDict(m: Machine): TorchDict {
 
 export function setItems(m: Machine, items: readonly TorchValue[]): void {
   const target = top(m);
-  if (!(target instanceof Map)) fail(m, "it sets items of something that is not a dict");
-  if (items.length % 2 === 1) fail(m, "a key without a value");
+  if (!(target instanceof Map)) fail(m);
+  if (items.length % 2 === 1) fail(m);
   charge(m, 24 * items.length);
   for (let i = 0; i < items.length; i += 2) {
-    if (!isHashable(items[i]!)) fail(m, "a list, dict or set cannot be a key");
+    checkKey(m, target, items[i]!);
     target.set(items[i]!, items[i + 1]!);
   }
 }
 
+/** A key is about to be put into a dict or set. */
+function checkKey(m: Machine, container: object, key: TorchValue): void {
+  if (!isHashable(key)) fail(m);
+  if (!m.acceptsKey(container, key)) fail(m, { reason: "endless" });
+}
+
 export function appendItems(m: Machine, items: readonly TorchValue[]): void {
   const target = top(m);
-  if (!Array.isArray(target)) fail(m, "it appends to something that is not a list");
+  if (!Array.isArray(target)) fail(m);
   // The engine makes room for 17 items with the first.
   charge(m, (target.length === 0 ? 136 : 0) + 16 * items.length);
   for (const item of items) target.push(item);
@@ -226,10 +239,12 @@ export function appendItems(m: Machine, items: readonly TorchValue[]): void {
 
 export function addItems(m: Machine, items: readonly TorchValue[]): void {
   const target = top(m);
-  if (!(target instanceof Set)) fail(m, "it adds to something that is not a set");
-  if (!items.every(isHashable)) fail(m, "a list, dict or set cannot be in a set");
+  if (!(target instanceof Set)) fail(m);
   charge(m, 32 * items.length);
-  for (const item of items) target.add(item);
+  for (const item of items) {
+    checkKey(m, target, item);
+    target.add(item);
+  }
 }
 
 export function global(m: Machine, module: string, name: string): void {
@@ -241,31 +256,33 @@ export function global(m: Machine, module: string, name: string): void {
   }
   // Layers and optimizers are what a model holds that was saved whole.
   if (/^torch\.(nn|optim)\b/.test(module))
-    throw unsupported(m.origin.file, `a whole model (${module}.${name})`);
+    throw unsupported(m.origin.file, { feature: "whole-model", name: `${module}.${name}` });
   throw refused(m.origin, m.start, `${module}.${name}`);
 }
 
 export function stackGlobal(m: Machine): void {
   const name = pop(m);
   const module = pop(m);
-  if (typeof module !== "string" || typeof name !== "string") fail(m, "a name that is not text");
+  if (typeof module !== "string" || typeof name !== "string") fail(m);
   global(m, module, name);
 }
 
 export function call(m: Machine): void {
   const args = pop(m);
   const callee = pop(m);
-  if (!isKind(callee, "global")) fail(m, "it calls something that is not a name");
-  if (!isKind(args, "tuple")) fail(m, "the arguments are not a tuple");
+  if (!isKind(callee, "global")) fail(m);
+  if (!isKind(args, "tuple")) fail(m);
   const run = callOf(callee);
   if (run === undefined) throw refused(m.origin, m.start, `${callee.module}.${callee.name}`);
   charge(m, 320);
   const site: CallSite = {
     callee,
-    wrong: (reason) => fail(m, reason),
-    unsupported: (what) => {
-      throw unsupported(m.origin.file, what);
+    wrong: (problem) => fail(m, problem),
+    unsupported: (feature) => {
+      throw unsupported(m.origin.file, feature);
     },
+    charge: (bytes) => charge(m, bytes),
+    checkKey: (container, key) => checkKey(m, container, key),
   };
   push(m, run(args.items, site));
 }
@@ -278,13 +295,13 @@ export function build(m: Machine): void {
   } else if (target instanceof Map && target.pythonType !== undefined && state instanceof Map) {
     target.attributes = state;
   } else {
-    fail(m, "it sets the state of something that has none");
+    fail(m);
   }
 }
 
 export function persistent(m: Machine): void {
   const id = pop(m);
-  if (!isKind(id, "tuple")) fail(m, "a persistent id that is not a storage");
+  if (!isKind(id, "tuple")) fail(m, { reason: "storage" });
   charge(m, 128);
   const storage = m.storageOf(id.items);
   if ("problem" in storage) fail(m, storage.problem);

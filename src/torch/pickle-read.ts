@@ -4,6 +4,7 @@
  * Source: cpython Lib/pickletools.py, the description of each opcode. Protocols 2 to 5; of older protocols only the
  * opcodes that Python 2 still writes under protocol 2.
  */
+import { keyGuard } from "./key-guard.js";
 import {
   addItems,
   appendItems,
@@ -53,7 +54,7 @@ export interface Unpickled {
 /**
  * Reads one pickle from the start of `bytes`.
  * @param storageOf what a persistent id stands for
- * @param packedLength bytes that the pickle takes in the file, where it is packed
+ * @param worth bytes by which memory is allowed, fewer than its own where it is packed
  * @throws TORCH_FILE_INVALID, TORCH_FILE_REFUSED (a name not on the allow-list), TORCH_FILE_UNSUPPORTED;
  *   PickleCutOff when the bytes end before STOP
  */
@@ -61,7 +62,7 @@ export function unpickle(
   bytes: Uint8Array,
   origin: Origin,
   storageOf: (id: readonly TorchValue[]) => TorchStorage | NoStorage,
-  packedLength = bytes.length,
+  worth = bytes.length,
 ): Unpickled {
   const m: Machine = {
     bytes,
@@ -75,10 +76,11 @@ export function unpickle(
     memo: [],
     shared: new Set(),
     memory: 0,
-    packing: bytes.length === 0 ? 1 : Math.min(1, packedLength / bytes.length),
+    acceptsKey: keyGuard(),
+    packing: bytes.length === 0 ? 1 : Math.min(1, worth / bytes.length),
     storageOf,
   };
-  if (byte(m) !== 0x80) fail(m, "it does not begin as a pickle of protocol 2 or later does");
+  if (byte(m) !== 0x80) fail(m);
   m.position = 0;
   for (;;) {
     m.start = m.position;
@@ -86,20 +88,20 @@ export function unpickle(
     const op = opcodes[code];
     if (op === undefined) {
       m.opcode = `opcode 0x${code.toString(16).padStart(2, "0")}`;
-      fail(m, "there is no such opcode, or no torch file has it");
+      fail(m);
     }
     m.opcode = op[0];
     if (code === STOP) break;
     op[1](m);
   }
   const value = pop(m);
-  if (m.stack.length > 0 || m.marks.length > 0) fail(m, "values are left over");
+  if (m.stack.length > 0 || m.marks.length > 0) fail(m);
   return { value, length: m.position, shared: m.shared };
 }
 
 function protocol(m: Machine): void {
   const version = byte(m);
-  if (m.start > 0 || version < 2 || version > 5) fail(m, `protocol ${version}`);
+  if (m.start > 0 || version < 2 || version > 5) fail(m);
 }
 
 /** A frame says how many bytes to read at once, which is of no use here. */

@@ -1,48 +1,47 @@
-/** What is said about a bad file, always with the place: the record or opcode, and the byte. */
+/** What is said about a bad file, always with the place: the record and opcode, and the byte. */
 import { GuardapesosError } from "../base/errors.js";
+import { printable } from "../base/printable.js";
+import type { TorchFeature, TorchPlace, TorchProblem } from "../base/torch-problem.js";
 
 /** Where bytes come from, so that an error can name the byte of the file. */
 export interface Origin {
   readonly file: string;
-  /** Record of the archive, or part of a legacy file. */
-  readonly record: string;
-  /** Byte of the file at which `record` begins; 0 when it is packed, and offsets are those of the unpacked record. */
+  readonly where: TorchPlace["where"];
+  /** Byte of the file at which it begins; 0 when it is packed, and offsets are those of the unpacked record. */
   readonly base: number;
 }
 
-const LONGEST = 240;
-
-/** Text that may come from the file: short, and nothing in it that a terminal obeys. */
-function printable(text: string): string {
-  const escaped = text
-    .slice(0, LONGEST + 1)
-    .replace(
-      /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
-      (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
-    );
-  return escaped.length > LONGEST ? `${escaped.slice(0, LONGEST)}...` : escaped;
+/** Names that come from the file, so that they can be shown. */
+function shown<Data extends object>(data: Data): Data {
+  const fields = Object.entries(data).map(([key, value]) => [
+    key,
+    typeof value === "string" ? printable(value) : (value as unknown),
+  ]);
+  return Object.fromEntries(fields) as Data;
 }
 
 /** The bytes are not those of a good file: damaged, cut off, made wrongly, or not a torch file at all. */
-export function invalid(origin: Origin, offset: number, reason: string, opcode?: string): GuardapesosError {
+export function invalid(
+  { file, where, base }: Origin,
+  offset: number,
+  problem: TorchProblem,
+  opcode?: string,
+): GuardapesosError {
   return new GuardapesosError("TORCH_FILE_INVALID", {
-    file: origin.file,
-    where: printable(opcode === undefined ? origin.record : `${origin.record}, ${opcode}`),
-    offset: origin.base + offset,
-    reason: printable(reason),
+    file,
+    where: typeof where === "string" ? where : shown(where),
+    ...(opcode === undefined ? {} : { opcode }),
+    offset: base + offset,
+    ...shown(problem),
   });
 }
 
 /** A name that is not on the allow-list: what is behind it would have to be imported or run. */
-export function refused(origin: Origin, offset: number, name: string): GuardapesosError {
-  return new GuardapesosError("TORCH_FILE_REFUSED", {
-    file: origin.file,
-    name: printable(name),
-    offset: origin.base + offset,
-  });
+export function refused({ file, base }: Origin, offset: number, name: string): GuardapesosError {
+  return new GuardapesosError("TORCH_FILE_REFUSED", { file, name: printable(name), offset: base + offset });
 }
 
 /** A good file, of a kind that is not read. */
-export function unsupported(file: string, what: string): GuardapesosError {
-  return new GuardapesosError("TORCH_FILE_UNSUPPORTED", { file, what: printable(what) });
+export function unsupported(file: string, feature: TorchFeature): GuardapesosError {
+  return new GuardapesosError("TORCH_FILE_UNSUPPORTED", { file, ...shown(feature) });
 }

@@ -2,11 +2,17 @@
  * The functions of torch by whose names a pickle says how a tensor is made from a storage. Each checks its arguments
  * to the last number: after this, a tensor lies inside its storage and its size is bounded.
  */
+import type { TorchProblem } from "../base/torch-problem.js";
 import { sizeOf } from "../base/named-arrays.js";
 import { dtypeNamed, dtypes, type Dtype } from "./dtypes.js";
 import type { CallSite } from "./globals.js";
 import { extentOf, tensorOver } from "./tensor.js";
 import { isDict, isKind, type TorchTensor, type TorchValue } from "./values.js";
+
+const impossible: TorchProblem = { reason: "tensor" };
+
+/** torch knows two: conj and neg. */
+const MAX_MARKS = 8;
 
 /** torch itself stops at 64. */
 const MAX_DIMENSIONS = 64;
@@ -18,42 +24,33 @@ const MAX_DIMENSIONS = 64;
 const MAX_EXPANDED_BYTES = 16 * 2 ** 20;
 
 /** A size, stride or offset. */
-function whole(value: TorchValue | undefined, what: string, site: CallSite): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value)) {
-    site.wrong(`${what} is not a whole number in range`);
-  }
-  if (value < 0) site.wrong(`${what} is negative`);
+function whole(value: TorchValue | undefined, site: CallSite): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) site.wrong(impossible);
   return value;
 }
 
-function sizes(value: TorchValue | undefined, what: string, site: CallSite): number[] {
+function sizes(value: TorchValue | undefined, site: CallSite): number[] {
   // torch.Size(...) in place of a tuple is what some versions write.
   const inner = isKind(value, "object") && value.type.name === "Size" ? value.args[0] : value;
-  if (!isKind(inner, "tuple")) site.wrong(`the ${what}s are not a tuple`);
-  return inner.items.map((item) => whole(item, `a ${what}`, site));
+  if (!isKind(inner, "tuple") || inner.items.length > MAX_DIMENSIONS) site.wrong(impossible);
+  return inner.items.map((item) => whole(item, site));
 }
 
 function tensorFrom(args: readonly TorchValue[], dtype: Dtype | undefined, site: CallSite): TorchTensor {
   const [storage, offsetValue, sizeValue, strideValue, requiresGrad = false] = args;
-  if (!isKind(storage, "storage")) site.wrong("a tensor is made from something that is not a storage");
-  if (dtype !== undefined && storage.dtype !== "uint8") site.wrong("a typed tensor over a typed storage");
+  if (!isKind(storage, "storage")) site.wrong(impossible);
+  if (dtype !== undefined && storage.dtype !== "uint8") site.wrong(impossible);
   const type = dtype ?? storage.dtype;
   const { size } = dtypes[type];
   const bytes = storage.length * dtypes[storage.dtype].size;
-  const offset = whole(offsetValue, "the storage offset", site);
-  const shape = sizes(sizeValue, "size", site);
-  const strides = sizes(strideValue, "stride", site);
-  if (shape.length !== strides.length) {
-    site.wrong(`${shape.length} sizes, but ${strides.length} strides`);
-  }
-  if (shape.length > MAX_DIMENSIONS) site.wrong(`${shape.length} dimensions`);
+  const offset = whole(offsetValue, site);
+  const shape = sizes(sizeValue, site);
+  const strides = sizes(strideValue, site);
   const elements = sizeOf(shape);
-  if (!Number.isSafeInteger(elements)) site.wrong("the sizes multiply to more than there can be");
-  if ((offset + extentOf(shape, strides)) * size > bytes) {
-    site.wrong(`the tensor reaches beyond its storage of ${bytes} bytes`);
-  }
+  if (shape.length !== strides.length || !Number.isSafeInteger(elements)) site.wrong(impossible);
+  if ((offset + extentOf(shape, strides)) * size > bytes) site.wrong(impossible);
   if (elements * size > Math.max(bytes, MAX_EXPANDED_BYTES)) {
-    site.wrong(`the tensor would have ${elements} elements, far more than its storage`);
+    site.wrong({ reason: "memory", bytes: elements * size });
   }
   return tensorOver({
     dtype: type,
@@ -67,27 +64,25 @@ function tensorFrom(args: readonly TorchValue[], dtype: Dtype | undefined, site:
 }
 
 function truth(value: TorchValue | undefined, site: CallSite): boolean {
-  if (typeof value !== "boolean") site.wrong("requires_grad is not True or False");
+  if (typeof value !== "boolean") site.wrong(impossible);
   return value;
 }
 
 function noHooks(hooks: TorchValue | undefined, site: CallSite): void {
   if (hooks === undefined || hooks === null) return;
-  if (!isDict(hooks) || hooks.size > 0) site.unsupported("tensors with backward hooks");
+  if (!isDict(hooks) || hooks.size > 0) site.unsupported({ feature: "hooks" });
 }
 
 /** Metadata: marks that the numbers are still to be conjugated or negated. */
 function noMarks(metadata: TorchValue | undefined, site: CallSite): void {
   if (metadata === undefined || metadata === null) return;
-  if (!isDict(metadata)) site.wrong("the tensor's metadata is not a dict");
-  if ([...metadata.values()].some((mark) => mark !== false)) {
-    site.unsupported("tensors that are marked as conjugated or negated");
-  }
+  if (!isDict(metadata)) site.wrong(impossible);
+  const unmarked = metadata.size <= MAX_MARKS && [...metadata.values()].every((mark) => mark === false);
+  if (!unmarked) site.unsupported({ feature: "marked-tensors" });
 }
 
 function count(args: readonly TorchValue[], least: number, most: number, site: CallSite): void {
-  if (args.length < least || args.length > most)
-    site.wrong(`${args.length} arguments for ${site.callee.name}`);
+  if (args.length < least || args.length > most) site.wrong(impossible);
 }
 
 /** (storage, offset, size, stride) */
@@ -111,7 +106,7 @@ export function rebuildTensorV3(args: readonly TorchValue[], site: CallSite): To
   noMarks(args[7], site);
   const type = args[6];
   const dtype = isKind(type, "global") && type.module === "torch" ? dtypeNamed(type.name) : undefined;
-  if (dtype === undefined) site.wrong("the tensor's dtype is not a dtype");
+  if (dtype === undefined) site.wrong(impossible);
   return tensorFrom(args, dtype, site);
 }
 
@@ -119,7 +114,7 @@ export function rebuildTensorV3(args: readonly TorchValue[], site: CallSite): To
 export function rebuildParameter(args: readonly TorchValue[], site: CallSite): TorchTensor {
   count(args, 3, 3, site);
   const [tensor, requiresGrad, hooks] = args;
-  if (!isKind(tensor, "tensor")) site.wrong("a parameter is made from something that is not a tensor");
+  if (!isKind(tensor, "tensor")) site.wrong(impossible);
   noHooks(hooks, site);
   return tensorOver({ ...tensor, requiresGrad: truth(requiresGrad, site), parameter: true });
 }
@@ -135,7 +130,7 @@ export function rebuildFromType(args: readonly TorchValue[], site: CallSite): To
   count(args, 4, 4, site);
   const [callee, type, inner] = args;
   if (!isKind(callee, "global") || !isKind(type, "global") || !isKind(inner, "tuple")) {
-    site.wrong("not a tensor of a type");
+    site.wrong(impossible);
   }
   const inside = { ...site, callee };
   const made =
@@ -145,8 +140,8 @@ export function rebuildFromType(args: readonly TorchValue[], site: CallSite): To
         ? rebuildTensorV3(inner.items, inside)
         : callee.name === "_rebuild_parameter"
           ? rebuildParameter(inner.items, inside)
-          : site.wrong("not a tensor of a type");
+          : site.wrong(impossible);
   if (type.name === "Tensor") return made;
   if (type.name === "Parameter") return tensorOver({ ...made, parameter: true });
-  return site.wrong("not a tensor of a type");
+  return site.wrong(impossible);
 }

@@ -3,9 +3,10 @@
  * then the tensors, row-major and little-endian, one after the other without gaps, up to the end of the file.
  * Source: https://github.com/huggingface/safetensors, README "Format" and src/tensor.rs. It has no checksums.
  */
+import type { TorchProblem } from "../base/torch-problem.js";
 import { sizeOf } from "../base/named-arrays.js";
 import { dtypes, type Dtype } from "./dtypes.js";
-import { JsonProblem, parseStrict, type StrictJson } from "./json-strict.js";
+import { JsonProblem, parseStrictObject, type StrictJson } from "./json-strict.js";
 import { invalid, unsupported, type Origin } from "./problems.js";
 import { openFile } from "./sink.js";
 import { openSource, readBytes, type Source } from "./source.js";
@@ -14,10 +15,12 @@ import { rowMajorStrides, tensorOver } from "./tensor.js";
 import type { WriteOptions } from "./torch-write.js";
 import type { TorchStorage, TorchTensor } from "./values.js";
 
-/** The limit of the format's own library. */
-const MAX_HEADER = 100_000_000;
+/** Bytes of the largest header: 80,000 tensors. The format's own library takes twelve times as much. */
+const MAX_HEADER = 8 * 2 ** 20;
 const CHUNK = 4 * 2 ** 20;
 const METADATA = "__metadata__";
+/** Of the header's JSON. An entry of a tensor has about ten values, the metadata what people put there. */
+const LIMITS = { depth: 3, values: 10_000 } as const;
 
 export interface SafetensorsFile {
   readonly path: string;
@@ -51,74 +54,67 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
 }
 
 async function readHeader(source: Source): Promise<Pick<SafetensorsFile, "metadata" | "tensors">> {
-  const origin: Origin = { file: source.path, record: "safetensors header", base: 0 };
-  if (source.size < 8) throw invalid(origin, source.size, "the file is cut off");
+  const origin: Origin = { file: source.path, where: "header", base: 0 };
+  if (source.size < 8)
+    throw invalid(origin, source.size, { reason: source.size === 0 ? "empty" : "cut-off" });
   const length = Number(new DataView((await readBytes(source, 0, 8)).buffer).getBigUint64(0, true));
-  if (length > MAX_HEADER) throw invalid(origin, 0, `a header of ${length} bytes`);
-  if (8 + length > source.size)
-    throw invalid(origin, 0, "the file is cut off: its header does not fit in it");
+  if (8 + length > source.size) throw invalid(origin, 0, { reason: "cut-off" });
+  if (length > MAX_HEADER)
+    throw unsupported(source.path, { feature: "size", where: origin.where, bytes: length });
   const text = decoded(await readBytes(source, 8, length), origin);
-  const entries = new Map(objectIn(parsed(text, origin), origin, "the header"));
-  const metadata = metadataIn(entries.get(METADATA), origin);
-  entries.delete(METADATA);
 
   const dataStart = 8 + length;
-  const views = [...entries].map(([name, entry]) => viewIn(source, name, entry, dataStart, origin));
+  const views: View[] = [];
+  let metadata = new Map<string, string>();
+  readEntries(text, origin, (name, entry) => {
+    if (name === METADATA) metadata = metadataIn(entry, origin);
+    else views.push(viewIn(source, name, entry, dataStart, origin));
+  });
   let end = 0;
   for (const view of [...views].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (view.begin !== end) {
-      throw invalid(origin, 8, `${view.name} does not begin where the tensor before it ends`);
-    }
+    if (view.begin !== end) throw invalid(origin, 8, { reason: "entry", tensor: view.name });
     end = view.end;
   }
-  if (end !== source.size - dataStart) {
-    throw invalid(
-      origin,
-      8,
-      `the tensors take ${end} bytes, but the file has ${source.size - dataStart} for them`,
-    );
-  }
+  if (end !== source.size - dataStart) throw invalid(origin, dataStart + end, { reason: "appended" });
   return { metadata, tensors: new Map(views.map(({ name, tensor }) => [name, tensor])) };
 }
 
 function decoded(bytes: Uint8Array, origin: Origin): string {
-  if (bytes[0] !== 0x7b) throw invalid(origin, 8, "the header does not begin with {");
+  if (bytes[0] !== 0x7b) throw invalid(origin, 8, { reason: "json" });
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw invalid(origin, 8, "the header is not UTF-8");
+    throw invalid(origin, 8, { reason: "json" });
   }
 }
 
-function parsed(text: string, origin: Origin): StrictJson {
+function readEntries(text: string, origin: Origin, visit: (name: string, entry: StrictJson) => void): void {
   try {
-    return parseStrict(text, 3);
+    parseStrictObject(text, LIMITS, visit);
   } catch (error) {
     if (!(error instanceof JsonProblem)) throw error;
-    throw invalid(origin, 8 + Buffer.byteLength(text.slice(0, error.at)), error.message);
+    throw invalid(origin, 8 + Buffer.byteLength(text.slice(0, error.at)), { reason: "json" });
   }
 }
 
-function objectIn(json: StrictJson | undefined, origin: Origin, what: string): Map<string, StrictJson> {
-  if (!(json instanceof Map)) throw invalid(origin, 8, `${what} is not an object`);
+function objectIn(json: StrictJson, origin: Origin, problem: TorchProblem): Map<string, StrictJson> {
+  if (!(json instanceof Map)) throw invalid(origin, 8, problem);
   return json;
 }
 
-function metadataIn(json: StrictJson | undefined, origin: Origin): Map<string, string> {
-  if (json === undefined) return new Map();
-  const texts = [...objectIn(json, origin, METADATA)].map(([key, text]): [string, string] => {
-    if (typeof text !== "string") throw invalid(origin, 8, `${METADATA} has something that is not text`);
+function metadataIn(json: StrictJson, origin: Origin): Map<string, string> {
+  const problem: TorchProblem = { reason: "entry", tensor: METADATA };
+  const texts = [...objectIn(json, origin, problem)].map(([key, text]): [string, string] => {
+    if (typeof text !== "string") throw invalid(origin, 8, problem);
     return [key, text];
   });
   return new Map(texts);
 }
 
-function wholeNumbers(json: StrictJson | undefined, origin: Origin, what: string): number[] {
-  const numbers = Array.isArray(json) ? json : [undefined];
-  if (!numbers.every((n) => typeof n === "number" && Number.isSafeInteger(n) && n >= 0)) {
-    throw invalid(origin, 8, `${what} is not a list of whole numbers`);
-  }
-  return numbers as number[];
+/** Undefined for anything but a list of whole numbers. */
+function wholeNumbers(json: StrictJson | undefined): number[] | undefined {
+  const isWhole = (n: StrictJson) => typeof n === "number" && Number.isSafeInteger(n) && n >= 0;
+  return Array.isArray(json) && json.every(isWhole) ? (json as number[]) : undefined;
 }
 
 interface View {
@@ -130,24 +126,19 @@ interface View {
 }
 
 function viewIn(source: Source, name: string, json: StrictJson, dataStart: number, origin: Origin): View {
-  const entry = objectIn(json, origin, name);
-  const known = ["dtype", "shape", "data_offsets"];
-  if (entry.size !== known.length || !known.every((key) => entry.has(key))) {
-    throw invalid(origin, 8, `${name} has not just dtype, shape and data_offsets`);
-  }
+  const problem: TorchProblem = { reason: "entry", tensor: name };
+  const entry = objectIn(json, origin, problem);
   const type = entry.get("dtype");
-  if (typeof type !== "string") throw invalid(origin, 8, `the dtype of ${name} is not text`);
+  const shape = wholeNumbers(entry.get("shape"));
+  const [begin, end, ...more] = wholeNumbers(entry.get("data_offsets")) ?? [];
+  const complete =
+    entry.size === 3 && shape !== undefined && begin !== undefined && end !== undefined && more.length === 0;
+  if (typeof type !== "string" || !complete) throw invalid(origin, 8, problem);
   const dtype = byName.get(type);
-  if (dtype === undefined) throw unsupported(source.path, `tensors of type ${type}`);
-  const shape = wholeNumbers(entry.get("shape"), origin, `the shape of ${name}`);
-  const [begin, end, ...more] = wholeNumbers(entry.get("data_offsets"), origin, `data_offsets of ${name}`);
-  if (begin === undefined || end === undefined || more.length > 0) {
-    throw invalid(origin, 8, `data_offsets of ${name} are not two`);
-  }
+  if (dtype === undefined) throw unsupported(source.path, { feature: "dtype", dtype: type, tensor: name });
   const bytes = sizeOf(shape) * dtypes[dtype].size;
-  if (!Number.isSafeInteger(bytes) || end - begin !== bytes || dataStart + end > source.size) {
-    throw invalid(origin, 8, `the data of ${name} has not the size of its shape, or is cut off`);
-  }
+  if (!Number.isSafeInteger(bytes) || end - begin !== bytes) throw invalid(origin, 8, problem);
+  if (dataStart + end > source.size) throw invalid(origin, 8, { reason: "cut-off" });
   const storage = storageAt(source, dataStart + begin, dtype, sizeOf(shape));
   const strides = rowMajorStrides(shape);
   const tensor = tensorOver({
@@ -223,8 +214,8 @@ function headerOf(
   for (const [name, { dtype, shape }] of tensors) {
     const { size, safetensors } = dtypes[dtype];
     if (safetensors === undefined)
-      throw unsupported(path, `${dtype} (tensor ${name}), which safetensors does not have`);
-    if (name === METADATA) throw unsupported(path, `a tensor named ${METADATA}`);
+      throw unsupported(path, { feature: "not-in-safetensors", what: `${name} (${dtype})` });
+    if (name === METADATA) throw unsupported(path, { feature: "not-in-safetensors", what: METADATA });
     const begin = end;
     end += sizeOf(shape) * size;
     entries.push(
@@ -233,6 +224,7 @@ function headerOf(
   }
   const json = new TextEncoder().encode(`{${entries.join(",")}}`);
   const length = Math.ceil(json.length / 8) * 8;
+  if (length > MAX_HEADER) throw unsupported(path, { feature: "size", where: "header", bytes: length });
   const header = new Uint8Array(8 + length).fill(0x20);
   new DataView(header.buffer).setBigUint64(0, BigInt(length), true);
   header.set(json, 8);

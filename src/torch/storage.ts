@@ -8,13 +8,18 @@ import type { RecordReader } from "./zip-record.js";
 export interface Opened {
   readonly value: TorchValue;
   readonly format: "zip" | "legacy";
-  /** Bytes that the pickle of `value` takes in the file. */
+  /** Bytes of the pickle of `value`, as far as what it takes in the file allows. */
   readonly pickleBytes: number;
   /** The values in it that may stand in more than one place. */
   readonly shared: ReadonlySet<TorchValue>;
+  /** Identities of storages that are unpacked from their beginning whenever a part of them is read. */
+  readonly packed: ReadonlySet<object>;
   /** Checks all that can be checked. @throws TORCH_FILE_INVALID */
   verify(): Promise<void>;
 }
+
+/** A persistent id that is no storage, or contradicts another of the same key. */
+export const notAStorage: NoStorage = { problem: { reason: "storage" } };
 
 /** A storage that a pickle names. */
 export interface StorageId {
@@ -28,16 +33,11 @@ export interface StorageId {
 /** ("storage", class, key, location, elements) */
 export function storageId(id: readonly TorchValue[]): StorageId | NoStorage {
   const [tag, type, key, location, length] = id;
-  if (tag !== "storage" || !isKind(type, "global"))
-    return { problem: "a persistent id that is not a storage" };
+  if (tag !== "storage" || !isKind(type, "global")) return notAStorage;
   const untyped = /^_?UntypedStorage$/.test(type.name);
   const dtype = untyped ? "uint8" : dtypeOfStorageClass(type.name);
-  if (dtype === undefined) return { problem: `${type.module}.${type.name} is not a class of storages` };
-  if (typeof key !== "string" || typeof location !== "string")
-    return { problem: "a storage's key is not text" };
-  if (typeof length !== "number" || !Number.isSafeInteger(length) || length < 0) {
-    return { problem: "the length of a storage is not a whole number in range" };
-  }
+  if (dtype === undefined || typeof key !== "string" || typeof location !== "string") return notAStorage;
+  if (typeof length !== "number" || !Number.isSafeInteger(length) || length < 0) return notAStorage;
   return { key, dtype, location, length };
 }
 

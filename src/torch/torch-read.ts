@@ -2,9 +2,10 @@
  * `.pth` -> values. Opening reads the directory and the pickle, a few milliseconds; the elements of a tensor are read
  * when they are asked for. Either format: the zip of PyTorch 1.6 and later, and the older one (legacy-read.ts).
  */
+import type { TorchProblem } from "../base/torch-problem.js";
 import { checkWalkable } from "./walkable.js";
 import { openLegacy } from "./legacy-read.js";
-import { invalid, unsupported } from "./problems.js";
+import { invalid, unsupported, type Origin } from "./problems.js";
 import { openSource, readBytes, type Source } from "./source.js";
 import type { Opened } from "./storage.js";
 import type { TorchTensor, TorchValue } from "./values.js";
@@ -41,7 +42,8 @@ export async function readTorch(source: Source): Promise<TorchFile> {
   try {
     const opened = await readFrom(source);
     const { value, format } = opened;
-    const origin = { file: source.path, record: format === "zip" ? "data.pkl" : "pickle", base: 0 };
+    const where = format === "zip" ? { record: "data.pkl" } : "pickle";
+    const origin: Origin = { file: source.path, where, base: 0 };
     checkWalkable(opened, origin, source.size);
     return {
       path: source.path,
@@ -63,23 +65,21 @@ async function readFrom(source: Source): Promise<Opened> {
   const start = Buffer.from(head).toString("latin1");
   if (start.startsWith("PK\x03\x04")) return openZip(source);
   if (head[0] === 0x80 && head[1]! >= 2 && head[1]! <= 5) return openLegacy(source);
-  const origin = { file: source.path, record: "the first bytes", base: 0 };
-  if (start.slice(257, 262) === "ustar")
-    throw unsupported(source.path, "a tar archive, as PyTorch wrote before 0.1.10");
+  const origin: Origin = { file: source.path, where: "start", base: 0 };
+  if (start.slice(257, 262) === "ustar") throw unsupported(source.path, { feature: "tar" });
   throw invalid(origin, 0, lookOf(start));
 }
 
 /** What a file is that is no torch file, for the person who wonders. */
-function lookOf(start: string): string {
-  if (start === "") return "the file is empty";
-  if (/^\0+$/.test(start)) return "there are only zeros, as after a power cut";
-  if (start.startsWith("version https://git-lfs"))
-    return "it is a Git LFS pointer, not the file itself (git lfs pull)";
-  if (/^\s*<(!doctype|html|\?xml)/i.test(start))
-    return "it is a web page, not the file that was to be downloaded";
-  if (start.startsWith("\x1f\x8b")) return "it is packed by gzip: unpack it first";
-  if (start.startsWith("PK")) return "it is an empty or cut-off zip archive";
-  if (start.startsWith("\x89PNG") || start.startsWith("\xff\xd8\xff")) return "it is an image";
-  if (start.slice(8, 9) === "{") return "it looks like a safetensors file";
-  return "it does not begin as a torch file does";
+function lookOf(start: string): TorchProblem {
+  if (start === "") return { reason: "empty" };
+  if (/^\0+$/.test(start)) return { reason: "zeros" };
+  if (start.startsWith("PK")) return { reason: "cut-off" };
+  const reason = "not-torch";
+  if (start.startsWith("version https://git-lfs")) return { reason, looksLike: "git-lfs" };
+  if (/^\s*<(!doctype|html|\?xml)/i.test(start)) return { reason, looksLike: "web-page" };
+  if (start.startsWith("\x1f\x8b")) return { reason, looksLike: "gzip" };
+  if (start.startsWith("\x89PNG") || start.startsWith("\xff\xd8\xff")) return { reason, looksLike: "image" };
+  if (start.slice(8, 9) === "{") return { reason, looksLike: "safetensors" };
+  return { reason };
 }

@@ -1,73 +1,103 @@
 /**
  * What every value of a file is checked for once it is read, so that those who walk it need not fear it: it does not
- * contain itself, it is not nested too deep, walking it ends soon even where parts are shared, and loading all of its
- * tensors takes memory in proportion to the file.
+ * contain itself, it is not nested too deep, walking it and naming its tensors ends soon even where parts are shared,
+ * and loading all of its tensors takes memory in proportion to the file.
  */
 import { sizeOf } from "../base/named-arrays.js";
 import { dtypes } from "./dtypes.js";
 import { invalid, unsupported, type Origin } from "./problems.js";
 import type { Opened } from "./storage.js";
-import { isKind, type TorchValue } from "./values.js";
+import { isKind, type TorchTensor, type TorchValue } from "./values.js";
 
 const MAX_DEPTH = 200;
-/** Values that a walk meets, shared ones each time: for each byte of the pickle and anyway. */
-const WALK_PER_BYTE = 8;
+/** What a walk costs, shared values each time: for each byte of the pickle and anyway. */
+const WALK_PER_BYTE = 1;
 const WALK_ANYWAY = 100_000;
+/** A tensor takes more than 64 bytes where it is made; what describes it takes as much. */
+const WALK_PER_TENSOR = 32;
+/** Characters of the paths to all tensors: for each byte of the pickle and anyway. */
+const NAMES_PER_BYTE = 8;
+const NAMES_ANYWAY = 2 ** 20;
 /** Bytes of all tensors together, for each byte of the file and anyway: views repeat what they share. */
 const TENSOR_BYTES_PER_BYTE = 16;
 const TENSOR_BYTES_ANYWAY = 64 * 2 ** 20;
 
-/** Levels below, values in a walk, and bytes of tensors. */
 interface Measure {
+  /** Levels below. */
   readonly depth: number;
+  /** One for each value that a walk meets, and for each character of its texts. */
   readonly walk: number;
+  readonly tensors: number;
+  /** Characters of the paths from here to each tensor, about. */
+  readonly names: number;
+  /** Bytes that are read to load all tensors. */
   readonly bytes: number;
 }
 
 /** A container that is being measured. */
-interface Frame {
+interface Frame extends Measure {
   readonly value: object;
   readonly parts: readonly TorchValue[];
+  /** So many parts from the beginning are a key and its value in turn. */
+  readonly pairs: number;
   /** Of the parts, the one to be measured next. */
   next: number;
   depth: number;
   walk: number;
+  tensors: number;
+  names: number;
   bytes: number;
+  /** Characters of the key that was measured last. */
+  key: number;
 }
 
-const leaf: Measure = { depth: 0, walk: 1, bytes: 0 };
+const leaf: Measure = { depth: 0, walk: 1, tensors: 0, names: 0, bytes: 0 };
 
-function partsOf(value: TorchValue): readonly TorchValue[] {
-  if (Array.isArray(value)) return value;
-  if (value instanceof Set) return [...value];
+/** Numbers with thousands of digits, texts and bytes weigh what they take in the pickle. */
+function weightOf(part: bigint | string | Uint8Array): number {
+  return 1 + (typeof part === "bigint" ? part.toString(16).length / 2 : part.length);
+}
+
+function partsOf(value: TorchValue): Pick<Frame, "parts" | "pairs"> {
+  if (Array.isArray(value)) return { parts: value, pairs: 0 };
+  if (value instanceof Set) return { parts: [...value], pairs: 0 };
   if (value instanceof Map) {
-    const { attributes, factory } = value;
-    return [...value.keys(), ...value.values(), attributes ?? null, factory ?? null];
+    const { attributes = null, factory = null } = value;
+    return { parts: [...[...value].flat(), attributes, factory], pairs: 2 * value.size };
   }
-  if (isKind(value, "tuple")) return value.items;
-  return isKind(value, "object") ? [...value.args, value.state ?? null] : [];
+  if (isKind(value, "tuple")) return { parts: value.items, pairs: 0 };
+  return { parts: isKind(value, "object") ? [...value.args, value.state ?? null] : [], pairs: 0 };
 }
 
 /** Without recursion: the value may be as deep as the file is long. */
-function measure(value: TorchValue, shared: ReadonlySet<TorchValue>, origin: Origin): Measure {
+function measure({ value, shared, packed }: Opened, origin: Origin): Measure {
   const done = new Map<object, Measure>();
   const open = new Set<object>();
   const stack: Frame[] = [];
-  const tooDeep = () => invalid(origin, 0, `values are nested more than ${MAX_DEPTH} deep`);
+  const tooDeep = () => invalid(origin, 0, { reason: "too-deep", levels: MAX_DEPTH });
+
+  const ofTensor = ({ shape, dtype, storage }: TorchTensor): Measure => {
+    const whole = packed.has(storage.identity) ? storage.length * dtypes[storage.dtype].size : 0;
+    const bytes = Math.max(whole, sizeOf(shape) * dtypes[dtype].size);
+    return { ...leaf, walk: WALK_PER_TENSOR, tensors: 1, bytes };
+  };
 
   /** The measure of a value, or undefined when it has been put on the stack first. */
   const enter = (part: TorchValue): Measure | undefined => {
+    if (typeof part === "bigint" || typeof part === "string" || part instanceof Uint8Array) {
+      return { ...leaf, walk: weightOf(part) };
+    }
     if (part === null || typeof part !== "object") return leaf;
-    if (isKind(part, "tensor")) return { ...leaf, bytes: sizeOf(part.shape) * dtypes[part.dtype].size };
+    if (isKind(part, "tensor")) return ofTensor(part);
     if (stack.length >= MAX_DEPTH) throw tooDeep();
     // What stands in one place only cannot contain itself, and is measured once in any case.
     if (shared.has(part)) {
       const known = done.get(part);
       if (known !== undefined) return known;
-      if (open.has(part)) throw invalid(origin, 0, "a value contains itself");
+      if (open.has(part)) throw invalid(origin, 0, { reason: "cycle" });
       open.add(part);
     }
-    stack.push({ value: part, parts: partsOf(part), next: 0, depth: 0, walk: 1, bytes: 0 });
+    stack.push({ value: part, ...partsOf(part), next: 0, ...leaf, key: 0 });
     return undefined;
   };
 
@@ -75,6 +105,10 @@ function measure(value: TorchValue, shared: ReadonlySet<TorchValue>, origin: Ori
     to.depth = Math.max(to.depth, part.depth + 1);
     to.walk += part.walk;
     to.bytes += part.bytes;
+    to.tensors += part.tensors;
+    const index = to.next - 1;
+    if (index < to.pairs && index % 2 === 0) to.key = part.walk;
+    else to.names += part.names + part.tensors * (index < to.pairs ? to.key : String(index).length);
     if (stack.length + to.depth > MAX_DEPTH) throw tooDeep();
   };
 
@@ -86,7 +120,8 @@ function measure(value: TorchValue, shared: ReadonlySet<TorchValue>, origin: Ori
       continue;
     }
     stack.pop();
-    result = { depth: frame.depth, walk: frame.walk, bytes: frame.bytes };
+    const { depth, walk, tensors, names, bytes } = frame;
+    result = { depth, walk, tensors, names, bytes };
     if (open.delete(frame.value)) done.set(frame.value, result);
     const parent = stack.at(-1);
     if (parent !== undefined) add(parent, result);
@@ -98,15 +133,17 @@ function measure(value: TorchValue, shared: ReadonlySet<TorchValue>, origin: Ori
  * @param size bytes of the file
  * @throws TORCH_FILE_INVALID; TORCH_FILE_UNSUPPORTED when it is a single number, text or the like
  */
-export function checkWalkable({ value, shared, pickleBytes }: Opened, origin: Origin, size: number): void {
+export function checkWalkable(opened: Opened, origin: Origin, size: number): void {
+  const { value, pickleBytes } = opened;
   const isCheckpoint =
     value instanceof Map || Array.isArray(value) || isKind(value, "tuple") || isKind(value, "tensor");
-  if (!isCheckpoint) throw unsupported(origin.file, "a single value that is no tensor, so no checkpoint");
-  const total = measure(value, shared, origin);
-  if (total.walk > WALK_ANYWAY + WALK_PER_BYTE * pickleBytes) {
-    throw invalid(origin, 0, "the same values are repeated inside each other too often");
-  }
+  if (!isCheckpoint) throw unsupported(origin.file, { feature: "no-tensors" });
+  const total = measure(opened, origin);
+  const endless =
+    total.walk > WALK_ANYWAY + WALK_PER_BYTE * pickleBytes ||
+    total.names > NAMES_ANYWAY + NAMES_PER_BYTE * pickleBytes;
+  if (endless) throw invalid(origin, 0, { reason: "endless" });
   if (total.bytes > TENSOR_BYTES_ANYWAY + TENSOR_BYTES_PER_BYTE * size) {
-    throw invalid(origin, 0, `its tensors would take ${total.bytes} bytes, far more than the file has`);
+    throw invalid(origin, 0, { reason: "memory", bytes: total.bytes });
   }
 }

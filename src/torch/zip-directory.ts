@@ -5,6 +5,7 @@
  *
  * Sizes are compared with the file's before anything is allocated.
  */
+import type { TorchProblem } from "../base/torch-problem.js";
 import { invalid, unsupported, type Origin } from "./problems.js";
 import type { Source } from "./source.js";
 import { originOf, readPart, uint64, type Part } from "./zip-part.js";
@@ -18,8 +19,8 @@ export const LOCAL = 30;
 /** What a 32-bit field holds when the true value stands in a zip64 field. */
 export const LIMIT = 0xffffffff;
 
-/** Bytes of the largest directory: a record takes about 80, and 100,000 records are more than any checkpoint has. */
-const MAX_DIRECTORY = 16 * 2 ** 20;
+/** Bytes of the largest directory: a record takes about 70, and 60,000 records are more than any checkpoint has. */
+const MAX_DIRECTORY = 4 * 2 ** 20;
 
 /** deflate makes at most 1032 bytes of one. */
 const MAX_RATIO = 1032;
@@ -30,6 +31,8 @@ const UNPACKED_ANYWAY = 64 * 2 ** 20;
 
 export const STORED = 0;
 export const DEFLATED = 8;
+
+const contradiction: TorchProblem = { reason: "directory" };
 
 export interface Entry {
   /** Its path in the archive, with the top folder. */
@@ -69,8 +72,8 @@ interface Directory {
  * a matter of opinion where the end record is.
  */
 async function findDirectory(source: Source): Promise<Directory> {
-  const origin = originOf(source, "zip end record");
-  if (source.size < END) throw invalid(origin, 0, "the file is cut off");
+  const origin = originOf(source, "zip-end");
+  if (source.size < END) throw invalid(origin, 0, { reason: "cut-off" });
   const tail = await readPart(
     source,
     Math.max(0, source.size - END - LOCATOR - END64),
@@ -79,25 +82,21 @@ async function findDirectory(source: Source): Promise<Directory> {
   const at = tail.bytes.length - END;
   const end = tail.base + at;
   if (tail.view.getUint32(at, true) !== 0x06054b50 || tail.view.getUint16(at + 20, true) !== 0) {
-    throw invalid(origin, end, "the file is cut off, or something was added to its end");
+    throw invalid(origin, end, { reason: "no-end" });
   }
   const [disk, firstDisk, here, count] = [4, 6, 8, 10].map((field) => tail.view.getUint16(at + field, true));
   const size = tail.view.getUint32(at + 12, true);
   const offset = tail.view.getUint32(at + 16, true);
-  if (disk !== 0 || firstDisk !== 0 || here !== count)
-    throw invalid(origin, end, "an archive in several parts");
+  if (disk !== 0 || firstDisk !== 0 || here !== count) throw invalid(origin, end, contradiction);
   const narrow = { offset, size, count: count! };
   const wide = zip64Directory(source, tail, narrow);
   const directory = wide?.directory ?? narrow;
   const directoryEnd = wide?.at ?? end;
-  if (directory.offset + directory.size !== directoryEnd) {
-    throw invalid(origin, end, "the directory does not end where the end record begins");
-  }
-  if (directory.count * CENTRAL > directory.size) {
-    throw invalid(origin, end, `${directory.count} records do not fit in the directory`);
-  }
+  const fits =
+    directory.offset + directory.size === directoryEnd && directory.count * CENTRAL <= directory.size;
+  if (!fits) throw invalid(origin, end, contradiction);
   if (directory.size > MAX_DIRECTORY)
-    throw unsupported(source.path, `a directory of ${directory.size} bytes`);
+    throw unsupported(source.path, { feature: "size", where: "zip-directory", bytes: directory.size });
   return directory;
 }
 
@@ -109,18 +108,17 @@ function zip64Directory(
 ): { directory: Directory; at: number } | undefined {
   const locator = tail.bytes.length - END - LOCATOR;
   if (locator < 0 || tail.view.getUint32(locator, true) !== 0x07064b50) return undefined;
-  const origin = originOf(source, "zip64 end record", tail.base);
+  const origin = originOf(source, "zip-end", tail.base);
   const at = locator - END64;
   const disks = tail.view.getUint32(locator + 4, true) !== 0 || tail.view.getUint32(locator + 16, true) !== 1;
-  if (at < 0 || disks) throw invalid(origin, locator, "its locator is damaged");
+  if (at < 0 || disks) throw invalid(origin, locator, contradiction);
   const { view } = tail;
   if (uint64(view, locator + 8) !== tail.base + at || view.getUint32(at, true) !== 0x06064b50) {
-    throw invalid(origin, locator, "it is not where its locator says");
+    throw invalid(origin, locator, contradiction);
   }
-  if (uint64(view, at + 4) !== END64 - 12)
-    throw invalid(origin, at + 4, "it has not the size of a zip64 end record");
+  if (uint64(view, at + 4) !== END64 - 12) throw invalid(origin, at + 4, contradiction);
   if (view.getUint32(at + 16, true) !== 0 || view.getUint32(at + 20, true) !== 0) {
-    throw invalid(origin, at + 16, "an archive in several parts");
+    throw invalid(origin, at + 16, contradiction);
   }
   const directory = {
     count: uint64(view, at + 32),
@@ -133,38 +131,37 @@ function zip64Directory(
     same(directory.count, narrow.count, 0xffff) &&
     same(directory.size, narrow.size, LIMIT) &&
     same(directory.offset, narrow.offset, LIMIT);
-  if (!agree) throw invalid(origin, at, "it and the end record contradict each other");
+  if (!agree) throw invalid(origin, at, contradiction);
   return { directory, at: tail.base + at };
 }
 
 type CentralEntry = Omit<Entry, "end">;
 
 function centralEntries(source: Source, part: Part, count: number): CentralEntry[] {
-  const origin = originOf(source, "zip directory", part.base);
+  const origin = originOf(source, "zip-directory", part.base);
   const entries: CentralEntry[] = [];
   const names = new Set<string>();
   let at = 0;
   for (let i = 0; i < count; i++) {
     const { view, bytes } = part;
     if (bytes.length - at < CENTRAL || view.getUint32(at, true) !== 0x02014b50) {
-      throw invalid(origin, at, `entry ${i + 1} of ${count} is damaged or missing`);
+      throw invalid(origin, at, contradiction);
     }
     const nameLength = view.getUint16(at + 28, true);
     const extraLength = view.getUint16(at + 30, true);
     const commentLength = view.getUint16(at + 32, true);
     const next = at + CENTRAL + nameLength + extraLength + commentLength;
-    if (next > bytes.length)
-      throw invalid(origin, at, `entry ${i + 1} of ${count} reaches beyond the directory`);
+    if (next > bytes.length) throw invalid(origin, at, contradiction);
     const name = nameIn(origin, bytes.subarray(at + CENTRAL, at + CENTRAL + nameLength), at);
-    if (names.has(name)) throw invalid(origin, at, `there are two records ${name}`);
+    if (names.has(name)) throw invalid(origin, at, { reason: "record-twice", name });
     names.add(name);
-    if (view.getUint16(at + 34, true) !== 0) throw invalid(origin, at, "an archive in several parts");
+    if (view.getUint16(at + 34, true) !== 0) throw invalid(origin, at, contradiction);
     const flags = view.getUint16(at + 8, true);
     // Bit 0: encrypted. 5: a patch. 6: strong encryption. 13: the directory is encrypted.
-    if ((flags & 0x2061) !== 0) throw unsupported(source.path, `an encrypted record, ${name}`);
+    if ((flags & 0x2061) !== 0) throw unsupported(source.path, { feature: "encryption", record: name });
     const method = view.getUint16(at + 10, true);
     if (method !== STORED && method !== DEFLATED) {
-      throw unsupported(source.path, `a record packed by method ${method}, ${name}`);
+      throw unsupported(source.path, { feature: "packing", record: name, method });
     }
     const extra = bytes.subarray(at + CENTRAL + nameLength, at + CENTRAL + nameLength + extraLength);
     const [size, packed, offset] = zip64Fields(
@@ -176,8 +173,7 @@ function centralEntries(source: Source, part: Part, count: number): CentralEntry
     entries.push({ name, method, flags, crc: view.getUint32(at + 16, true), packed, size, offset });
     at = next;
   }
-  if (at !== part.bytes.length)
-    throw invalid(origin, at, `there is more than the ${count} records that are counted`);
+  if (at !== part.bytes.length) throw invalid(origin, at, contradiction);
   return entries;
 }
 
@@ -187,7 +183,7 @@ function nameIn(origin: Origin, bytes: Uint8Array, at: number): string {
   try {
     name = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw invalid(origin, at, "the name of a record is not UTF-8");
+    throw invalid(origin, at, { reason: "record-name", name: Buffer.from(bytes).toString("latin1") });
   }
   const parts = name.split("/");
   // Control characters; backslashes and colons, which lead elsewhere on Windows.
@@ -195,7 +191,7 @@ function nameIn(origin: Origin, bytes: Uint8Array, at: number): string {
     /[\p{Cc}\\:]/u.test(name) ||
     parts.some((part, i) => (part === "" && i < parts.length - 1) || part === "..")
   ) {
-    throw invalid(origin, at, `a record is named ${JSON.stringify(name)}`);
+    throw invalid(origin, at, { reason: "record-name", name });
   }
   return name;
 }
@@ -208,9 +204,9 @@ function zip64Fields(origin: Origin, extra: Uint8Array, narrow: Sizes, at: numbe
   let field: DataView | undefined;
   for (let i = 0; i < extra.length;) {
     const length = i + 4 <= extra.length ? view.getUint16(i + 2, true) : Infinity;
-    if (i + 4 + length > extra.length) throw invalid(origin, at, "an extra field is damaged");
+    if (i + 4 + length > extra.length) throw invalid(origin, at, contradiction);
     if (view.getUint16(i, true) === 1) {
-      if (field !== undefined) throw invalid(origin, at, "two zip64 fields");
+      if (field !== undefined) throw invalid(origin, at, contradiction);
       field = new DataView(extra.buffer, extra.byteOffset + i + 4, length);
     }
     i += 4 + length;
@@ -220,7 +216,7 @@ function zip64Fields(origin: Origin, extra: Uint8Array, narrow: Sizes, at: numbe
     if (value !== LIMIT) return value;
     // A file of almost 4 GiB may have this very value in its 32 bits and no zip64 field; it then has to fit as it is.
     if (field === undefined) return value;
-    if (used + 8 > field.byteLength) throw invalid(origin, at, "the zip64 field is too short");
+    if (used + 8 > field.byteLength) throw invalid(origin, at, contradiction);
     used += 8;
     return uint64(field, used - 8);
   });
@@ -229,33 +225,28 @@ function zip64Fields(origin: Origin, extra: Uint8Array, narrow: Sizes, at: numbe
 
 /** Gives each entry its end. @throws when entries overlap each other or the directory, or the first is not at 0 */
 function placed(source: Source, entries: readonly CentralEntry[], directory: number): Entry[] {
-  const origin = originOf(source, "zip directory");
+  const origin = originOf(source, "zip-directory");
   const starts = [...entries].sort((a, b) => a.offset - b.offset);
   const first = starts[0];
-  if (first === undefined) throw invalid(origin, directory, "the archive is empty");
-  if (first.offset !== 0) throw invalid(origin, 0, "the archive does not begin where the file does");
+  if (first === undefined) throw invalid(origin, directory, { reason: "record-missing", name: "data.pkl" });
+  if (first.offset !== 0) throw invalid(origin, 0, { reason: "appended" });
   const ends = new Map<CentralEntry, number>();
   for (const [i, entry] of starts.entries()) {
     const end = starts[i + 1]?.offset ?? directory;
     const name = Buffer.byteLength(entry.name);
     if (entry.offset + LOCAL + name + entry.packed > end) {
-      throw invalid(originOf(source, entry.name), entry.offset, "the record reaches into what follows it");
+      throw invalid(originOf(source, { record: entry.name }), entry.offset, { reason: "overlap" });
     }
     const possible =
       entry.method === STORED ? entry.size === entry.packed : entry.size <= entry.packed * MAX_RATIO;
-    if (!possible) {
-      throw invalid(
-        originOf(source, entry.name),
-        entry.offset,
-        `${entry.packed} bytes cannot hold ${entry.size}`,
-      );
-    }
+    if (!possible)
+      throw invalid(originOf(source, { record: entry.name }), entry.offset, { reason: "packing" });
     ends.set(entry, end);
   }
   const deflated = entries.filter((entry) => entry.method === DEFLATED);
   const sum = (field: "size" | "packed") => deflated.reduce((total, entry) => total + entry[field], 0);
   if (sum("size") > UNPACKED_ANYWAY + UNPACKED_PER_BYTE * sum("packed")) {
-    throw invalid(origin, 0, `the packed records would unpack to ${sum("size")} bytes, which no weights do`);
+    throw invalid(origin, 0, { reason: "memory", bytes: sum("size") });
   }
   return entries.map((entry) => ({ ...entry, end: ends.get(entry)! }));
 }

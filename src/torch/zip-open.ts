@@ -7,81 +7,85 @@ import { PickleCutOff, type NoStorage } from "./pickle-machine.js";
 import { unpickle } from "./pickle-read.js";
 import { invalid, unsupported, type Origin } from "./problems.js";
 import type { Source } from "./source.js";
-import { storageId, storageOver, type Opened } from "./storage.js";
+import { notAStorage, storageId, storageOver, type Opened } from "./storage.js";
 import type { TorchStorage, TorchValue } from "./values.js";
-import { readArchive, type Entry } from "./zip-directory.js";
+import { readArchive, STORED, type Entry } from "./zip-directory.js";
 import { recordReader, type RecordReader } from "./zip-record.js";
 
 /** Bytes of the largest data.pkl that is unpacked: it has to lie in memory whole. */
 const MAX_UNPACKED_PICKLE = 16 * 2 ** 20;
-/** Bytes of the largest data.pkl that is read: ten million tensors. */
-const MAX_PICKLE = 2 ** 30;
+/** The pickle of a good checkpoint packs to a tenth; memory and time for it are allowed by what it takes in the file. */
+const PICKLE_PACKS = 10;
+/** Bytes of the largest data.pkl that is read: half a million tensors. */
+const MAX_PICKLE = 64 * 2 ** 20;
 
 /** @throws TORCH_FILE_INVALID, TORCH_FILE_REFUSED, TORCH_FILE_UNSUPPORTED */
 export async function openZip(source: Source): Promise<Opened> {
   const { entries } = await readArchive(source);
-  const directory: Origin = { file: source.path, record: "zip directory", base: 0 };
+  const directory: Origin = { file: source.path, where: "zip-directory", base: 0 };
   const folder = entries[0]!.name.split("/", 1)[0]!;
   const records = new Map<string, Entry>();
   for (const entry of entries) {
     if (!entry.name.startsWith(`${folder}/`))
-      throw invalid(directory, entry.offset, "there are records outside its one folder");
+      throw invalid(directory, entry.offset, { reason: "record-name", name: entry.name });
     records.set(entry.name.slice(folder.length + 1), entry);
   }
   if (records.has("constants.pkl") || [...records.keys()].some((name) => name.startsWith("code/"))) {
-    throw unsupported(source.path, "a TorchScript program (torch.jit.save)");
+    throw unsupported(source.path, { feature: "torchscript" });
   }
   const main = records.get("data.pkl");
-  if (main === undefined) throw invalid(directory, 0, "there is no record data.pkl in the archive");
-  const readers = new Map<string, RecordReader>();
+  if (main === undefined) throw invalid(directory, 0, { reason: "record-missing", name: "data.pkl" });
+  const readers = new Map<Entry, RecordReader>();
   const readerOf = (entry: Entry) => {
-    const reader = readers.get(entry.name) ?? recordReader(source, entry);
-    readers.set(entry.name, reader);
+    const reader = readers.get(entry) ?? recordReader(source, entry);
+    readers.set(entry, reader);
     return reader;
   };
   const bigEndian = await isBigEndian(source, records.get("byteorder"));
 
   const storages = new Map<string, TorchStorage>();
+  const packed = new Set<object>();
   const storageOf = (id: readonly TorchValue[]): TorchStorage | NoStorage => {
     const wanted = storageId(id);
     if ("problem" in wanted) return wanted;
-    if (id.length !== 5) return { problem: "a persistent id that is not a storage" };
+    if (id.length !== 5) return notAStorage;
     const { key, dtype, length } = wanted;
     const known = storages.get(key);
     if (known !== undefined) {
       const same = known.dtype === dtype && known.length === length;
-      return same ? known : { problem: `storage ${key} has two types or lengths` };
+      return same ? known : notAStorage;
     }
     const entry = records.get(`data/${key}`);
-    if (entry === undefined) return { problem: `there is no record data/${key} for storage ${key}` };
-    if (entry.size !== length * dtypes[dtype].size) {
-      return {
-        problem: `storage ${key} should have ${length} elements of ${dtype}, but its record has ${entry.size} bytes`,
-      };
+    if (entry === undefined) return { problem: { reason: "record-missing", name: `data/${key}` } };
+    const expected = length * dtypes[dtype].size;
+    if (entry.size !== expected) {
+      return { problem: { reason: "record-size", bytes: entry.size, expected } };
     }
     const storage = storageOver(wanted, readerOf(entry), bigEndian ? dtypes[dtype].word : 1);
     storages.set(key, storage);
+    if (entry.method !== STORED) packed.add(storage.identity);
     return storage;
   };
 
-  const limit = main.method === 0 ? MAX_PICKLE : MAX_UNPACKED_PICKLE;
-  if (main.size > limit) throw unsupported(source.path, `a data.pkl of ${main.size} bytes`);
+  const limit = main.method === STORED ? MAX_PICKLE : MAX_UNPACKED_PICKLE;
+  if (main.size > limit)
+    throw unsupported(source.path, { feature: "size", where: { record: "data.pkl" }, bytes: main.size });
+  const pickleBytes = Math.min(main.size, PICKLE_PACKS * main.packed);
   const reader = readerOf(main);
   const position = await reader.position();
   const bytes = new Uint8Array(main.size);
   await reader.readInto(0, bytes);
-  const origin: Origin = { file: source.path, record: "data.pkl", base: position ?? 0 };
-  const { value, length, shared } = wholePickle(bytes, origin, storageOf, main.packed);
-  if (length !== bytes.length) throw invalid(origin, length, "there is more after the end of the pickle");
+  const origin: Origin = { file: source.path, where: { record: "data.pkl" }, base: position ?? 0 };
+  const { value, length, shared } = wholePickle(bytes, origin, storageOf, pickleBytes);
+  if (length !== bytes.length) throw invalid(origin, length, { reason: "appended" });
   return {
     value,
     format: "zip",
-    pickleBytes: main.packed,
+    pickleBytes,
     shared,
+    packed,
     async verify() {
-      for (const entry of entries) {
-        await readerOf(entry).check();
-      }
+      for (const entry of entries) await (readers.get(entry) ?? recordReader(source, entry)).check();
     },
   };
 }
@@ -91,7 +95,7 @@ function wholePickle(...args: Parameters<typeof unpickle>): ReturnType<typeof un
     return unpickle(...args);
   } catch (error) {
     if (!(error instanceof PickleCutOff)) throw error;
-    throw invalid(args[1], args[0].length, `the pickle is cut off: ${error.message}`);
+    throw invalid(args[1], args[0].length, { reason: "cut-off" });
   }
 }
 
@@ -101,9 +105,7 @@ async function isBigEndian(source: Source, entry: Entry | undefined): Promise<bo
   await recordReader(source, entry).readInto(0, bytes);
   const order = Buffer.from(bytes).toString("latin1");
   if (order === "little" || order === "big") return order === "big";
-  throw invalid(
-    { file: source.path, record: entry.name, base: entry.offset },
-    0,
-    `the byte order ${JSON.stringify(order)}`,
-  );
+  throw invalid({ file: source.path, where: { record: entry.name }, base: entry.offset }, 0, {
+    reason: "pickle",
+  });
 }

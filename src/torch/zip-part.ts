@@ -15,8 +15,8 @@ export async function readPart(source: Source, base: number, length: number): Pr
   return { bytes, base, view: new DataView(bytes.buffer) };
 }
 
-export function originOf(source: Source, record: string, base = 0): Origin {
-  return { file: source.path, record, base };
+export function originOf(source: Source, where: Origin["where"], base = 0): Origin {
+  return { file: source.path, where, base };
 }
 
 /** A 64-bit field; beyond 2^53 rounded, which is larger than any file all the same. */

@@ -4,12 +4,16 @@
  * unpacked as it is read and never gives more than the directory says.
  */
 import { createInflateRaw, crc32 } from "node:zlib";
+import type { TorchProblem } from "../base/torch-problem.js";
 import { invalid } from "./problems.js";
 import type { Source } from "./source.js";
 import { LIMIT, LOCAL, STORED, type Entry } from "./zip-directory.js";
 import { originOf, readPart, uint64 } from "./zip-part.js";
 
 const CHUNK = 4 * 2 ** 20;
+
+/** The local header or the data descriptor says something else than the directory. */
+const headerProblem: TorchProblem = { reason: "header" };
 
 /** A record's bytes, whichever way they are packed. */
 export interface RecordReader {
@@ -29,7 +33,10 @@ export function recordReader(source: Source, entry: Entry): RecordReader {
   let position: Promise<number> | undefined;
   const begin = () => (position ??= dataPosition(source, entry));
   let sound = false;
-  const damaged = async (reason: string) => invalid(originOf(source, entry.name), await begin(), reason);
+  /** The first reading of a part waits for the whole; those that come meanwhile wait with it. */
+  let checking: Promise<void> | undefined;
+  const damaged = async (reason: "checksum" | "packing") =>
+    invalid(originOf(source, { record: entry.name }), await begin(), { reason });
 
   async function* chunks(): AsyncGenerator<Uint8Array> {
     const packed = storedChunks(source, await begin(), entry.packed);
@@ -38,19 +45,29 @@ export function recordReader(source: Source, entry: Entry): RecordReader {
     try {
       for await (const piece of entry.method === STORED ? packed : inflated(packed)) {
         length += piece.length;
-        if (length > entry.size) throw await damaged("there is more in it than the directory says");
+        if (length > entry.size) throw await damaged("packing");
         crc = crc32(piece, crc);
         yield piece;
       }
     } catch (error) {
       if (error instanceof Error && "code" in error && String(error.code).startsWith("Z_")) {
-        throw await damaged("the packed data is damaged");
+        throw await damaged("packing");
       }
       throw error;
     }
-    if (length !== entry.size) throw await damaged("there is less in it than the directory says");
-    if (crc !== entry.crc)
-      throw await damaged("the data is damaged: its checksum (CRC-32) is not the recorded one");
+    if (length !== entry.size) throw await damaged("packing");
+    if (crc !== entry.crc) throw await damaged("checksum");
+    sound = true;
+  }
+
+  async function check(): Promise<void> {
+    if (entry.method === STORED && entry.size <= CHUNK) return readWholeInto(new Uint8Array(entry.size));
+    const pieces = chunks();
+    while ((await pieces.next()).done !== true);
+  }
+
+  async function readWholeInto(target: Uint8Array): Promise<void> {
+    if ((await readWhole(source, await begin(), target)) !== entry.crc) throw await damaged("checksum");
     sound = true;
   }
 
@@ -58,19 +75,12 @@ export function recordReader(source: Source, entry: Entry): RecordReader {
     size: entry.size,
     position: async () => (entry.method === STORED ? begin() : undefined),
     chunks,
-    async check() {
-      const pieces = chunks();
-      while ((await pieces.next()).done !== true);
-    },
+    check,
     async readInto(start, target) {
-      if (sound && entry.method === STORED) return source.readInto((await begin()) + start, target);
-      if (entry.method === STORED && start === 0 && target.length === entry.size) {
-        await readWhole(source, await begin(), target, async (crc) => {
-          if (crc !== entry.crc)
-            throw await damaged("the data is damaged: its checksum (CRC-32) is not the recorded one");
-        });
-        sound = true;
-        return;
+      if (entry.method === STORED) {
+        if (!sound && start === 0 && target.length === entry.size) return readWholeInto(target);
+        if (!sound) await (checking ??= check());
+        return source.readInto((await begin()) + start, target);
       }
       let at = 0;
       for await (const piece of chunks()) {
@@ -83,20 +93,15 @@ export function recordReader(source: Source, entry: Entry): RecordReader {
   };
 }
 
-/** Straight into its place; one piece is checked while the next is read. */
-async function readWhole(
-  source: Source,
-  position: number,
-  target: Uint8Array,
-  check: (crc: number) => Promise<void>,
-): Promise<void> {
+/** Straight into its place; one piece is summed while the next is read. @returns its CRC-32 */
+async function readWhole(source: Source, position: number, target: Uint8Array): Promise<number> {
   const read = ahead(target.length, (at, length) => {
     const piece = target.subarray(at, at + length);
     return source.readInto(position + at, piece).then(() => piece);
   });
   let crc = 0;
   for await (const piece of read) crc = crc32(piece, crc);
-  await check(crc);
+  return crc;
 }
 
 /** Pieces of the file in three buffers in turn. */
@@ -148,20 +153,19 @@ async function* inflated(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
 
 /** Reads a local header, which must say the same as the directory. @returns where the data begins */
 async function dataPosition(source: Source, entry: Entry): Promise<number> {
-  const origin = originOf(source, entry.name, entry.offset);
-  const { view } = await readPart(source, entry.offset, LOCAL);
-  if (view.getUint32(0, true) !== 0x04034b50) throw invalid(origin, 0, "its header is damaged");
+  const contradiction = () =>
+    invalid(originOf(source, { record: entry.name }, entry.offset), 0, headerProblem);
+  const name = Buffer.from(entry.name);
+  // That so much is there has been seen when the entries were placed.
+  const { view, bytes } = await readPart(source, entry.offset, LOCAL + name.length);
   const nameLength = view.getUint16(26, true);
   const extraLength = view.getUint16(28, true);
   const start = LOCAL + nameLength + extraLength;
   const gap = entry.end - entry.offset - start - entry.packed;
   const described = (entry.flags & 8) !== 0;
   // A data descriptor of CRC and two sizes, with or without its signature, with sizes of 4 or 8 bytes.
-  if (!(described ? [12, 16, 20, 24] : [0]).includes(gap)) {
-    throw invalid(origin, 0, "its header is damaged, or there is something between it and the next record");
-  }
-  const rest = await readPart(source, entry.offset + LOCAL, nameLength);
-  const sameName = Buffer.from(rest.bytes).equals(Buffer.from(entry.name));
+  if (!(described ? [12, 16, 20, 24] : [0]).includes(gap)) throw contradiction();
+  const sameName = nameLength === name.length && name.equals(bytes.subarray(LOCAL));
   const sameKind = view.getUint16(6, true) === entry.flags && view.getUint16(8, true) === entry.method;
   const crc = view.getUint32(14, true);
   const packed = view.getUint32(18, true);
@@ -171,9 +175,8 @@ async function dataPosition(source: Source, entry: Entry): Promise<number> {
     (none || crc === entry.crc) &&
     ((none && packed === 0) || packed === LIMIT || packed === entry.packed) &&
     ((none && size === 0) || size === LIMIT || size === entry.size);
-  if (!sameName || !sameKind || !sameSizes) {
-    throw invalid(origin, 0, "its header is damaged: it contradicts the directory");
-  }
+  const signed = view.getUint32(0, true) === 0x04034b50;
+  if (!signed || !sameName || !sameKind || !sameSizes) throw contradiction();
   if (described) await checkDescriptor(source, entry, entry.offset + start + entry.packed, gap);
   return entry.offset + start;
 }
@@ -192,6 +195,5 @@ async function checkDescriptor(
     view.getUint32(signed, true) === entry.crc &&
     (wide ? uint64(view, signed + 4) : view.getUint32(signed + 4, true)) === entry.packed &&
     (wide ? uint64(view, signed + 12) : view.getUint32(signed + 8, true)) === entry.size;
-  if (!good)
-    throw invalid(originOf(source, entry.name), position, "the data descriptor behind it is damaged");
+  if (!good) throw invalid(originOf(source, { record: entry.name }), position, headerProblem);
 }
