@@ -196,26 +196,23 @@ const definitions: { readonly [Op in Exclude<OpName, "input">]: Definition<Op> }
 
 /**
  * Values of `outputs`, from the values of the inputs by name.
- * @param turn the slope of a leaky ReLU is taken from the other side where its output is within this of 0: what rounding
- *   could have done to it
+ * @param signs for outputs of leaky ReLUs, values whose signs decide the slopes: where rounding made a positive value
+ *   negative, the slope is another
  */
 export function evaluate(
   outputs: readonly Node[],
   feeds: ReadonlyMap<string, Float64Array>,
-  turn = 0,
+  signs: ReadonlyMap<Node, ArrayLike<number>> = new Map(),
 ): Value[] {
   const values = new Map<Node, Value>();
   for (const node of reachable(outputs)) {
     if (isInput(node)) {
       const { name, shape } = node.attributes;
       values.set(node, { shape, data: feeds.get(name)! });
-    } else if (node.op === "leakySlope" && turn > 0) {
+    } else if (signs.has(node.inputs[0]!) && node.op === "leakySlope") {
       const { slope } = (node as Node<"leakySlope">).attributes;
-      const y = values.get(node.inputs[0]!)!;
-      values.set(node, {
-        shape: node.shape,
-        data: y.data.map((v) => (v > 0 !== Math.abs(v) < turn ? 1 : slope)),
-      });
+      const data = Float64Array.from(signs.get(node.inputs[0]!)!, (y) => (y > 0 ? 1 : slope));
+      values.set(node, { shape: node.shape, data });
     } else {
       const definition = definitions[node.op as keyof typeof definitions] as Definition<OpName>;
       const inputs = node.inputs.map((one) => values.get(one)!);

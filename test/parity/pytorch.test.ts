@@ -82,6 +82,29 @@ async function onEngine(
   return new Map([...results].map(([name, tensor]) => [name, fromEngine(tensor).data]));
 }
 
+/**
+ * The outputs in float32 on the engine, in float64, and in float64 with the engine's signs where a slope hangs on them:
+ * rounding may turn the sign of what is nearly 0, and then a gradient is another one, rightly.
+ * @param nearly how far from 0 a value may be whose sign was turned
+ */
+async function threeWays(outputs: ReadonlyMap<string, Node>, feeds: Feeds, nearly: number) {
+  const nodes = [...outputs.values()];
+  const kinks = [
+    ...new Set(reachable(nodes).flatMap(({ op, inputs }) => (op === "leakySlope" ? [inputs[0]!] : []))),
+  ];
+  const watched = kinks.map((node) => [`kink ${node.id}`, node] as const);
+  const actual = await onEngine(new Map([...outputs, ...watched]), feeds);
+  const exactly = evaluate([...nodes, ...kinks], feeds);
+  const signs = new Map(kinks.map((node) => [node, actual.get(`kink ${node.id}`)!]));
+  kinks.forEach((node, i) => {
+    const values = exactly[nodes.length + i]!.data;
+    signs.get(node)!.forEach((y, at) => {
+      if (y > 0 !== values[at]! > 0) expect(Math.abs(values[at]!)).toBeLessThan(nearly);
+    });
+  });
+  return { actual, exactly, turned: evaluate(nodes, feeds, signs) };
+}
+
 /** Our float64 against PyTorch's. */
 function expectExact(value: Value, { f64, shape }: Pair, what: string, tolerance = exact): void {
   expect(sizeOf(value.shape), what).toBe(sizeOf(shape));
@@ -107,29 +130,14 @@ function toleranceOf({ max_abs_diff: one, alt_max_abs_diff: other = 0, f64 }: Pa
   return 6 * Math.max(one, other) + 3e-6 * number(f64.max_abs) + 3e-7;
 }
 
-/** Our float32 against our float64, element by element. `turned`: float64 with near-zero slopes taken the other way. */
-function expectNear(
-  actual: Float32Array,
-  exactly: Value,
-  turned: Value,
-  pair: Pair,
-  what: string,
-  few = 0,
-): void {
+/** Our float32 against our float64 with the same signs, element by element; `few`: the share that may be elsewhere. */
+function expectNear(actual: Float32Array, turned: Value, pair: Pair, what: string, few = 0): void {
   const tolerance = toleranceOf(pair);
-  let beyond = 0;
-  let worst = 0;
-  exactly.data.forEach((v, i) => {
-    const allowed = tolerance + 3 * Math.abs(v - turned.data[i]!);
-    const distance = Math.abs(actual[i]! - v);
-    if (!(distance <= allowed)) beyond++;
-    worst = Math.max(worst, distance / allowed);
-  });
+  const distances = turned.data.map((v, i) => Math.abs(actual[i]! - v));
+  const beyond = distances.filter((distance) => !(distance <= tolerance)).length;
+  const worst = distances.reduce((max, distance) => Math.max(max, distance), 0) / tolerance;
   expect(beyond / actual.length, `${what}: worst ${worst} times the tolerance`).toBeLessThanOrEqual(few);
 }
-
-/** Outputs within this of 0 may have had the other sign. */
-const nearZero = 2e-6;
 
 async function lookAtCase(one: Case) {
   const architecture = architectureOf(one.net);
@@ -204,10 +212,7 @@ describe.skipIf(goldMissing)(`parity with PyTorch (${goldFolder})`, () => {
       const { architecture, feeds, fading } = await lookAtCase(one);
       const outputs = observe(architecture, one.batch, one.steps, fading);
       const names = [...outputs.keys()];
-      const nodes = [...outputs.values()];
-      const exactly = evaluate(nodes, feeds);
-      const turned = evaluate(nodes, feeds, nearZero);
-      const actual = await onEngine(outputs, feeds);
+      const { actual, exactly, turned } = await threeWays(outputs, feeds, 1e-4);
       const seen = new Set<string>();
       names.forEach((name, i) => {
         const scalar = one.scalars[name];
@@ -223,7 +228,7 @@ describe.skipIf(goldMissing)(`parity with PyTorch (${goldFolder})`, () => {
         const pair = expectedOf(one, name);
         expect(pair, `${name} has a gradient in PyTorch`).toBeTruthy();
         expectExact(exactly[i]!, pair!, name);
-        expectNear(actual.get(name)!, exactly[i]!, turned[i]!, pair!, name);
+        expectNear(actual.get(name)!, turned[i]!, pair!, name);
         seen.add(name);
       });
       // A parameter that we leave out must have no gradient there, or one of exactly 0 (the old path at alpha 1).
@@ -238,10 +243,8 @@ describe.skipIf(goldMissing)(`parity with PyTorch (${goldFolder})`, () => {
       const { state, feeds, fading } = await lookAtCase(one);
       const outputs = stepOf(one, state, feeds, fading);
       const names = [...outputs.keys()];
-      const nodes = [...outputs.values()];
-      const exactly = evaluate(nodes, feeds);
-      const turned = evaluate(nodes, feeds, nearZero);
-      const actual = await onEngine(outputs, feeds);
+      // Adam's first step moves every element by about lr * sign(g): what comes after it may be further off.
+      const { actual, exactly, turned } = await threeWays(outputs, feeds, 1e-2);
       const at = (name: string): number => names.indexOf(name);
       const losses = exactly[at("losses")]!.data;
       expect(Math.abs(losses[4]! - one.scalars["gen_loss_after"]!.f64)).toBeLessThan(1e-7);
@@ -255,9 +258,9 @@ describe.skipIf(goldMissing)(`parity with PyTorch (${goldFolder})`, () => {
             expect(number(pair!.f64.first8[0]!)).toBeCloseTo(feeds.get(name)![0]!, 6);
             continue;
           }
-          // Adam's first step moves every element by about lr * sign(g): one whose g is nearly 0 may go either way.
+          // One whose gradient is nearly 0 may go either way.
           expectExact(exactly[at(name)]!, pair!, name, 1e-7);
-          expectNear(actual.get(name)!, exactly[at(name)]!, turned[at(name)]!, pair!, name, 0.01);
+          expectNear(actual.get(name)!, turned[at(name)]!, pair!, name, 0.01);
           const worst = actual
             .get(name)!
             .reduce((max, v, i) => Math.max(max, Math.abs(v - exactly[at(name)]!.data[i]!)), 0);
@@ -267,14 +270,7 @@ describe.skipIf(goldMissing)(`parity with PyTorch (${goldFolder})`, () => {
           for (const moment of ["exp_avg", "exp_avg_sq"] as const) {
             const full = `${name}/${moment}`;
             expectExact(exactly[at(full)]!, moments[moment], full, 1e-7);
-            expectNear(
-              actual.get(full)!,
-              exactly[at(full)]!,
-              turned[at(full)]!,
-              moments[moment],
-              full,
-              0.001,
-            );
+            expectNear(actual.get(full)!, turned[at(full)]!, moments[moment], full, 0.001);
           }
         }
       }
@@ -304,8 +300,9 @@ describe.skipIf(goldMissing)(`parity with PyTorch (${goldFolder})`, () => {
         for (const [name, figure] of Object.entries(figures)) {
           const expected = one.trajectory[name]!.f64[k]!;
           const distance = Math.abs(losses[figure] - expected) / (1 + Math.abs(expected));
-          // The first step has no update before it; then rounding may have turned a slope; beyond, only the size counts.
-          const tolerance = k === 0 ? 1e-5 : k < one.trajectory_usable_steps ? 1e-3 : 0.5;
+          // The first critic has had no update; then rounding may have turned a slope; beyond, only the size counts.
+          const untouched = k === 0 && figure !== "generatorLoss";
+          const tolerance = untouched ? 1e-5 : k < one.trajectory_usable_steps ? 1e-3 : 0.5;
           expect(distance, `${name} at step ${k}`).toBeLessThan(tolerance);
         }
       }
@@ -395,11 +392,13 @@ describe.skipIf(goldMissing)(`parity with PyTorch (${goldFolder})`, () => {
       const actual = await onEngine(outputs, feeds);
       for (const values of actual.values()) expect(values.every(Number.isFinite)).toBe(true);
       if (Number.isNaN(number(entry.gp))) return;
-      entry.d.forEach((v, i) => expect(actual.get("scores")![i]).toBeCloseTo(number(v), 5));
-      expect(actual.get("penalty")![0]).toBeCloseTo(number(entry.gp), 5);
+      const close = (value: number, expected: number): void =>
+        expect(Math.abs(value - expected)).toBeLessThan(1e-5 * (1 + Math.abs(expected)));
+      entry.d.forEach((v, i) => close(actual.get("scores")![i]!, number(v)));
+      close(actual.get("penalty")![0]!, number(entry.gp));
       const total = actual.get("slope")!.reduce((a, v) => a + Math.abs(v), 0);
       expect(Math.abs(total / number(entry.input_grad.abs_sum) - 1)).toBeLessThan(1e-5);
-      entry.input_grad.first8.forEach((v, i) => expect(actual.get("slope")![i]).toBeCloseTo(number(v), 5));
+      entry.input_grad.first8.forEach((v, i) => close(actual.get("slope")![i]!, number(v)));
     });
 
     it("is the statistic's definition: 0 for one sample and for identical ones", async () => {
@@ -429,7 +428,7 @@ describe.skipIf(goldMissing)(`parity with PyTorch (${goldFolder})`, () => {
         ]),
         feeds,
       );
-      for (const score of actual.get("together")!) expect(score).toBeCloseTo(actual.get("alone")![0]!, 6);
+      for (const score of actual.get("together")!) expect(score).toBeCloseTo(actual.get("alone")![0]!, 5);
     });
   });
 });
