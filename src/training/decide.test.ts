@@ -42,6 +42,24 @@ describe("between two steps", () => {
     expect(at({ savedBatches: 4 }).save?.kind).toBe("auto");
   });
 
+  it("an automatic save is due after so many minutes, or when what a save costs has earned it", () => {
+    const minutes = (secondsSinceSave: number) => at({ autosave: "10m", secondsSinceSave }).save;
+    expect(minutes(599)).toBeUndefined();
+    expect(minutes(600)).toMatchObject({ kind: "auto", reason: "every 10 minutes" });
+    const auto = (saveCost: number | undefined, secondsSinceSave: number) =>
+      at({ autosave: "auto", saveCost, secondsSinceSave }).save?.kind;
+    expect([auto(undefined, 29), auto(undefined, 30)]).toEqual([undefined, "auto"]);
+    expect([auto(0.5, 169), auto(0.5, 170)]).toEqual([undefined, "auto"]);
+    expect([auto(6, 599), auto(6, 600)]).toEqual([undefined, "auto"]);
+  });
+
+  it("a save that failed is tried again soon, but not while another is under way", () => {
+    const again = { failures: 1, secondsSinceSave: 5 };
+    expect(at(again).save?.kind).toBe("auto");
+    expect(at({ ...again, saving: true }).save).toBeUndefined();
+    expect(at({ ...again, secondsSinceSave: 4 }).save).toBeUndefined();
+  });
+
   it("the end of an epoch and of a resolution are saved, with a preview", () => {
     expect(at({ epochEnded: true })).toMatchObject({
       save: { kind: "epoch" },

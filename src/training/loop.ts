@@ -83,6 +83,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
   const { engine, saves, stop, heat, emit } = parts;
   const pace = createPace();
   const cost = createSaveCost();
+  let trainingSince = performance.now();
   let stage: Stage | undefined;
   let savedBatches = track.place.batches;
   let epochStartedAt = performance.now();
@@ -120,7 +121,8 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     planDone: planDone(track.place, track.config),
     stopSignal: stop.wish?.signal,
     autosave: track.config.autosave,
-    secondsSinceSave: saves.secondsSinceBegin(),
+    // Loading images is no training that could be lost.
+    secondsSinceSave: Math.min(saves.secondsSinceBegin(), secondsSince(trainingSince)),
     saveCost: cost.seconds,
     saving: saves.running,
     failures: saves.failures,
@@ -201,6 +203,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     prefetch(stage.batches, enterStage(next, config), place, config, images);
 
     const started = performance.now();
+    if (track.sessionBatches === 0) trainingSince = started;
     const saving = saves.running;
     heat.busy(true);
     const { losses, before } = await engine.step({

@@ -158,6 +158,12 @@ describe("a run", { timeout: 300_000 }, () => {
     expect((await begin()).events.some(({ type }) => type === "backed-up")).toBe(false);
   });
 
+  it("saves by the clock, too", async () => {
+    const { events } = await trainHere(await testFolder(), { overrides: { autosave: "0.0002m" } });
+    const reasons = events.flatMap((event) => (event.type === "saved" ? [event.reason] : []));
+    expect(reasons).toContain("every 0.0002 minutes");
+  });
+
   it("goes on when the backup of the day cannot be made, and says so", async () => {
     const folder = await testFolder();
     await mkdir(join(folder, "weights"));

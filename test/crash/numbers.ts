@@ -46,7 +46,7 @@ function network(step: number, offset: number, size: number): NetworkState {
   };
 }
 
-/** @param size channels: the pair takes about 900 bytes per channel, and 8 KB */
+/** @param size channels: the pair takes 728 bytes per channel, and about 20 KB */
 export function sample(step: number, kind: CheckpointKind = "auto", size = 4): Checkpoint {
   return {
     kind,
