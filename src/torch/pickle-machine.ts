@@ -16,7 +16,7 @@ const MAX_INTEGER_BYTES = 1024;
  * What the values may take in memory, in bytes: so much in any case, and so much for each byte of the pickle that has
  * been read. Tensors take about 10 for each, dicts of small things about 12.
  */
-const MEMORY_ANYWAY = 24 * 2 ** 20;
+const MEMORY_ANYWAY = 20 * 2 ** 20;
 const MEMORY_PER_BYTE = 16;
 
 /** Why a persistent id is not a storage of this file. */
