@@ -21,7 +21,7 @@ export const longestPause = 30;
 /** Share for each °C above the target; share for each °C and second; seconds ahead; seconds over which a slope is taken. */
 const proportional = 0.06;
 const integralGain = 0.001;
-const ahead = 12;
+const ahead = 20;
 const smoothing = 15;
 
 const clamp = (value: number): number => Math.min(mostIdle, Math.max(0, value));
