@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createStop, type StopWish } from "./stop.js";
+import { createStop, unlessStopped, type StopWish } from "./stop.js";
 
 describe("a wish to stop", () => {
   it("is there once it has been asked for, keeps its first signal and counts", () => {
@@ -32,5 +32,38 @@ describe("a wish to stop", () => {
     stop.request("SIGINT");
     expect(early.map(({ times }) => times)).toEqual([1, 2, 3]);
     expect(late.map(({ times }) => times)).toEqual([2, 3]);
+  });
+});
+
+describe("a fault outside the run", () => {
+  it("asks for a stop, and the first one is kept", () => {
+    const stop = createStop();
+    const first = new Error("first");
+    stop.fail(first);
+    stop.fail(new Error("second"));
+    expect(stop.wish).toEqual({ signal: "bug", times: 2 });
+    expect(stop.fault).toEqual({ error: first });
+  });
+});
+
+describe("what a stop need not wait for", () => {
+  it("is waited for while there is none", async () => {
+    const stop = createStop();
+    expect(await unlessStopped(Promise.resolve(1), stop)).toBe(1);
+    await expect(unlessStopped(Promise.reject(new Error("failed")), stop)).rejects.toThrow("failed");
+  });
+
+  it("is left when it comes, before or meanwhile, whatever becomes of it", async () => {
+    const stop = createStop();
+    let fail: (error: Error) => void = () => undefined;
+    const never = new Promise<number>((_, reject) => {
+      fail = reject;
+    });
+    const waiting = unlessStopped(never, stop);
+    stop.request("SIGINT");
+    expect(await waiting).toBeUndefined();
+    expect(await unlessStopped(never, stop)).toBeUndefined();
+    fail(new Error("too late"));
+    expect(await unlessStopped(Promise.reject(new Error("too late")), stop)).toBeUndefined();
   });
 });

@@ -3,7 +3,18 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { batchesDone, call, endOf, eventsOf, start, tiny, train, type Settings } from "../harness/cli.js";
+import {
+  batchesDone,
+  call,
+  endOf,
+  errorOf,
+  eventsOf,
+  isType,
+  start,
+  tiny,
+  train,
+  type Settings,
+} from "../harness/cli.js";
 import { testFolder } from "../harness/folder.js";
 import { filesIn, generationsIn, stateAt } from "../harness/state.js";
 
@@ -13,27 +24,23 @@ const long: Settings = { ...tiny, epochs: 500, autosave: 1_000_000 };
 const resolvedIn = (folder: string, path: string): string => join(folder, path);
 
 describe("a signal while training", { timeout: 300_000 }, () => {
-  it.each([
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-    ["SIGHUP", 129],
-  ] as const)("%s saves both networks under emergency names and exits with %i", async (signal, code) => {
+  it("saves both networks under emergency names, and says how to go on", async () => {
     const folder = await testFolder();
     const running = start(folder, train(long));
     await running.when(batchesDone(2));
-    running.signal(signal);
+    running.signal("SIGINT");
     const ended = await running.ended;
     expect(ended.stderr).toBe("");
-    expect(ended.code).toBe(code);
+    expect(ended.code).toBe(130);
 
     const end = endOf(ended);
-    expect(end).toMatchObject({ how: "stopped", signal, batchesLost: 0 });
+    expect(end).toMatchObject({ how: "stopped", signal: "SIGINT", batchesLost: 0 });
     expect(end.files.map(({ path }) => path)).toEqual([
       expect.stringMatching(/^weights\/EMERGENCY_generator_\d{8}_\d{6}\.pth$/) as string,
       expect.stringMatching(/^weights\/EMERGENCY_critic_\d{8}_\d{6}\.pth$/) as string,
     ]);
     expect(end.resumeCommand).toMatch(/^npx guardapesos train --preset demo .*--device cpu /);
-    expect(eventsOf(ended, "saved").at(-1)).toMatchObject({ kind: "emergency", reason: signal });
+    expect(eventsOf(ended, "saved").at(-1)).toMatchObject({ kind: "emergency", reason: "SIGINT" });
 
     // Each of the two names stands for the whole pair.
     const place = JSON.stringify({ batches: end.position!.batches });
@@ -121,15 +128,103 @@ describe("a signal while images load", { timeout: 300_000 }, () => {
   });
 });
 
-describe("a signal before training has begun", { timeout: 300_000 }, () => {
-  it("ends it without a trace, whenever it comes", async () => {
+describe("a second signal", { timeout: 300_000 }, () => {
+  /** Batches of a second or two. */
+  const slow: Settings = {
+    ...long,
+    channels: "32",
+    start: "64",
+    end: "64",
+    phantoms: "96",
+    "batch-sizes": "48",
+  };
+
+  it("while a long batch runs saves the state from before it at once, and five more change nothing", async () => {
+    const [folder, other] = [await testFolder(), await testFolder()];
+    const running = start(folder, train(slow));
+    const begun = await running.when(isType("stage-started"));
+    const first = await running.when(batchesDone(1));
+    const batchTakes = Date.parse(first.at) - Date.parse(begun.at);
+    await wait(150);
+    for (let press = 0; press < 7; press++) {
+      running.signal("SIGINT");
+      await wait(120);
+    }
+    const ended = await running.ended;
+    expect(ended.stderr).toBe("");
+    expect(ended.code).toBe(130);
+    const presses = eventsOf(ended, "stop-requested");
+    expect(presses.map(({ leaving }) => leaving).slice(0, 2)).toEqual([false, true]);
+    expect(presses.slice(2).some(({ leaving }) => leaving)).toBe(false);
+    expect(endOf(ended)).toMatchObject({ how: "stopped", batchesLost: 0, position: { batches: 1 } });
+    expect(eventsOf(ended, "saved")).toMatchObject([{ kind: "emergency", reason: "SIGINT" }]);
+    const safeAfter = Date.parse(ended.lines.at(-1)!.at) - Date.parse(presses[1]!.at);
+    expect(safeAfter).toBeLessThan(batchTakes / 2);
+
+    await call(other, train({ ...slow, "max-batches": 1 }));
+    expect(await stateAt(join(folder, "weights"))).toEqual(await stateAt(join(other, "weights")));
+  });
+
+  it("in the first batch of all leaves at once: there is nothing to save", async () => {
     const folder = await testFolder();
-    const running = start(folder, train({ ...long, phantoms: 3000 }));
-    await running.when(({ type }) => type === "run-started");
+    const running = start(folder, train(slow));
+    await running.when(isType("stage-started"));
+    await wait(150);
+    running.signal("SIGTERM");
+    await wait(120);
     running.signal("SIGTERM");
     const ended = await running.ended;
     expect(ended.code).toBe(143);
-    expect(eventsOf(ended, "stop-requested")).toHaveLength(1);
-    expect(endOf(ended)).toMatchObject({ how: "stopped", signal: "SIGTERM", files: [] });
+    expect(eventsOf(ended, "stepped")).toEqual([]);
+    expect(endOf(ended)).toMatchObject({ how: "stopped", batchesLost: 0, files: [] });
+  });
+});
+
+describe("a stop without a signal", { timeout: 300_000 }, () => {
+  it("comes at the time that was planned, and is no failure", async () => {
+    const folder = await testFolder();
+    const ended = await call(folder, train({ ...long, "stop-after": "3s", "stop-at": "0:00" }));
+    expect(ended.code).toBe(0);
+    const [planned] = eventsOf(ended, "stop-planned");
+    const end = endOf(ended);
+    expect(end).toMatchObject({ how: "stopped", signal: "time", batchesLost: 0 });
+    expect(end.position!.batches).toBeGreaterThan(0);
+    expect(Date.parse(ended.lines.at(-1)!.at)).toBeGreaterThan(Date.parse(planned!.time) - 100);
+    expect(end.resumeCommand).not.toContain("stop-a");
+    expect(eventsOf(ended, "saved").at(-1)).toMatchObject({ kind: "emergency", reason: "time" });
+  });
+
+  it("does not come from an input that ends, unless that was asked for", async () => {
+    const folder = await testFolder();
+    const running = start(folder, train({ ...tiny, "max-batches": 20 }), { withInput: true });
+    running.closeInput();
+    const ended = await running.ended;
+    expect(ended.code).toBe(0);
+    expect(eventsOf(ended, "stop-requested")).toEqual([]);
+  });
+
+  it("is asked for in vain where nothing runs", async () => {
+    const folder = await testFolder();
+    await call(folder, train({ ...tiny, "max-batches": 1 }));
+    const before = await filesIn(folder);
+    const ended = await call(folder, ["parar"]);
+    expect(ended.code).toBe(0);
+    expect(ended.lines).toMatchObject([{ type: "nothing-running", weights: "weights" }]);
+    expect(await filesIn(folder)).toEqual(before);
+    expect(errorOf(await call(folder, ["stop", "--weights", "nowhere"]))?.code).toBe("FOLDER_NOT_FOUND");
+  });
+
+  it("comes from errors that nobody has caught, and ends as the bug that they are", async () => {
+    const folder = await testFolder();
+    const fault = `import { isMainThread } from "node:worker_threads";
+      if (isMainThread) setTimeout(() => void Promise.reject(new Error("planted")), 3000).unref();`;
+    const environment = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(fault)}` };
+    const ended = await start(folder, train(long), { environment }).ended;
+    expect(ended.code).toBe(70);
+    expect(ended.stderr).toContain("Error: planted\n    at ");
+    expect(errorOf(ended)).toMatchObject({ code: "BUG" });
+    const end = eventsOf(ended, "ended").at(-1)!;
+    expect(end).toMatchObject({ how: "failed", signal: "bug", batchesLost: 0 });
+    expect(eventsOf(ended, "saved").at(-1)).toMatchObject({ kind: "emergency", reason: "bug" });
   });
 });

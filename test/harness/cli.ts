@@ -41,7 +41,9 @@ export interface OtherLine {
     | "backup"
     | "restored"
     | "stats"
-    | "finding";
+    | "finding"
+    | "stop-asked"
+    | "nothing-running";
   readonly [key: string]: unknown;
 }
 type Line = (RunEvent | OtherLine) & { readonly at: string };
@@ -60,18 +62,29 @@ export interface Running {
   /** Resolves with the first line, told already or to come, that `isIt`; rejects when the process ends without it. */
   when(isIt: (line: Line) => boolean): Promise<Line>;
   signal(signal: NodeJS.Signals): void;
+  /** Closes its standard input, which is a pipe when `withInput` was asked for. */
+  closeInput(): void;
   readonly ended: Promise<Ended>;
+}
+
+interface StartOptions {
+  readonly withInput?: boolean;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /**
  * Starts `guardapesos ARGUMENTS --json` in a folder. A process that still runs when its test ends is killed.
  * @param typed the words after `guardapesos`
  */
-export function start(folder: string, typed: readonly string[]): Running {
+export function start(
+  folder: string,
+  typed: readonly string[],
+  { withInput = false, environment = {} }: StartOptions = {},
+): Running {
   const child = spawn(process.execPath, [program, ...typed, "--json"], {
     cwd: folder,
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, LC_ALL: "C.UTF-8", LANG: "C.UTF-8" },
+    stdio: [withInput ? "pipe" : "ignore", "pipe", "pipe"],
+    env: { ...process.env, LC_ALL: "C.UTF-8", LANG: "C.UTF-8", ...environment },
   });
   onTestFinished(() => {
     child.kill("SIGKILL");
@@ -83,10 +96,10 @@ export function start(folder: string, typed: readonly string[]): Running {
     reject: (e: Error) => void;
   }[] = [];
   let stderr = "";
-  child.stderr.on("data", (text: Buffer) => {
+  child.stderr!.on("data", (text: Buffer) => {
     stderr += text.toString();
   });
-  createInterface({ input: child.stdout }).on("line", (text) => {
+  createInterface({ input: child.stdout! }).on("line", (text) => {
     const line = JSON.parse(text) as Line;
     lines.push(line);
     for (const one of waiting.filter(({ isIt }) => isIt(line))) {
@@ -112,6 +125,7 @@ export function start(folder: string, typed: readonly string[]): Running {
         else waiting.push({ isIt, resolve, reject });
       }),
     signal: (signal) => void child.kill(signal),
+    closeInput: () => child.stdin?.end(),
     ended,
   };
 }
