@@ -1,11 +1,13 @@
 /** What a folder is to the store, before anything is read from it. */
 import { basename } from "node:path";
+import { GuardapesosError, reasonOf } from "../base/errors.js";
 import { codeOf, nodeDisk, type Disk } from "./disk.js";
 import { backupsFolder, checkpointsFolder } from "./names.js";
 
 /** `foreign`: a file, or a folder with things in it of which nothing is ours. */
 export type FolderState = "missing" | "empty" | "weights" | "foreign";
 
+/** @throws FOLDER_NOT_READABLE */
 export async function stateOfFolder(folder: string, disk: Disk = nodeDisk): Promise<FolderState> {
   const ours = [checkpointsFolder(folder), backupsFolder(folder)].map((path) => basename(path));
   try {
@@ -15,6 +17,6 @@ export async function stateOfFolder(folder: string, disk: Disk = nodeDisk): Prom
   } catch (error) {
     if (codeOf(error) === "ENOENT") return "missing";
     if (codeOf(error) === "ENOTDIR") return "foreign";
-    throw error;
+    throw new GuardapesosError("FOLDER_NOT_READABLE", { folder, reason: reasonOf(error) }, error);
   }
 }

@@ -69,6 +69,7 @@ export const trainingOptions = {
   lr: { kind: "number", above: 0 },
   seed: { kind: "integer", min: 0 },
   autosave: { kind: "interval" },
+  keepEvery: { kind: "integer", min: 0 },
   backups: { kind: "integer", min: 0 },
   maxBatches: atLeastOne,
   stopAfter: { kind: "duration" },
@@ -107,7 +108,11 @@ export const verifyOptions = {
 } as const satisfies OptionTable;
 
 export const keepOptions = { weights: placeOptions.weights, undo: onOff } as const satisfies OptionTable;
-export const pruneOptions = { weights: placeOptions.weights, dryRun: onOff } as const satisfies OptionTable;
+export const pruneOptions = {
+  weights: placeOptions.weights,
+  keepEvery: trainingOptions.keepEvery,
+  dryRun: onOff,
+} as const satisfies OptionTable;
 export const backupOptions = {
   weights: placeOptions.weights,
   daily: onOff,

@@ -113,7 +113,7 @@ describe("the command line", () => {
       [...text.matchAll(/^ {2}(?:-., )?(--[a-z-]+)/gm)].map((match) => match[1]);
     expect(flags(en.out)).toEqual(flags(es.out));
     const wanted =
-      "data class weights name preset latent channels image-channels start end epochs batch-sizes accumulate lr seed autosave backups max-batches device threads samples phantoms lang json fresh resume config";
+      "data class weights name preset latent channels image-channels start end epochs batch-sizes accumulate lr seed autosave keep-every backups max-batches device threads samples phantoms lang json fresh resume config";
     expect(flags(en.out)).toEqual(expect.arrayContaining(wanted.split(" ").map((flag) => `--${flag}`)));
   });
 
@@ -140,6 +140,7 @@ describe("the command line", () => {
         device: undefined,
         threads: undefined,
         maxBatches: 7,
+        keepEvery: 0,
         backups: 7,
         heat: { sensor: { kind: "auto" }, thresholds: defaultThresholds, timeScale: 1 },
         fresh: false,

@@ -31,6 +31,7 @@ const options = {
     value: "interval",
     help: "between automatic saves: batches (500), minutes (10m), or auto: from what a save costs",
   },
+  keepEvery: { value: "steps", help: "keep one checkpoint of so many steps for good (default: 0: none)" },
   backups: {
     value: "n",
     help: "backups to keep in weights/backups; training makes one a day (default: 7; 0: none)",

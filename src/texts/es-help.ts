@@ -121,6 +121,10 @@ export const help: HelpTexts = {
       value: "intervalo",
       help: "entre dos guardados automáticos: batches (500), minutos (10m) o auto: según lo que cueste guardar",
     },
+    keepEvery: {
+      value: "pasos",
+      help: "conservar para siempre un checkpoint de cada tantos pasos (por defecto: 0: ninguno)",
+    },
     backups: {
       value: "n",
       help: "copias que se conservan en weights/backups; entrenar hace una al día (por defecto: 7; 0: ninguna)",

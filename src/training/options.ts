@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly threads: number | undefined;
   /** Stop when training has done this many batches in all, over every session. */
   readonly maxBatches: number | undefined;
+  /** One checkpoint of so many steps stays for good; 0: none does. */
+  readonly keepEvery: number;
   /** Daily backups that are kept; 0: none are made. */
   readonly backups: number;
   readonly heat: HeatOptions;

@@ -66,6 +66,7 @@ async function open(options: RunOptions, series: Series, emit: Emit) {
       ...series,
       // What comes from elsewhere begins a line of its own: retention must not count it with what is here already.
       parent: from?.generation ?? null,
+      retention: { everySteps: options.keepEvery },
     });
     // Another training may have saved, and ended, after the checkpoint was read and before the folder was ours alone.
     if ((await newest()) === before) return { beginning, source, device, threads, watch, writer };

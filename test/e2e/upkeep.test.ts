@@ -54,6 +54,24 @@ describe("prune, keep and list", { timeout: 120_000 }, () => {
   });
 });
 
+describe("one checkpoint of so many steps", { timeout: 120_000 }, () => {
+  it("stays for good where training and prune are told so", async () => {
+    const folder = await testFolder();
+    const settings = { ...tiny, end: 4, epochs: 2, phantoms: 96, autosave: 2, "keep-every": 8, backups: 0 };
+    await call(folder, train(settings));
+    const steps = async () =>
+      (await listGenerations(join(folder, "weights"))).whole
+        .filter(({ kind }) => kind === "auto")
+        .map(({ step }) => step);
+    const kept = await steps();
+    expect(kept).toEqual(expect.arrayContaining([2, 8, 16]));
+    await call(folder, ["prune", "--keep-every", "8"]);
+    expect(await steps()).toEqual(kept);
+    await call(folder, ["prune"]);
+    expect((await steps()).length).toBeLessThan(kept.length);
+  });
+});
+
 describe("backup and restore", { timeout: 120_000 }, () => {
   it("copy the newest checkpoint while a training writes, once a day, and bring it back", async () => {
     const { store, saved, told, folder, inside } = await folderWith("auto");

@@ -48,6 +48,7 @@ export async function trainHere(folder: string, wishes: Wishes = {}): Promise<Tr
     device: "cpu",
     threads: 1,
     maxBatches: undefined,
+    keepEvery: 0,
     backups: 0,
     heat: { sensor: { kind: "none" }, thresholds: defaultThresholds, timeScale: 1 },
     fresh: false,

@@ -14,7 +14,10 @@ export async function prune(
   const weights = await weightsFolder(settings.weights);
   const dryRun = flags.dryRun ?? false;
   const checkpoint = await import("../../checkpoint/index.js");
-  const { removals, removed, freed, kept, problems } = await checkpoint.prune(weights, { dryRun });
+  const { removals, removed, freed, kept, problems } = await checkpoint.prune(weights, {
+    dryRun,
+    rules: { everySteps: settings.keepEvery ?? 0 },
+  });
   tell(context, "pruned", {
     dryRun,
     removals: removals.map(({ generation: { id, kind, step, bytes }, reason }) => ({

@@ -77,6 +77,7 @@ function runOptions(settings: TrainingSettings, command: readonly string[]): Run
     device: settings.device,
     threads: settings.threads,
     maxBatches: settings.maxBatches,
+    keepEvery: settings.keepEvery ?? 0,
     backups: settings.backups ?? 7,
     heat: heatOptions(settings),
     fresh: settings.fresh ?? false,
