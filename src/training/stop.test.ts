@@ -55,15 +55,15 @@ describe("what a stop need not wait for", () => {
 
   it("is left when it comes, before or meanwhile, whatever becomes of it", async () => {
     const stop = createStop();
-    let fail: (error: Error) => void = () => undefined;
-    const never = new Promise<number>((_, reject) => {
-      fail = reject;
+    const rejects: ((error: Error) => void)[] = [];
+    const late = new Promise<number>((_, reject) => {
+      rejects.push(reject);
     });
-    const waiting = unlessStopped(never, stop);
+    const waiting = unlessStopped(late, stop);
     stop.request("SIGINT");
     expect(await waiting).toBeUndefined();
-    expect(await unlessStopped(never, stop)).toBeUndefined();
-    fail(new Error("too late"));
+    expect(await unlessStopped(late, stop)).toBeUndefined();
+    for (const reject of rejects) reject(new Error("too late"));
     expect(await unlessStopped(Promise.reject(new Error("too late")), stop)).toBeUndefined();
   });
 });

@@ -73,7 +73,15 @@ const byCommand: Way["stop"] = async (_, folder) => {
 };
 
 const by = (signal: NodeJS.Signals): Way["stop"] => {
-  return (running) => Promise.resolve(running.signal(signal));
+  return (running) => {
+    running.signal(signal);
+    return Promise.resolve();
+  };
+};
+
+const byInput: Way["stop"] = (running) => {
+  running.closeInput();
+  return Promise.resolve();
 };
 
 const ways: Readonly<Record<string, Way>> = {
@@ -84,7 +92,7 @@ const ways: Readonly<Record<string, Way>> = {
   "the parent's end": {
     settings: { "stop-with-parent": true },
     withInput: true,
-    stop: (running) => Promise.resolve(running.closeInput()),
+    stop: byInput,
     code: 129,
   },
   "SIGINT, five times": {
