@@ -75,6 +75,7 @@ export interface ErrorData {
   /** A training that was asked to stop. `newest` is the newest whole checkpoint. */
   ENDED_WITHOUT_ANSWER: { pid: number; newest: string | undefined };
   OUTPUT_NOT_WRITABLE: { path: string; reason: string };
+  OUTPUT_EXISTS: { path: string };
 }
 
 /**

@@ -79,6 +79,7 @@ export function exitCodeOf(code: ErrorCode): number {
       return 70; // EX_SOFTWARE: the computation itself failed
     case "WEIGHTS_NOT_WRITABLE":
     case "OUTPUT_NOT_WRITABLE":
+    case "OUTPUT_EXISTS":
       return 73; // EX_CANTCREAT
     case "DISK_FULL":
     case "SAVE_FAILED":

@@ -156,6 +156,8 @@ export const errors: ErrorTexts = {
     `${low} (${lowValue} °C) must be below ${high} (${highValue} °C). Change one of them.`,
   ENDED_WITHOUT_ANSWER: ({ pid, newest }) =>
     `Process ${pid} has ended without a word: it was killed, or the computer has restarted. ${newest === undefined ? "There is no whole checkpoint yet." : `The newest whole checkpoint is ${newest}; guardapesos train goes on from it.`}`,
+  OUTPUT_EXISTS: ({ path }) =>
+    `${path} is there already, and another file is never written over. Give another name, or move that one away first.`,
   OUTPUT_NOT_WRITABLE: ({ path, reason }) =>
     `${path} cannot be written (${reason}). Give another place for it.`,
 };

@@ -1,5 +1,6 @@
 /** The English catalogue. It defines what a catalogue is; Spanish must satisfy it. */
 import type { Damage } from "../base/errors.js";
+import type { Position } from "../training/events.js";
 import { damageOf } from "./en-damage.js";
 import type { ErrorTexts } from "./en-errors.js";
 import { errors } from "./en-errors.js";
@@ -48,12 +49,20 @@ export interface CommandTexts {
     readonly parallel: string;
     readonly optimizer: (name: string, kind: string, parameters: number, withState: number) => string;
     readonly steps: (least: number, most: number) => string;
-    readonly progress: (json: string) => string;
+    /** The options of a group of parameters, each with its value. */
+    readonly options: (options: readonly string[]) => string;
+    /** Of a file of ours. */
+    readonly saved: (id: string, savedAt: string | undefined) => string;
+    readonly position: (position: Position) => string;
     readonly columns: readonly [name: string, type: string, shape: string, size: string];
     readonly statistics: readonly [least: string, most: string, mean: string, notFinite: string];
     readonly shares: (name: string) => string;
     readonly unknown: string;
+    /** In place of a shape: so many together. */
+    readonly tensors: (count: number) => string;
     readonly allFinite: string;
+    readonly checked: string;
+    readonly unchecked: string;
   };
   readonly converted: (from: string, to: string, bytes: number) => string;
   /** Steps have passed since its parent, and the weights are the same. */
@@ -123,12 +132,19 @@ export const en: Texts = {
         least === most
           ? `   Updates: ${format.integer(most)}`
           : `   Updates: ${format.integer(least)} to ${format.integer(most)}`,
-      progress: (json) => `   Training: ${json}`,
+      options: (options) => `   Options: ${options.join(", ")}`,
+      saved: (id, savedAt) =>
+        `   Checkpoint: ${id}${savedAt === undefined ? "" : `, saved ${format.moment(savedAt)}`}`,
+      position: ({ resolution, epoch, batch, step, alpha }) =>
+        `   Training: ${resolution}x${resolution}, epochs done ${epoch}, batch ${format.integer(batch)}, step ${format.integer(step)}, alpha ${format.decimal(alpha, 3)}`,
       columns: ["tensor", "type", "shape", "size"],
       statistics: ["min", "max", "mean", "NaN/Inf"],
-      shares: (name) => `= ${name}`,
+      shares: (name) => `shares the data of ${name}`,
+      tensors: (count) => `${format.integer(count)} tensors`,
       unknown: "of an unknown kind",
       allFinite: "✅ All values are finite numbers.",
+      checked: "✅ All data is what was saved (CRC-32).",
+      unchecked: "⚠ This format has no checksums: damage to the numbers themselves cannot be noticed.",
     },
     converted: (from, to, bytes) => `✅ ${from} → ${to} (${format.bytes(bytes)})`,
     stale: (id) => `⚠ ${id} holds the same weights as the checkpoint before it, although steps have passed.`,

@@ -156,5 +156,7 @@ export const errors: ErrorTexts = {
     `${low} (${lowValue} °C) debe estar por debajo de ${high} (${highValue} °C). Cambia uno de los dos.`,
   ENDED_WITHOUT_ANSWER: ({ pid, newest }) =>
     `El proceso ${pid} terminó sin decir nada: lo mataron o se reinició el ordenador. ${newest === undefined ? "Todavía no hay ningún checkpoint completo." : `El checkpoint completo más reciente es ${newest}; guardapesos entrenar sigue desde él.`}`,
+  OUTPUT_EXISTS: ({ path }) =>
+    `${path} ya existe, y nunca se escribe encima de otro archivo. Indica otro nombre, o retira ese antes.`,
   OUTPUT_NOT_WRITABLE: ({ path, reason }) => `No se puede escribir ${path} (${reason}). Indica otro lugar.`,
 };

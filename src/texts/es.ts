@@ -59,12 +59,19 @@ export const es: Texts = {
         least === most
           ? `   Actualizaciones: ${format.integer(most)}`
           : `   Actualizaciones: de ${format.integer(least)} a ${format.integer(most)}`,
-      progress: (json) => `   Entrenamiento: ${json}`,
+      options: (options) => `   Opciones: ${options.join(", ")}`,
+      saved: (id, savedAt) =>
+        `   Checkpoint: ${id}${savedAt === undefined ? "" : `, guardado el ${format.moment(savedAt)}`}`,
+      position: ({ resolution, epoch, batch, step, alpha }) =>
+        `   Entrenamiento: ${resolution}x${resolution}, épocas hechas ${epoch}, batch ${format.integer(batch)}, paso ${format.integer(step)}, alpha ${format.decimal(alpha, 3)}`,
       columns: ["tensor", "tipo", "forma", "tamaño"],
       statistics: ["mín.", "máx.", "media", "NaN/Inf"],
-      shares: (name) => `= ${name}`,
+      shares: (name) => `comparte los datos de ${name}`,
+      tensors: (count) => `${format.integer(count)} tensores`,
       unknown: "de un tipo desconocido",
       allFinite: "✅ Todos los valores son números finitos.",
+      checked: "✅ Todos los datos son los que se guardaron (CRC-32).",
+      unchecked: "⚠ Este formato no lleva sumas de comprobación: un daño en los números no se puede notar.",
     },
     converted: (from, to, bytes) => `✅ ${from} → ${to} (${format.bytes(bytes)})`,
     stale: (id) => `⚠ ${id} tiene los mismos pesos que el checkpoint anterior, aunque han pasado pasos.`,

@@ -61,6 +61,7 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   THRESHOLDS_ORDER: { low: "--warn-at", lowValue: 90, high: "--cool-at", highValue: 82 },
   ENDED_WITHOUT_ANSWER: { pid: 7, newest: "00000500-auto-20251106_153045" },
   OUTPUT_NOT_WRITABLE: { path: "samples/a.png", reason: "EACCES" },
+  OUTPUT_EXISTS: { path: "a.safetensors" },
 };
 
 /** One example of every problem; the type makes it complete. */

@@ -4,7 +4,7 @@
  */
 import { sizeOf } from "../base/named-arrays.js";
 import { dtypes, type Dtype } from "./dtypes.js";
-import { plainJson, valueToJson, type Json } from "./json.js";
+import { plainJson, valueToJson, type Json, type JsonObject } from "./json.js";
 import { isNumeric, numbersOf } from "./numbers.js";
 import { findStateDict } from "./state-dict.js";
 import { isContiguous } from "./tensor.js";
@@ -55,7 +55,7 @@ export interface OptimizerDescription {
   /** Least and most updates of a parameter. */
   readonly steps?: readonly [least: number, most: number];
   /** Of each group, without its list of parameters. */
-  readonly groups: readonly Json[];
+  readonly groups: readonly JsonObject[];
 }
 
 export interface TorchDescription {
@@ -73,6 +73,8 @@ export interface TorchDescription {
     readonly parallel: boolean;
   };
   readonly optimizers: readonly OptimizerDescription[];
+  /** What stands at the top and is one number, text or the like: {"epoch": 3}. */
+  readonly scalars: Readonly<Record<string, Json>>;
   /** Of our own files: the training's progress and the like. */
   readonly progress?: Json;
   readonly tensors: readonly TensorDescription[];
@@ -137,6 +139,7 @@ export async function describeTorchFile(
           },
         }),
     optimizers: await optimizersIn(value),
+    scalars: scalarsIn(value),
     ...(progressJson === undefined ? {} : { progress: progressJson }),
     tensors,
     storages: { count: storages.size, bytes: [...storages.values()].reduce((sum, bytes) => sum + bytes, 0) },
@@ -147,6 +150,15 @@ export async function describeTorchFile(
       ? { nonFinite: [...known.values()].reduce((sum, { nan, infinite }) => sum + nan + infinite, 0) }
       : {}),
   };
+}
+
+function scalarsIn(value: TorchValue): Record<string, Json> {
+  if (!isDict(value)) return {};
+  const scalars = [...value].flatMap(([key, item]): [string, Json][] => {
+    const json = plainJson(item);
+    return json === undefined || (typeof json === "object" && json !== null) ? [] : [[pathName([key]), json]];
+  });
+  return Object.fromEntries(scalars);
 }
 
 function describeTensor(
@@ -251,7 +263,7 @@ async function stepIn(step: TorchValue | undefined): Promise<number | undefined>
   return numbersOf(step.dtype, await step.read())[0];
 }
 
-function groupJson(group: TorchDict): Json {
+function groupJson(group: TorchDict): JsonObject {
   const options = [...group].filter(([key]) => key !== "params");
   return Object.fromEntries(
     options.map(([key, item]) => {

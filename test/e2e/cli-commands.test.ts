@@ -107,7 +107,7 @@ describe("the commands", { timeout: 300_000 }, () => {
 
     const again = await call(folder, ["convertir", original, there]);
     expect(again.code).toBe(73);
-    expect(again.err).toMatch(/No se puede escribir there\.safetensors \(EEXIST/);
+    expect(again.err).toMatch(/there\.safetensors ya existe/);
     expect(await call(folder, ["inspeccionar", "no.pth"])).toMatchObject({ code: 66, out: "" });
     await writeFile(join(folder, "roto.pth"), (await readFile(join(folder, original))).subarray(0, 5000));
     expect(await call(folder, ["inspeccionar", "roto.pth"])).toMatchObject({ code: 65, out: "" });

@@ -7,7 +7,7 @@ import type { commonOptions, convertOptions, Settings } from "../options.js";
 
 const endings = [".pth", ".pt", ".safetensors"];
 
-/** Throws TORCH_FILE_* for what is read, OUTPUT_NOT_WRITABLE for what is written, OPTION_INVALID for another ending. */
+/** Throws TORCH_FILE_* for what is read, OUTPUT_* for what is written, OPTION_INVALID for another ending. */
 export async function convert(
   context: Context,
   flags: Settings<typeof convertOptions & typeof commonOptions>,
@@ -24,6 +24,7 @@ export async function convert(
   } catch (error) {
     // The reader's errors are ours; Node's own are about the file that was to be made.
     if (isGuardapesosError(error) || !(error instanceof Error && "syscall" in error)) throw error;
+    if ("code" in error && error.code === "EEXIST") throw new GuardapesosError("OUTPUT_EXISTS", { path: to });
     throw new GuardapesosError("OUTPUT_NOT_WRITABLE", { path: to, reason: reasonOf(error) }, error);
   }
   const { size: bytes } = await stat(to);

@@ -1,0 +1,112 @@
+/** `inspect` and `convert` on every gold file, good and hostile, as one who types them. */
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runProgram } from "../../src/cli/main.js";
+import { createOutput } from "../../src/cli/output.js";
+import { loadedServices } from "../../src/cli/services.js";
+import { dict, float32Tensor, writeTorchFile } from "../../src/torch/index.js";
+import { gold2Files, goldFiles, goldFolder, goldMissing, hostileFiles } from "./gold.js";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "torch-commands-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function call(...typed: string[]) {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const streams = [stdout, stderr] as unknown as readonly [NodeJS.WriteStream, NodeJS.WriteStream];
+  const output = createOutput(...streams, { environment: {}, platform: "linux" });
+  const surroundings = { environment: {}, locale: "en", folder, version: "0", services: loadedServices };
+  const { exitCode: code } = await runProgram(typed, output, surroundings);
+  stdout.end();
+  stderr.end();
+  return { code, out: await text(stdout), err: await text(stderr) };
+}
+
+describe.skipIf(goldMissing !== undefined)("inspect", () => {
+  it.each(goldFiles().map(({ file }) => file))("shows every tensor of %s", async (file) => {
+    const gold = goldFiles().find((one) => one.file === file)!;
+    const path = join(goldFolder, "torchfile", file);
+    const { code, out, err } = await call("inspect", path, "--stats", "--lang", "es");
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain(gold.format === "zip" ? "PyTorch (zip)" : "PyTorch (legacy)");
+    expect(out).not.toMatch(/undefined|\[object/);
+    const json = JSON.parse((await call("inspect", path, "--json")).out) as { tensors: { name: string; dtype: string; shape: number[] }[] }; // prettier-ignore
+    const found = json.tensors.map(({ dtype, shape }) => [dtype, shape]);
+    expect(found).toEqual(gold.tensors.map(({ dtype, shape }) => [dtype, shape]));
+    for (const { name } of json.tensors.filter((one) => !one.name.includes(".state.")))
+      expect(out).toContain(name);
+  });
+
+  it.each(gold2Files().map(({ file }) => file))("takes %s of PyTorch 2 for what it is", async (file) => {
+    const good = gold2Files().find((one) => one.file === file)!.tensors !== undefined;
+    const { code, err } = await call("inspect", join(goldFolder, "torch2", file), "--stats");
+    expect(code, err).toBe(good ? 0 : 65);
+  });
+
+  it.each(hostileFiles().map(({ file, verdict }) => [file, verdict] as const))(
+    "gives %s its verdict, %s, in both languages",
+    async (file, verdict) => {
+      const path = join(goldFolder, "torchfile", "hostile", file);
+      const [es, en] = [await call("inspect", path, "--lang", "es"), await call("inspect", path)];
+      if (verdict === "no_harm") expect([0, 65]).toContain(es.code);
+      else expect(es.code, es.err).toBe(verdict.startsWith("accept") ? 0 : 65);
+      expect(en.code).toBe(es.code);
+      if (es.code === 0) return;
+      expect([es.out, en.out]).toEqual(["", ""]);
+      for (const { err } of [es, en]) expect(err).toMatch(/^Error: [^\n]+[.]\n$/);
+      const wordsOf = (err: string) => new Set(err.match(/\b(the|is|it|and|of|to)\b/g));
+      expect(wordsOf(es.err)).toEqual(new Set());
+      const { out } = await call("inspect", path, "--json");
+      expect(JSON.parse(out)).toMatchObject({ type: "error", exitCode: 65 });
+      const target = join(folder, `${file}.safetensors`);
+      expect((await call("convert", path, target)).code).toBe(65);
+      expect(await readdir(folder)).not.toContain(`${file}.safetensors`);
+    },
+  );
+});
+
+it("shows names from the file without what a terminal would obey", async () => {
+  const path = join(folder, "names.pth");
+  const name = "a\u001b[2J\u202e\u009b31m";
+  await writeTorchFile(path, dict({ [name]: float32Tensor([1], Float32Array.of(1)), epoch: 3 }));
+  const { out } = await call("inspect", path, "--stats");
+  expect(out).toContain("a\\u001b[2J\\u202e\\u009b31m");
+  expect(out).toContain("epoch: 3");
+  expect(out).not.toMatch(/[\u001b\u202e\u009b]/); // eslint-disable-line no-control-regex -- that is the point
+});
+
+describe("convert", () => {
+  it("leaves nothing behind when the data turns out to be damaged on the way", async () => {
+    const from = join(folder, "damaged.pth");
+    const numbers = { a: float32Tensor([4], new Float32Array(4)), z: float32Tensor([4], new Float32Array(4).fill(7)) };
+    await writeTorchFile(from, dict(numbers));
+    const bytes = await readFile(from);
+    const sevens = bytes.indexOf(Buffer.from(new Float32Array(4).fill(7).buffer));
+    bytes[sevens]! ^= 1;
+    await writeFile(from, bytes);
+    for (const ending of ["safetensors", "pth"]) {
+      const told = await call("convert", from, join(folder, `of-damaged.${ending}`));
+      expect(told).toMatchObject({ code: 65, out: "" });
+      expect(told.err).toContain("CRC-32");
+    }
+    expect((await readdir(folder)).filter((name) => name.startsWith("of-damaged"))).toEqual([]);
+  }); // prettier-ignore
+
+  it("never writes over a file, and says so", async () => {
+    const from = join(folder, "good.pth");
+    const to = join(folder, "mine.safetensors");
+    await writeTorchFile(from, dict({ w: float32Tensor([1], Float32Array.of(1)) }));
+    await writeFile(to, "mine");
+    const told = await call("convert", from, to, "--lang", "es");
+    expect(told.code).toBe(73);
+    expect(told.err).toMatch(/mine\.safetensors ya existe/);
+    expect(await readFile(to, "utf8")).toBe("mine");
+    expect((await call("convert", from, from)).code).toBe(73);
+  });
+});
