@@ -10,14 +10,11 @@ import { buildIfStale } from "../bin/build.mjs";
 
 await buildIfStale();
 const { emit } = await import("../dist/engine/onnx/emit.js");
-const { wholeStep } = await import("../dist/training/step-graph.js");
-const { activeParameters, stepsOf } = await import("../dist/progan/parameters.js");
+const { oneClock, wholeStep } = await import("../dist/training/step-graph.js");
 
 const [channels = 64, resolution = 32, batchSize = 16] = process.argv.slice(2).map(Number);
 const architecture = { latent: channels, channels, imageChannels: 3 };
-const clock = (network) =>
-  new Map(activeParameters(network, architecture, stepsOf(resolution)).map(({ name }) => [name, 0]));
-const clocks = { generator: clock("generator"), critic: clock("critic") };
+const clocks = oneClock(architecture, resolution);
 const model = emit(wholeStep({ architecture, resolution, batchSize, fading: true, clocks }), "cpu");
 const folder = mkdtempSync(join(tmpdir(), "guardapesos-profile-"));
 const session = await ort.InferenceSession.create(model, {

@@ -121,6 +121,25 @@ export const backupOptions = {
 
 export const monitorOptions = { ...heatTable, log: text } as const satisfies OptionTable;
 
+export const planOptions = {
+  data: trainingOptions.data,
+  class: trainingOptions.class,
+  images: atLeastOne,
+  preset: trainingOptions.preset,
+  latent: trainingOptions.latent,
+  channels: trainingOptions.channels,
+  imageChannels: trainingOptions.imageChannels,
+  start: trainingOptions.start,
+  end: trainingOptions.end,
+  epochs: trainingOptions.epochs,
+  batchSizes: trainingOptions.batchSizes,
+  accumulate: trainingOptions.accumulate,
+  device: trainingOptions.device,
+  threads: trainingOptions.threads,
+  rate: trainingOptions.lr,
+  vram: trainingOptions.lr,
+} as const satisfies OptionTable;
+
 export const inspectOptions = { stats: onOff } as const satisfies OptionTable;
 export const convertOptions = { weightsOnly: onOff } as const satisfies OptionTable;
 

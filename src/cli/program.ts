@@ -13,6 +13,7 @@ import { inspect } from "./commands/inspect.js";
 import { keep } from "./commands/keep.js";
 import { list } from "./commands/list.js";
 import { monitor } from "./commands/monitor.js";
+import { plan } from "./commands/plan.js";
 import { prune } from "./commands/prune.js";
 import { restore } from "./commands/restore.js";
 import { stats } from "./commands/stats.js";
@@ -33,6 +34,7 @@ import {
   keepOptions,
   listOptions,
   monitorOptions,
+  planOptions,
   pruneOptions,
   trainingOptions,
   verifyOptions,
@@ -48,6 +50,7 @@ interface CommandNames {
 const names: Readonly<Record<CommandName, CommandNames>> = {
   train: { en: "train", es: "entrenar" },
   stop: { en: "stop", es: "parar", other: "detener" },
+  plan: { en: "plan", es: "planificar" },
   generate: { en: "generate", es: "generar" },
   list: { en: "list", es: "listar" },
   verify: { en: "verify", es: "verificar" },
@@ -114,6 +117,7 @@ interface Definition {
 
 const definitions: readonly Definition[] = [
   { name: "train", options: { ...trainingOptions, ...configOption }, act: train },
+  { name: "plan", options: { ...planOptions, ...configOption }, act: plan },
   { name: "stop", options: { ...listOptions, ...configOption }, act: stop },
   {
     name: "generate",

@@ -77,6 +77,12 @@ const options = {
   grid: { value: "file", help: "one PNG with all of them, instead of one file each" },
   out: { value: "folder", help: "where the PNG files go (default: generated)" },
   all: { help: "every checkpoint, not only the newest" },
+  images: { value: "n", help: "images in an epoch (default: those of --data, or --phantoms)" },
+  rate: {
+    value: "GFLOP/s",
+    help: "how fast the device computes; without it, that is measured here in a few seconds",
+  },
+  vram: { value: "GB", help: "say whether training fits into this much memory" },
   deep: { help: "also open the files and check each tensor" },
   dryRun: { help: "only say what would be removed, and what that would free" },
   daily: { help: "do nothing when today has its backup already" },
@@ -100,6 +106,11 @@ const commands = {
       "guardapesos train --data images --class DRUSEN",
       "guardapesos train --data images --class DRUSEN --resume emergency",
     ],
+  },
+  plan: {
+    description:
+      "Says what a training will take in work, time, memory and disk, resolution by resolution, before it begins.",
+    examples: ["guardapesos plan --preset rtx3070 --vram 8", "guardapesos plan --data images --class DRUSEN"],
   },
   generate: {
     description: "Makes images from a checkpoint, as PNG files or as one grid.",

@@ -10,6 +10,8 @@ import type { HelpTexts } from "./en-help.js";
 import { help } from "./en-help.js";
 import type { MonitorTexts } from "./en-heat.js";
 import { monitor } from "./en-heat.js";
+import type { PlanTexts } from "./en-plan.js";
+import { plan } from "./en-plan.js";
 import type { StoreTexts } from "./en-store.js";
 import { store } from "./en-store.js";
 import type { Formats, Language } from "./formats.js";
@@ -78,6 +80,7 @@ export interface Texts {
   readonly help: HelpTexts;
   readonly store: StoreTexts;
   readonly monitor: MonitorTexts;
+  readonly plan: PlanTexts;
   readonly commands: CommandTexts;
 }
 
@@ -93,6 +96,7 @@ export const en: Texts = {
   help,
   store,
   monitor,
+  plan,
   commands: {
     error: "Error:",
     bug: (message) =>

@@ -25,6 +25,14 @@ export const help: HelpTexts = {
         "guardapesos entrenar --data imagenes --class DRUSEN --resume emergency",
       ],
     },
+    plan: {
+      description:
+        "Dice cuánto trabajo, tiempo, memoria y disco pedirá un entrenamiento, resolución a resolución, antes de empezarlo.",
+      examples: [
+        "guardapesos planificar --preset rtx3070 --vram 8",
+        "guardapesos planificar --data imagenes --class DRUSEN",
+      ],
+    },
     generate: {
       description: "Crea imágenes a partir de un checkpoint, en archivos PNG o en una sola cuadrícula.",
       examples: [
@@ -179,6 +187,12 @@ export const help: HelpTexts = {
     grid: { value: "archivo", help: "un solo PNG con todas, en vez de un archivo por imagen" },
     out: { value: "carpeta", help: "dónde van los archivos PNG (por defecto: generated)" },
     all: { help: "todos los checkpoints, no solo el más reciente" },
+    images: { value: "n", help: "imágenes por época (por defecto: las de --data, o --phantoms)" },
+    rate: {
+      value: "GFLOP/s",
+      help: "a qué velocidad calcula el dispositivo; sin ella, se mide aquí en unos segundos",
+    },
+    vram: { value: "GB", help: "di si el entrenamiento cabe en esta memoria" },
     deep: { help: "además, abrir los archivos y comprobar cada tensor" },
     dryRun: { help: "solo decir qué se borraría y cuánto sitio quedaría libre" },
     daily: { help: "no hacer nada si hoy ya tiene su copia" },

@@ -5,6 +5,7 @@ import { errors } from "./es-errors.js";
 import { events, progress } from "./es-events.js";
 import { help } from "./es-help.js";
 import { monitor } from "./es-heat.js";
+import { plan } from "./es-plan.js";
 import { store } from "./es-store.js";
 import { formats } from "./formats.js";
 
@@ -20,6 +21,7 @@ export const es: Texts = {
   help,
   store,
   monitor,
+  plan,
   commands: {
     error: "Error:",
     bug: (message) =>

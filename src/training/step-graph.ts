@@ -30,6 +30,13 @@ export interface StepShape {
   readonly clocks: Readonly<Record<Network, ReadonlyMap<string, number>>>;
 }
 
+/** The clocks of networks of which no parameter is older than another. */
+export function oneClock(architecture: Architecture, resolution: Resolution): StepShape["clocks"] {
+  const clock = (network: Network): Map<string, number> =>
+    new Map(activeParameters(network, architecture, stepsOf(resolution)).map(({ name }) => [name, 0]));
+  return { generator: clock("generator"), critic: clock("critic") };
+}
+
 export type Outputs = ReadonlyMap<string, Node>;
 
 /** Losses in the order of the `losses` output. */

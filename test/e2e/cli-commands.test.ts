@@ -171,6 +171,20 @@ describe("the commands", { timeout: 300_000 }, () => {
     expect((await readdir(folder)).sort()).toEqual(before);
   });
 
+  it("plan a training: by its work at a given speed, and by what is measured here", async () => {
+    const folder = await testFolder("plan");
+    const config = ["--preset", "demo", "--end", "8"];
+    const told = await call(folder, ["plan", ...config, "--rate", "10", "--vram", "0.001", "--json"]);
+    const plan = JSON.parse(told.out) as { flops: number; seconds: number; fits: boolean; stages: unknown[] };
+    expect(plan.stages).toHaveLength(2);
+    expect(plan.seconds).toBeCloseTo(plan.flops / 10e9);
+    expect(plan.fits).toBe(false);
+    const said = await call(folder, ["planificar", ...config, "--device", "cpu", "--threads", "1"]);
+    expect(said).toMatchObject({ code: 0, err: "" });
+    expect(said.out).toMatch(/8x8 .*\n\nImágenes por época: 512\..*\nTiempo: unos .* medidos aquí/);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
   it("show help without loading the engine or the image library", async () => {
     const report = `process.on("exit",()=>console.error(process.report.getReport().sharedObjects.join("\\n")))`;
     const nodeOptions = `--import data:text/javascript,${encodeURIComponent(report)}`;

@@ -1,6 +1,5 @@
 /** `guardapesos train`: settings in, a run, its end as an exit code. */
 import { GuardapesosError } from "../../base/errors.js";
-import type { TrainingConfig } from "../../progan/config.js";
 import type { RunOptions } from "../../training/options.js";
 import type { TrainingSettings } from "../config-file.js";
 import type { Context } from "../context.js";
@@ -8,15 +7,11 @@ import { settingsOf } from "../context.js";
 import { exitCodeOfEnd } from "../exit-codes.js";
 import { heatOptions } from "../heat-options.js";
 import { kebab, revocable, type configOption, type Settings, type trainingOptions } from "../options.js";
+import { overridesOf } from "../overrides.js";
 import { stopWithParent } from "../parent.js";
 import type { Presenter } from "../present/presenter.js";
 import { listenToFaults, listenToSignals } from "../signals.js";
 import { stopInTime } from "../stop-time.js";
-
-/** Without the keys whose value is undefined. */
-function given<T extends object>(values: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
-}
 
 type Flags = Settings<typeof trainingOptions & typeof configOption>;
 
@@ -41,31 +36,14 @@ function commandFrom(settings: TrainingSettings, flags: Flags, typed: readonly s
  * @throws RESOLUTION_RANGE, OPTIONS_CONFLICT, OPTION_NEEDS or THRESHOLDS_ORDER when the settings do not go together
  */
 function runOptions(settings: TrainingSettings, command: readonly string[]): RunOptions {
-  const { start, end, preset, data, resume } = settings;
-  if (start !== undefined && end !== undefined && start > end) {
-    throw new GuardapesosError("RESOLUTION_RANGE", { start, end });
-  }
+  const { preset, data, resume } = settings;
   if (settings.fresh === true && resume !== undefined) {
     throw new GuardapesosError("OPTIONS_CONFLICT", { option: "--fresh", other: "--resume" });
   }
   if (settings.class !== undefined && data === undefined) {
     throw new GuardapesosError("OPTION_NEEDS", { option: "--class", needed: "--data" });
   }
-  const overrides: Partial<TrainingConfig> = given({
-    latent: settings.latent,
-    channels: settings.channels,
-    imageChannels: settings.imageChannels,
-    start,
-    end,
-    epochs: settings.epochs,
-    batchSizes: settings.batchSizes,
-    accumulate: settings.accumulate,
-    batchDivisor: settings.fullBatches === true ? 1 : undefined,
-    learningRate: settings.lr,
-    seed: settings.seed,
-    autosave: settings.autosave,
-    phantoms: settings.phantoms,
-  });
+  const overrides = overridesOf(settings);
   return {
     preset,
     overrides,

@@ -1,0 +1,40 @@
+import { expect, it } from "vitest";
+import { presets } from "../progan/config.js";
+import { freshState, parameterCounts } from "./train-state.js";
+import { planTraining } from "./plan.js";
+
+const small = { ...presets.demo, channels: 16, latent: 16, end: 16 } as const;
+
+it("counts the parameters and the checkpoint of the networks that training makes", () => {
+  const plan = planTraining(small, 100);
+  expect(plan.parameters).toEqual(parameterCounts(small));
+  const weights = [...freshState(small, 1).arrays.values()].reduce(
+    (sum, { data }) => sum + data.byteLength,
+    0,
+  );
+  const last = plan.stages.at(-1)!;
+  expect(last.checkpoint).toBeGreaterThan(weights);
+  expect(last.checkpoint).toBeLessThan(3 * weights);
+  expect(planTraining({ ...small, end: 1024 }, 100).stages.at(-1)!.checkpoint).toBe(3 * weights);
+  expect(plan.disk).toBeGreaterThan(5 * last.checkpoint);
+});
+
+it("asks for as much work for the same images, however they are divided, and less memory", () => {
+  const one = planTraining({ ...small, accumulate: 1 }, 160).stages.at(-1)!;
+  const four = planTraining({ ...small, batchDivisor: 4 }, 160).stages.at(-1)!;
+  expect(four.accumulate).toBe(4);
+  expect(four.batches).toBe(4 * one.batches);
+  expect(four.memory).toBeLessThan(one.memory);
+  // The generator draws the fakes once for the critic and once for itself.
+  expect(four.epochFlops / one.epochFlops).toBeGreaterThan(1);
+  expect(four.epochFlops / one.epochFlops).toBeLessThan(1.2);
+});
+
+it("grows about fourfold with each doubling of the resolution, and plans what is asked for", () => {
+  const plan = planTraining({ ...small, start: 8, end: 32, batchSizes: Array<number>(9).fill(16) }, 160);
+  expect(plan.stages.map(({ resolution }) => resolution)).toEqual([8, 16, 32]);
+  const [, middle, last] = plan.stages.map(({ epochFlops }) => epochFlops);
+  expect(last! / middle!).toBeGreaterThan(3);
+  expect(last! / middle!).toBeLessThan(5);
+  expect(plan.flops).toBe(plan.stages.reduce((sum, { epochs, epochFlops }) => sum + epochs * epochFlops, 0));
+});

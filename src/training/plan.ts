@@ -1,0 +1,113 @@
+/** What a training will cost, before it begins: counted from the graphs that it would run. Pure. */
+import { defaultRetention } from "../checkpoint/index.js";
+import { costOf } from "../engine/cost.js";
+import { sizeOf } from "../base/named-arrays.js";
+import { resolutions, type Resolution, type TrainingConfig } from "../progan/config.js";
+import { activeParameters, networks, parametersOf, stepsOf, type Network } from "../progan/parameters.js";
+import { batchesIn, batchesPerStep, batchSizeAt, epochsAt } from "../progan/schedule.js";
+import {
+  criticGradients,
+  generatorGradients,
+  oneClock,
+  updateStep,
+  wholeStep,
+  type Outputs,
+  type StepShape,
+} from "./step-graph.js";
+
+export interface StagePlan {
+  readonly resolution: Resolution;
+  readonly epochs: number;
+  readonly batchSize: number;
+  /** Batches whose gradients make one step. */
+  readonly accumulate: number;
+  /** Batches in an epoch. */
+  readonly batches: number;
+  /** Floating-point operations of a whole step, and of an epoch. */
+  readonly stepFlops: number;
+  readonly epochFlops: number;
+  /** Bytes that a step needs at least: its inputs, and the most values that are alive at once. */
+  readonly memory: number;
+  /** Bytes of a checkpoint's numbers at the end of this resolution: both networks with Adam's memory. */
+  readonly checkpoint: number;
+}
+
+export interface TrainingPlan {
+  readonly images: number;
+  readonly parameters: Record<Network, number>;
+  readonly stages: readonly StagePlan[];
+  readonly flops: number;
+  /** Of the hungriest resolution. */
+  readonly memory: number;
+  /** Bytes that the checkpoints take on disk at most, backups left out: what is kept, one being written, the ballast. */
+  readonly disk: number;
+}
+
+/** The graphs of one step, each with how often it runs. */
+function graphsOf(config: TrainingConfig, resolution: Resolution): (readonly [Outputs, number])[] {
+  const clocks = oneClock(config, resolution);
+  const batchSize = batchSizeAt(config, resolution);
+  const shape: StepShape = { architecture: config, resolution, batchSize, fading: true, clocks };
+  const times = batchesPerStep(config, resolution);
+  if (times === 1) return [[wholeStep(shape), 1]];
+  return [
+    [criticGradients(shape), times],
+    [generatorGradients(shape), times],
+    ...networks.map((network) => [updateStep(shape, network), 1] as const),
+  ];
+}
+
+/** Every parameter, and two moments for those that training has reached by then. */
+function checkpointBytes(config: TrainingConfig, end: Resolution): number {
+  const reached = resolutions.filter((one) => one >= config.start && one <= end);
+  return networks
+    .flatMap((network) => {
+      const trained = new Set(
+        reached.flatMap((one) => activeParameters(network, config, stepsOf(one)).map(({ name }) => name)),
+      );
+      return parametersOf(network, config).map(
+        ({ name, shape }) => 4 * sizeOf(shape) * (trained.has(name) ? 3 : 1),
+      );
+    })
+    .reduce((sum, bytes) => sum + bytes, 0);
+}
+
+function stageOf(config: TrainingConfig, resolution: Resolution, images: number): StagePlan {
+  const graphs = graphsOf(config, resolution).map(([outputs, times]) => ({
+    cost: costOf([...outputs.values()]),
+    times,
+  }));
+  const stepFlops = graphs.reduce((sum, { cost, times }) => sum + times * cost.flops, 0);
+  const batches = batchesIn(config, resolution, images);
+  const accumulate = batchesPerStep(config, resolution);
+  return {
+    resolution,
+    epochs: epochsAt(config, resolution),
+    batchSize: batchSizeAt(config, resolution),
+    accumulate,
+    batches,
+    stepFlops,
+    epochFlops: (stepFlops * batches) / accumulate,
+    memory: Math.max(...graphs.map(({ cost }) => cost.memory)),
+    checkpoint: checkpointBytes(config, resolution),
+  };
+}
+
+/** @param images in an epoch */
+export function planTraining(config: TrainingConfig, images: number): TrainingPlan {
+  const planned = resolutions.filter((one) => one >= config.start && one <= config.end);
+  const stages = planned.map((resolution) => stageOf(config, resolution, images));
+  const largest = Math.max(...stages.map(({ checkpoint }) => checkpoint));
+  const { autos, epochs } = defaultRetention;
+  const finished = stages.reduce((sum, { checkpoint }) => sum + checkpoint, 0);
+  const count = (network: Network): number =>
+    parametersOf(network, config).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  return {
+    images,
+    parameters: { generator: count("generator"), critic: count("critic") },
+    stages,
+    flops: stages.reduce((sum, stage) => sum + stage.epochs * stage.epochFlops, 0),
+    memory: Math.max(...stages.map(({ memory }) => memory)),
+    disk: finished + (autos + epochs + 2) * largest,
+  };
+}
