@@ -72,7 +72,7 @@ module.exports = {
       to: {
         path: "^src/",
         pathNot:
-          "^src/(texts/|base/errors|training/events|checkpoint/(checkpoint|doctor|retention-policy|stats))",
+          "^src/(texts/|base/(errors|torch-problem)|training/(events|plan)|checkpoint/(checkpoint|doctor|retention-policy|stats))",
       },
     },
     {

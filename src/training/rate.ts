@@ -37,7 +37,7 @@ export async function measureRate(engine: EngineOptions): Promise<number> {
   await step();
   let steps = 0;
   const started = performance.now();
-  let seconds = 0;
+  let seconds: number;
   do {
     await step();
     steps++;
