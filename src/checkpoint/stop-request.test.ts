@@ -15,7 +15,10 @@ describe("a wish that a writer may stop", () => {
     const folder = await testFolder();
     const store = await openStore({ folder, ...series });
     let asked = 0;
-    const listener = listenForStop(store.opening.lock, () => asked++);
+    const listener = listenForStop(
+      () => store.opening.lock,
+      () => asked++,
+    );
     const request = await requestStop(folder);
     expect(request).toMatchObject({ pid: process.pid });
     expect(Date.parse(request!.since)).toBeLessThanOrEqual(Date.now());
@@ -55,7 +58,10 @@ describe("a wish that a writer may stop", () => {
     expect(await requestsIn(folder)).toHaveLength(1);
     const second = await openStore({ folder, ...series });
     let asked = 0;
-    const listener = listenForStop(second.opening.lock, () => asked++);
+    const listener = listenForStop(
+      () => second.opening.lock,
+      () => asked++,
+    );
     await wait(700);
     expect(asked).toBe(0);
     expect(await requestsIn(folder)).toEqual([]);

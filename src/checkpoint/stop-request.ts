@@ -22,16 +22,16 @@ export interface StopListener {
 
 /**
  * The writer's side.
- * @param lock its path
+ * @param lock its path, at that moment
  * @param asked called once
  */
-export function listenForStop(lock: string, asked: () => void, disk: Disk = nodeDisk): StopListener {
-  const path = requestOf(lock);
+export function listenForStop(lock: () => string, asked: () => void, disk: Disk = nodeDisk): StopListener {
+  const isThere = async (): Promise<boolean> =>
+    (await disk.info(requestOf(lock())).catch(() => undefined)) !== undefined;
   let heard = false;
   const look = async (): Promise<void> => {
     // A disk that does not answer now may do so the next time.
-    const there = await disk.info(path).catch(() => undefined);
-    if (!there || heard) return;
+    if (!(await isThere()) || heard) return;
     heard = true;
     clearInterval(timer);
     asked();
@@ -41,8 +41,8 @@ export function listenForStop(lock: string, asked: () => void, disk: Disk = node
   return {
     async close(answer) {
       clearInterval(timer);
-      if (!heard && (await disk.info(path).catch(() => undefined)) === undefined) return;
-      await disk.append(path, `${JSON.stringify(answer)}\n`).catch(() => undefined);
+      if (!(await isThere())) return;
+      await disk.append(requestOf(lock()), `${JSON.stringify(answer)}\n`).catch(() => undefined);
     },
   };
 }

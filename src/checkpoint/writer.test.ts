@@ -1,10 +1,23 @@
 import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import type { Worker } from "node:worker_threads";
+import { describe, expect, it, vi } from "vitest";
 import { sample, temporaryFolder } from "../../test/crash/sample.js";
 import { loadCheckpoint } from "./load.js";
 import { openStore } from "./store.js";
 import { startWriter } from "./writer.js";
+
+const workers = vi.hoisted((): Worker[] => []);
+vi.mock("node:worker_threads", async (original) => {
+  const real = await original<typeof import("node:worker_threads")>();
+  class Watched extends real.Worker {
+    constructor(...given: ConstructorParameters<typeof Worker>) {
+      super(...given);
+      workers.push(this);
+    }
+  }
+  return { ...real, Worker: Watched };
+});
 
 const options = (folder: string) => ({ folder, label: "DRUSEN", name: "local" });
 
@@ -51,6 +64,23 @@ describe("the writer's thread", () => {
     await writer.close();
     expect(await called).toMatch(/abort/i);
     expect(await readdir(join(folder, "backups"))).toEqual([]);
+  });
+
+  it("that dies fails the save that it was at; the next one has a new thread, and goes on in the same line", async () => {
+    const folder = await temporaryFolder();
+    const writer = await startWriter(options(folder));
+    const first = await writer.save(sample(1), []);
+    const cut = expect(writer.save(sample(2, "auto", 3000), [])).rejects.toThrow("thread ended");
+    await workers.at(-1)!.terminate(); // as a heap that is full would
+    await cut;
+    const next = await writer.save(sample(3), []);
+    expect(next.generation).toMatchObject({
+      step: 3,
+      parent: first.generation.id,
+      run: first.generation.run,
+    });
+    await writer.close();
+    await (await openStore(options(folder))).close();
   });
 
   it("throws what opening throws, with its code, and holds no lock then", async () => {

@@ -3,10 +3,11 @@
  * happen there. Nothing interrupts a save that has begun; `close` waits for it.
  */
 import { Worker } from "node:worker_threads";
-import { unpackError, type ErrorMessage } from "../base/errors.js";
+import { GuardapesosError, reasonOf, unpackError, type ErrorMessage } from "../base/errors.js";
 import { workerEntry } from "../base/worker-entry.js";
 import type { BackupOptions, BackupReport } from "./backup.js";
 import type { Checkpoint } from "./checkpoint.js";
+import { nodeDisk } from "./disk.js";
 import type { Opening } from "./recover.js";
 import type { SaveReport } from "./save.js";
 import type { StoreOptions } from "./store.js";
@@ -28,7 +29,7 @@ export type WriterReply =
 export type DailyBackup = Pick<BackupOptions, "keep" | "reserve">;
 
 export interface Writer {
-  /** What opening found and mended. */
+  /** What opening found and mended; of the newest thread. */
   readonly opening: Opening;
   /**
    * Saves as Store.save does; several calls are done one after the other.
@@ -49,14 +50,63 @@ export interface Writer {
   close(): Promise<void>;
 }
 
+/** The thread, for as long as it lives. */
+interface Thread {
+  readonly opening: Opening;
+  /** Why it answers no more; undefined while it does. */
+  readonly ended: Error | undefined;
+  readonly call: <Report>(
+    request: (id: number) => WriterRequest,
+    transfer?: readonly ArrayBuffer[],
+    onProgress?: (share: number) => void,
+  ) => Promise<Report>;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Opens the store in a new thread. Throws as openStore does. A thread that dies fails the save that it was at; the next
+ * one begins with a new thread.
+ */
+export async function startWriter(options: StoreOptions): Promise<Writer> {
+  let thread = await startThread(options);
+  let { parent } = options;
+  let closing = false;
+  const revive = async (): Promise<Thread> => {
+    // The lock of a thread that is dead, in a process that is not: nobody else would remove it.
+    await nodeDisk.remove(thread.opening.lock).catch(() => undefined);
+    thread = await startThread({ ...options, parent });
+    return thread;
+  };
+  /** At once where it can: what is handed over must not change meanwhile. */
+  const withThread = <Report>(call: (thread: Thread) => Promise<Report>): Promise<Report> =>
+    thread.ended === undefined || closing ? call(thread) : revive().then(call);
+  return {
+    get opening() {
+      return thread.opening;
+    },
+    save: (checkpoint, transfer, onProgress) =>
+      withThread(async ({ call }) => {
+        const request = (id: number): WriterRequest => ({ type: "save", id, checkpoint });
+        const report = await call<SaveReport>(request, transfer, onProgress);
+        parent = report.generation.id;
+        return report;
+      }),
+    backup: (backup) =>
+      withThread(({ call }) => call<BackupReport>((id) => ({ type: "backup", id, options: backup }))),
+    close() {
+      closing = true;
+      return thread.close();
+    },
+  };
+}
+
 interface Waiting {
   readonly resolve: (report: never) => void;
   readonly reject: (error: Error) => void;
   readonly onProgress: ((share: number) => void) | undefined;
 }
 
-/** Opens the store in a new thread. Throws as openStore does. */
-export async function startWriter(options: StoreOptions): Promise<Writer> {
+async function startThread(options: StoreOptions): Promise<Thread> {
   const worker = new Worker(workerEntry(import.meta.url, "./writer-worker.js"), { workerData: options });
   const waiting = new Map<number, Waiting>();
   let ended: Error | undefined;
@@ -68,8 +118,10 @@ export async function startWriter(options: StoreOptions): Promise<Writer> {
       for (const one of waiting.values()) one.reject(error);
       waiting.clear();
     };
-    worker.on("error", end);
-    worker.on("exit", (code) => end(new Error(`the writer's thread ended (${code})`)));
+    const die = (reason: string) =>
+      end(new GuardapesosError("SAVE_FAILED", { folder: options.folder, reason }));
+    worker.on("error", (error) => die(reasonOf(error)));
+    worker.on("exit", (code) => die(`the thread ended (${code})`));
     worker.on("message", (reply: WriterReply) => {
       if (reply.type === "opened") resolve(reply.opening);
       else if (reply.type === "not-opened") end(unpackError(reply.error));
@@ -78,21 +130,17 @@ export async function startWriter(options: StoreOptions): Promise<Writer> {
   });
 
   let next = 0;
-  const call = <Report>(
-    request: (id: number) => WriterRequest,
-    transfer: readonly ArrayBuffer[] = [],
-    onProgress?: (share: number) => void,
-  ): Promise<Report> => {
-    if (ended !== undefined) return Promise.reject(ended);
-    const id = next++;
-    worker.postMessage(request(id), [...new Set(transfer)]);
-    return new Promise((resolve, reject) => waiting.set(id, { resolve, reject, onProgress }));
-  };
   return {
     opening,
-    save: (checkpoint, transfer, onProgress) =>
-      call((id) => ({ type: "save", id, checkpoint }), transfer, onProgress),
-    backup: (backup) => call((id) => ({ type: "backup", id, options: backup })),
+    get ended() {
+      return ended;
+    },
+    call(request, transfer = [], onProgress) {
+      if (ended !== undefined) return Promise.reject(ended);
+      const id = next++;
+      worker.postMessage(request(id), [...new Set(transfer)]);
+      return new Promise((resolve, reject) => waiting.set(id, { resolve, reject, onProgress }));
+    },
     async close() {
       if (ended === undefined) worker.postMessage({ type: "close" } satisfies WriterRequest);
       await exited;

@@ -43,10 +43,10 @@ export function createRescue(saves: Saves, track: Track, stop: Stop): Rescue {
       await saves.settle();
       if (!track.setup || isSaved()) return undefined;
       const newest = await engine?.take().catch(() => undefined);
-      const found = newest ? { state: newest, place: track.place, setup: track.setup() } : reserve;
-      // A state that was given to a save is not there any more. One that is older than what is saved is of no use.
-      if (!found || found.state.arrays.size === 0) return undefined;
-      if (found.place.batches <= (saves.savedBatches ?? 0)) return undefined;
+      // A state that was given to a save, which then failed, is not there any more.
+      const there = newest !== undefined && newest.arrays.size > 0;
+      const found = there ? { state: newest, place: track.place, setup: track.setup() } : reserve;
+      if (!found || found.place.batches <= (saves.savedBatches ?? 0)) return undefined;
       const decision = { kind: "emergency", reason: reasonFor(error) } as const;
       await saves.begin(found.state, found.place, found.setup, decision, true);
       return saves.settle();

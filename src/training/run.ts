@@ -123,8 +123,11 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     end: config.end,
     parameters: parameterCounts(config),
   });
-  const { movedAside, links, problems, lock } = writer.opening;
-  const asker = listenForStop(lock, () => stop.request("stop"));
+  const { movedAside, links, problems } = writer.opening;
+  const asker = listenForStop(
+    () => writer.opening.lock,
+    () => stop.request("stop"),
+  );
   for (const path of movedAside) warn("FILE_MOVED_ASIDE", path);
   for (const problem of problems) emit({ type: "store-problem", ...problem });
   if (!links) warn("NO_HARD_LINKS", options.weights);

@@ -64,6 +64,7 @@ describe("what a stop need not wait for", () => {
     expect(await waiting).toBeUndefined();
     expect(await unlessStopped(late, stop)).toBeUndefined();
     for (const reject of rejects) reject(new Error("too late"));
-    expect(await unlessStopped(Promise.reject(new Error("too late")), stop)).toBeUndefined();
+    const rejected = Promise.reject<number>(new Error("too late"));
+    expect(await unlessStopped(rejected, stop)).toBeUndefined();
   });
 });
