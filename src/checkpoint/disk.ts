@@ -6,7 +6,7 @@
  */
 import * as fs from "node:fs/promises";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
-import type { FileSink } from "../torch/index.js";
+import { openFile, type FileSink } from "../torch/index.js";
 
 export interface FileInfo {
   readonly kind: "file" | "folder" | "other";
@@ -147,23 +147,7 @@ async function patiently(action: () => Promise<void>): Promise<void> {
 const newFileMode = process.platform === "win32" ? 0o666 : 0o444;
 
 export const nodeDisk: Disk = {
-  async create(path) {
-    const file = await fs.open(path, "wx", newFileMode);
-    return {
-      async write(bytes) {
-        for (let done = 0; done < bytes.length;) {
-          done += (await file.write(bytes, done, bytes.length - done)).bytesWritten;
-        }
-      },
-      sync: () => file.sync(),
-      close: () => file.close(),
-      async discard() {
-        // What failed is reported already; a second failure while cleaning up would hide it.
-        await file.close().catch(() => undefined);
-        await fs.unlink(path).catch(() => undefined);
-      },
-    };
-  },
+  create: (path) => openFile(path, newFileMode),
   async *chunks(path) {
     const file = await fs.open(path, "r");
     try {
