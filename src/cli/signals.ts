@@ -2,6 +2,7 @@
  * Signals ask a run to stop, and so do errors that nobody has caught; they never end the process themselves. It ends when
  * the run has returned, its weights saved.
  */
+import { isatty } from "node:tty";
 import { stopSignals } from "./exit-codes.js";
 
 /** What a signal is told to. */
@@ -16,12 +17,20 @@ export interface StopTarget {
 const samePress = 100;
 
 /**
+ * Whether a terminal can be closed on this process. `nohup` asks for SIGHUP to be ignored, and leaves no terminal behind;
+ * Node itself takes that wish back, so it is granted here.
+ */
+const hasTerminal = (): boolean => [0, 1, 2].some((stream) => isatty(stream));
+
+/**
  * Listens until the returned function is called. A signal that this system does not have is not listened to.
  * @param now milliseconds, for tests
  */
 export function listenToSignals(stop: StopTarget, now: () => number = Date.now): () => void {
   let last = -Infinity;
+  const deaf = process.platform !== "win32" && !hasTerminal() ? "SIGHUP" : undefined;
   const listener = (signal: NodeJS.Signals) => {
+    if (signal === deaf) return;
     const pressed = now();
     if (pressed - last >= samePress) stop.request(signal);
     last = pressed;

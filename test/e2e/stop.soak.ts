@@ -14,7 +14,7 @@ import { stateAt } from "../harness/state.js";
 const stops = Number(process.env["GUARDAPESOS_STOPS"] ?? 500);
 const seed = Number(process.env["GUARDAPESOS_SEED"] ?? Date.now() % 1_000_000);
 
-const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"] as const;
+const signals = ["SIGINT", "SIGTERM", "SIGKILL"] as const;
 
 /** Some seconds of training, with and without gradients of several batches. */
 const plans: readonly Settings[] = [

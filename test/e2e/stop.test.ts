@@ -1,8 +1,9 @@
 /** Signals, in every phase of a training: the right exit code, both files there and whole, and nothing lost. */
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   batchesDone,
   call,
@@ -10,6 +11,7 @@ import {
   errorOf,
   eventsOf,
   isType,
+  program,
   start,
   tiny,
   train,
@@ -77,6 +79,33 @@ describe("a signal while training", { timeout: 300_000 }, () => {
     await wait(150);
     running.signal("SIGINT");
     expect((await running.ended).code).toBe(143);
+  });
+});
+
+describe.skipIf(process.platform === "win32")("SIGHUP", { timeout: 300_000 }, () => {
+  it("from a terminal that is closed saves the weights, though there is nobody left to tell", async () => {
+    const folder = await testFolder();
+    const typed = [process.execPath, program, ...train(long)].join(" ");
+    const terminal = spawn("script", ["-qec", typed, "/dev/null"], { cwd: folder, stdio: "ignore" });
+    await vi.waitUntil(() => existsSync(join(folder, "weights", "generator_DRUSEN_local.pth")), 60_000);
+    terminal.kill("SIGKILL");
+    // Waits until it is gone, should it be there still.
+    await call(folder, ["stop"]);
+    const [newest] = await generationsIn(join(folder, "weights"));
+    expect(newest).toMatchObject({ kind: "emergency", reason: "SIGHUP" });
+  });
+
+  it("without a terminal changes nothing: that is how nohup keeps a training alive", async () => {
+    const folder = await testFolder();
+    const running = start(folder, train(long));
+    await running.when(batchesDone(2));
+    running.signal("SIGHUP");
+    const { batches } = running.lines.filter(isType("stepped")).at(-1)!;
+    await running.when(batchesDone(batches + 20));
+    running.signal("SIGTERM");
+    const ended = await running.ended;
+    expect(ended.code).toBe(143);
+    expect(eventsOf(ended, "stop-requested")).toHaveLength(1);
   });
 });
 

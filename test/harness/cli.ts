@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import type { RunEvent, RunEventOf } from "../../src/training/events.js";
 
-const program = fileURLToPath(new URL("../../bin/guardapesos.mjs", import.meta.url));
+/** Of the command line. */
+export const program = fileURLToPath(new URL("../../bin/guardapesos.mjs", import.meta.url));
 
 /** Networks and images so small that a training of two resolutions takes a second or two. */
 export const tiny = {
