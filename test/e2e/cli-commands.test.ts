@@ -172,7 +172,7 @@ describe("the commands", { timeout: 300_000 }, () => {
   });
 
   it("plan a training: by its work at a given speed, and by what is measured here", async () => {
-    const folder = await testFolder("plan");
+    const folder = await testFolder();
     const config = ["--preset", "demo", "--end", "8"];
     const told = await call(folder, ["plan", ...config, "--rate", "10", "--vram", "0.001", "--json"]);
     const plan = JSON.parse(told.out) as { flops: number; seconds: number; fits: boolean; stages: unknown[] };

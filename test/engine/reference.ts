@@ -194,30 +194,64 @@ const definitions: { readonly [Op in Exclude<OpName, "input">]: Definition<Op> }
   },
 };
 
-/**
- * Values of `outputs`, from the values of the inputs by name.
- * @param signs for outputs of leaky ReLUs, values whose signs decide the slopes: where rounding made a positive value
- *   negative, the slope is another
- */
-export function evaluate(
+/** Values of `outputs`, from the values of the inputs by name. */
+export function evaluate(outputs: readonly Node[], feeds: ReadonlyMap<string, Float64Array>): Value[] {
+  const values = evaluateAll(outputs, feeds);
+  return outputs.map((node) => values.get(node)!);
+}
+
+/** Values of `outputs` and of all that they need. */
+export function evaluateAll(
   outputs: readonly Node[],
   feeds: ReadonlyMap<string, Float64Array>,
-  signs: ReadonlyMap<Node, ArrayLike<number>> = new Map(),
-): Value[] {
+): Map<Node, Value> {
   const values = new Map<Node, Value>();
+  for (const node of reachable(outputs)) values.set(node, valueOf(node, values, feeds));
+  return values;
+}
+
+/**
+ * The same where rounding has turned signs: the slope of a leaky ReLU is taken from the sign of `signs` for its output,
+ * and what hangs on slopes that are others now is computed anew.
+ */
+export function evaluateTurned(
+  outputs: readonly Node[],
+  feeds: ReadonlyMap<string, Float64Array>,
+  before: ReadonlyMap<Node, Value>,
+  signs: ReadonlyMap<Node, ArrayLike<number>>,
+): Value[] {
+  const values = new Map(before);
+  const changed = new Set<Node>();
   for (const node of reachable(outputs)) {
-    if (isInput(node)) {
-      const { name, shape } = node.attributes;
-      values.set(node, { shape, data: feeds.get(name)! });
-    } else if (signs.has(node.inputs[0]!) && node.op === "leakySlope") {
+    const [first] = node.inputs;
+    const turned = node.op === "leakySlope" ? signs.get(first!) : undefined;
+    if (turned) {
       const { slope } = (node as Node<"leakySlope">).attributes;
-      const data = Float64Array.from(signs.get(node.inputs[0]!)!, (y) => (y > 0 ? 1 : slope));
+      const data = Float64Array.from(turned, (y) => (y > 0 ? 1 : slope));
+      if (data.every((value, i) => value === before.get(node)!.data[i])) continue;
       values.set(node, { shape: node.shape, data });
+    } else if (node.inputs.some((one) => changed.has(one))) {
+      values.set(node, valueOf(node, values, feeds));
     } else {
-      const definition = definitions[node.op as keyof typeof definitions] as Definition<OpName>;
-      const inputs = node.inputs.map((one) => values.get(one)!);
-      values.set(node, definition(node, inputs));
+      continue;
     }
+    changed.add(node);
   }
   return outputs.map((node) => values.get(node)!);
+}
+
+function valueOf(
+  node: Node,
+  values: ReadonlyMap<Node, Value>,
+  feeds: ReadonlyMap<string, Float64Array>,
+): Value {
+  if (isInput(node)) {
+    const { name, shape } = node.attributes;
+    return { shape, data: feeds.get(name)! };
+  }
+  const definition = definitions[node.op as keyof typeof definitions] as Definition<OpName>;
+  return definition(
+    node,
+    node.inputs.map((one) => values.get(one)!),
+  );
 }

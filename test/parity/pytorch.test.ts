@@ -24,7 +24,7 @@ import { adamHyperparameters, correctionName, rateName, wholeStep } from "../../
 import { createTrainer } from "../../src/training/trainer.js";
 import type { TrainState } from "../../src/training/train-state.js";
 import { sizeOf } from "../../src/base/named-arrays.js";
-import { evaluate, type Value } from "../engine/reference.js";
+import { evaluateAll, evaluateTurned, type Value } from "../engine/reference.js";
 import {
   architectureOf,
   cases,
@@ -94,15 +94,16 @@ async function threeWays(outputs: ReadonlyMap<string, Node>, feeds: Feeds, nearl
   ];
   const watched = kinks.map((node) => [`kink ${node.id}`, node] as const);
   const actual = await onEngine(new Map([...outputs, ...watched]), feeds);
-  const exactly = evaluate([...nodes, ...kinks], feeds);
+  const all = evaluateAll(nodes, feeds);
   const signs = new Map(kinks.map((node) => [node, actual.get(`kink ${node.id}`)!]));
-  kinks.forEach((node, i) => {
-    const values = exactly[nodes.length + i]!.data;
-    signs.get(node)!.forEach((y, at) => {
-      if (y > 0 !== values[at]! > 0) expect(Math.abs(values[at]!)).toBeLessThan(nearly);
+  for (const [node, values] of signs) {
+    const exact = all.get(node)!.data;
+    values.forEach((y, at) => {
+      if (y > 0 !== exact[at]! > 0) expect(Math.abs(exact[at]!)).toBeLessThan(nearly);
     });
-  });
-  return { actual, exactly, turned: evaluate(nodes, feeds, signs) };
+  }
+  const exactly = nodes.map((node) => all.get(node)!);
+  return { actual, exactly, turned: evaluateTurned(nodes, feeds, all, signs) };
 }
 
 /** Our float64 against PyTorch's. */
