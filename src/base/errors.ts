@@ -44,7 +44,12 @@ export interface ErrorData {
   /** Its thread does not answer. */
   ENGINE_HUNG: { seconds: number };
   // Torch files
-  TORCH_FILE_UNREADABLE: { file: string; reason: string };
+  /** `shrank`: while it was read. `detail`: the system's words; empty where it said nothing. */
+  TORCH_FILE_UNREADABLE: {
+    file: string;
+    reason: "missing" | "not-a-file" | "shrank" | "system";
+    detail: string;
+  };
   TORCH_FILE_INVALID: { file: string } & TorchPlace & TorchProblem;
   TORCH_FILE_REFUSED: { file: string; name: string; offset: number };
   TORCH_FILE_UNSUPPORTED: { file: string } & TorchFeature;

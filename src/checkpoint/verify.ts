@@ -147,8 +147,10 @@ export function torchFault(error: unknown): Fault | undefined {
       const { file: _, ...content } = data as ErrorData["TORCH_FILE_UNSUPPORTED"];
       return { reason: "unsupported", content };
     }
-    case "TORCH_FILE_UNREADABLE":
-      return { reason: "unreadable", detail: (data as ErrorData["TORCH_FILE_UNREADABLE"]).reason };
+    case "TORCH_FILE_UNREADABLE": {
+      const { reason, detail } = data as ErrorData["TORCH_FILE_UNREADABLE"];
+      return { reason: "unreadable", detail: detail === "" ? reason : detail };
+    }
     default:
       return undefined;
   }

@@ -1,7 +1,7 @@
 /** The English sentence of each error: what happened, why, what to do, and whether the weights are safe. */
 import type { ErrorCode, ErrorData, Expected } from "../base/errors.js";
 import { damageOf } from "./en-damage.js";
-import { torchFeature, torchPlace, torchProblem } from "./en-torch.js";
+import { torchFeature, torchPlace, torchProblem, torchUnreadable } from "./en-torch.js";
 import { formats } from "./formats.js";
 
 const { and, or, bytes, duration, integer, moment } = formats("en");
@@ -104,8 +104,7 @@ export const errors: ErrorTexts = {
   ENGINE_HUNG: ({ seconds }) =>
     `The compute engine has not answered for ${duration(seconds)}, so it is not waited for any longer. Start the same command again; if it happens again, restart the computer, update the card's driver or use --device cpu.`,
 
-  TORCH_FILE_UNREADABLE: ({ file, reason }) =>
-    `${file} cannot be read (${reason}). Check the path and its permissions.`,
+  TORCH_FILE_UNREADABLE: ({ file, reason, detail }) => torchUnreadable(file, reason, detail),
   TORCH_FILE_INVALID: ({ file, ...what }) =>
     `${file} cannot be used: ${torchProblem(what)} (${torchPlace(what)}). Use another copy of it, or an older checkpoint (guardapesos list shows them).`,
   TORCH_FILE_REFUSED: ({ file, name, offset }) =>

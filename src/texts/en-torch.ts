@@ -1,4 +1,5 @@
 /** What is wrong with a PyTorch or safetensors file, in English: to stand inside a sentence. */
+import type { ErrorData } from "../base/errors.js";
 import type { TorchFeature, TorchPart, TorchPlace, TorchProblem } from "../base/torch-problem.js";
 import { formats } from "./formats.js";
 
@@ -116,5 +117,21 @@ export function torchFeature(content: TorchFeature): string {
       return `it holds numbers of type ${content.dtype} (${content.tensor})`;
     case "not-in-safetensors":
       return `it holds something that safetensors has no place for (${content.what})`;
+  }
+}
+
+type Unreadable = ErrorData["TORCH_FILE_UNREADABLE"];
+
+/** The whole sentence. */
+export function torchUnreadable(file: string, reason: Unreadable["reason"], detail: string): string {
+  switch (reason) {
+    case "missing":
+      return `There is no ${file}. Check the path.`;
+    case "not-a-file":
+      return `${file} is not a file. Check the path.`;
+    case "shrank":
+      return `${file} became shorter while it was read. Wait for the program that writes it to end, and try again.`;
+    case "system":
+      return `${file} cannot be read (${detail}). Check the path and its permissions.`;
   }
 }

@@ -2,7 +2,7 @@
 import type { Expected } from "../base/errors.js";
 import type { ErrorTexts } from "./en-errors.js";
 import { damageOf } from "./es-damage.js";
-import { torchFeature, torchPlace, torchProblem } from "./es-torch.js";
+import { torchFeature, torchPlace, torchProblem, torchUnreadable } from "./es-torch.js";
 import { formats } from "./formats.js";
 
 const { and, or, bytes, duration, integer, moment } = formats("es");
@@ -104,8 +104,7 @@ export const errors: ErrorTexts = {
   ENGINE_HUNG: ({ seconds }) =>
     `El motor de cálculo lleva ${duration(seconds)} sin responder, así que ya no se le espera. Repite el mismo comando; si vuelve a pasar, reinicia el ordenador, actualiza el controlador de la tarjeta o usa --device cpu.`,
 
-  TORCH_FILE_UNREADABLE: ({ file, reason }) =>
-    `No se puede leer ${file} (${reason}). Comprueba la ruta y sus permisos.`,
+  TORCH_FILE_UNREADABLE: ({ file, reason, detail }) => torchUnreadable(file, reason, detail),
   TORCH_FILE_INVALID: ({ file, ...what }) =>
     `${file} no sirve: ${torchProblem(what)} (${torchPlace(what)}). Usa otra copia o un checkpoint anterior (guardapesos listar los muestra).`,
   TORCH_FILE_REFUSED: ({ file, name, offset }) =>

@@ -1,4 +1,5 @@
 /** Qué le pasa a un archivo de PyTorch o safetensors, en español: para ir dentro de una frase. */
+import type { ErrorData } from "../base/errors.js";
 import type { TorchFeature, TorchPart, TorchPlace, TorchProblem } from "../base/torch-problem.js";
 import { formats } from "./formats.js";
 
@@ -116,5 +117,21 @@ export function torchFeature(content: TorchFeature): string {
       return `contiene números de tipo ${content.dtype} (${content.tensor})`;
     case "not-in-safetensors":
       return `contiene algo que safetensors no admite (${content.what})`;
+  }
+}
+
+type Unreadable = ErrorData["TORCH_FILE_UNREADABLE"];
+
+/** La frase entera. */
+export function torchUnreadable(file: string, reason: Unreadable["reason"], detail: string): string {
+  switch (reason) {
+    case "missing":
+      return `No existe ${file}. Comprueba la ruta.`;
+    case "not-a-file":
+      return `${file} no es un archivo. Comprueba la ruta.`;
+    case "shrank":
+      return `${file} se ha acortado mientras se leía. Espera a que termine el programa que lo está escribiendo y repítelo.`;
+    case "system":
+      return `No se puede leer ${file} (${detail}). Comprueba la ruta y sus permisos.`;
   }
 }

@@ -36,7 +36,7 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   ENGINE_FAILED: { what: "64x64", reason: "NaN" },
   ENGINE_DIED: { reason: "out of heap" },
   ENGINE_HUNG: { seconds: 600 },
-  TORCH_FILE_UNREADABLE: { file: "g.pth", reason: "ENOENT" },
+  TORCH_FILE_UNREADABLE: { file: "g.pth", reason: "system", detail: "EACCES" },
   TORCH_FILE_INVALID: { file: "g.pth", where: { record: "data.pkl" }, offset: 12, reason: "checksum" },
   TORCH_FILE_REFUSED: { file: "g.pth", name: "os.system", offset: 12 },
   TORCH_FILE_UNSUPPORTED: { file: "g.pth", feature: "dtype", dtype: "complex64", tensor: "a" },
@@ -141,9 +141,10 @@ describe.each(both)("the catalogue in %s", (language) => {
     const sentence = sentenceOf(texts, new GuardapesosError(code, examples[code]));
     expect(sentence).toMatch(/[.?]$/);
     expect(sentence).not.toMatch(/undefined|\[object|NaN(?!\.|\))|\n/);
-    const names = ["CHECKPOINT_DAMAGED", "SAVE_NOT_VERIFIED", "TORCH_FILE_INVALID", "TORCH_FILE_UNSUPPORTED"];
+    const names = ["CHECKPOINT_DAMAGED", "SAVE_NOT_VERIFIED"];
     // What a fault is called in data is no word for people.
-    const inData = (key: string) => names.includes(code) && (key === "reason" || key === "feature");
+    const inData = (key: string) =>
+      (names.includes(code) || code.startsWith("TORCH_FILE_")) && (key === "reason" || key === "feature");
     for (const [key, value] of Object.entries(examples[code])) {
       if (typeof value !== "string" || /^\d{4}-/.test(value) || inData(key)) continue;
       expect(sentence).toContain(value);
@@ -158,6 +159,10 @@ describe.each(both)("the catalogue in %s", (language) => {
       texts.errors.TORCH_FILE_INVALID({ file: "g.pth", where: "start", offset: 0, reason: "not-torch", looksLike }),
     );
     expect(new Set([...sentences, ...looks]).size).toBe(sentences.length + looks.length);
+    const unread = (["missing", "not-a-file", "shrank", "system"] as const).map((reason) =>
+      texts.errors.TORCH_FILE_UNREADABLE({ file: "g.pth", reason, detail: "EIO" }),
+    );
+    expect(new Set(unread).size).toBe(unread.length);
     const places = torchParts.map((where) =>
       texts.errors.TORCH_FILE_INVALID({ file: "g.pth", where, opcode: "REDUCE", offset: 7, reason: "pickle" }),
     );

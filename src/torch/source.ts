@@ -13,13 +13,23 @@ export interface Source {
 
 /** @throws TORCH_FILE_UNREADABLE when it is not there, not a file, or the disk does not give it */
 export async function openSource(path: string): Promise<Source> {
-  const unreadable = (error: unknown) =>
-    new GuardapesosError("TORCH_FILE_UNREADABLE", { file: path, reason: reasonOf(error) }, error);
+  const because = (reason: "not-a-file" | "shrank") =>
+    new GuardapesosError("TORCH_FILE_UNREADABLE", { file: path, reason, detail: "" });
+  const unreadable = (error: unknown) => {
+    if (error instanceof GuardapesosError) return error;
+    const reason =
+      error instanceof Error && "code" in error && error.code === "ENOENT" ? "missing" : "system";
+    return new GuardapesosError(
+      "TORCH_FILE_UNREADABLE",
+      { file: path, reason, detail: reasonOf(error) },
+      error,
+    );
+  };
   // Before opening: a named pipe would not even open until someone writes to it.
   const found = await stat(path).catch((error: unknown) => {
     throw unreadable(error);
   });
-  if (!found.isFile()) throw unreadable("not a file");
+  if (!found.isFile()) throw because("not-a-file");
   const handle = await open(path, "r").catch((error: unknown) => {
     throw unreadable(error);
   });
@@ -35,7 +45,7 @@ export async function openSource(path: string): Promise<Source> {
             .catch((error: unknown) => {
               throw unreadable(error);
             });
-          if (bytesRead === 0) throw unreadable("it became shorter while it was read");
+          if (bytesRead === 0) throw because("shrank");
           done += bytesRead;
         }
       },

@@ -71,6 +71,13 @@ describe.skipIf(goldMissing !== undefined)("inspect", () => {
   );
 });
 
+it("says what is not a file, and what is not there, in one sentence", async () => {
+  const [no, dir] = [await call("inspect", join(folder, "no.pth"), "--lang", "es"), await call("inspect", folder)];
+  expect([no.code, dir.code]).toEqual([66, 66]);
+  expect(no.err).toMatch(/^Error: No existe .*no\.pth\. Comprueba la ruta\.\n$/);
+  expect(dir.err).toMatch(/ is not a file\. Check the path\.\n$/);
+}); // prettier-ignore
+
 it("shows names from the file without what a terminal would obey", async () => {
   const path = join(folder, "names.pth");
   const name = "a\u001b[2J\u202e\u009b31m";
