@@ -237,9 +237,9 @@ function placed(source: Source, entries: readonly CentralEntry[], directory: num
     if (entry.offset + LOCAL + name + entry.packed > end) {
       throw invalid(originOf(source, { record: entry.name }), entry.offset, { reason: "overlap" });
     }
-    const possible =
-      entry.method === STORED ? entry.size === entry.packed : entry.size <= entry.packed * MAX_RATIO;
-    if (!possible)
+    const { method, size, packed } = entry;
+    if (method === STORED && size !== packed) throw invalid(origin, entry.offset, contradiction);
+    if (size > packed * MAX_RATIO)
       throw invalid(originOf(source, { record: entry.name }), entry.offset, { reason: "packing" });
     ends.set(entry, end);
   }

@@ -11,6 +11,9 @@ import { LIMIT, LOCAL, STORED, type Entry } from "./zip-directory.js";
 import { originOf, readPart, uint64 } from "./zip-part.js";
 
 const CHUNK = 4 * 2 ** 20;
+/** A record that is read whole: several pieces at once, as fast as the disk gives them. */
+const PIECE = 2 * 2 ** 20;
+const IN_FLIGHT = 3;
 
 /** The local header or the data descriptor says something else than the directory. */
 const headerProblem: TorchProblem = { reason: "header" };
@@ -93,14 +96,14 @@ export function recordReader(source: Source, entry: Entry): RecordReader {
   };
 }
 
-/** Straight into its place; one piece is summed while the next is read. @returns its CRC-32 */
+/** Straight into its place; pieces are summed while others are read. @returns its CRC-32 */
 async function readWhole(source: Source, position: number, target: Uint8Array): Promise<number> {
-  const read = ahead(target.length, (at, length) => {
+  const pieces = ahead(target.length, PIECE, IN_FLIGHT, (at, length) => {
     const piece = target.subarray(at, at + length);
     return source.readInto(position + at, piece).then(() => piece);
   });
   let crc = 0;
-  for await (const piece of read) crc = crc32(piece, crc);
+  for await (const piece of pieces) crc = crc32(piece, crc);
   return crc;
 }
 
@@ -108,28 +111,28 @@ async function readWhole(source: Source, position: number, target: Uint8Array): 
 function storedChunks(source: Source, position: number, length: number): AsyncGenerator<Uint8Array> {
   const size = Math.min(CHUNK, length);
   const buffers = [new Uint8Array(size), new Uint8Array(size), new Uint8Array(size)];
-  return ahead(length, (at, bytes) => {
+  return ahead(length, CHUNK, 1, (at, bytes) => {
     const piece = buffers[(at / CHUNK) % 3]!.subarray(0, bytes);
     return source.readInto(position + at, piece).then(() => piece);
   });
 }
 
-/** Reads piece after piece, each while the one before it is being used. */
+/** Reads piece after piece; while one is being used, so many after it are on their way. */
 async function* ahead(
   length: number,
+  size: number,
+  inFlight: number,
   read: (at: number, length: number) => Promise<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
-  const begin = (at: number): Promise<Uint8Array> | undefined => {
-    if (at >= length) return undefined;
-    const piece = read(at, Math.min(CHUNK, length - at));
-    piece.catch(() => undefined); // it is awaited when its turn comes
-    return piece;
-  };
-  let next = begin(0);
-  for (let at = CHUNK; next !== undefined; at += CHUNK) {
-    const piece = await next;
-    next = begin(at);
-    yield piece;
+  const pieces: Promise<Uint8Array>[] = [];
+  let begun = 0;
+  for (let at = 0; at < length; at += size) {
+    for (; begun < length && pieces.length <= inFlight; begun += size) {
+      const piece = read(begun, Math.min(size, length - begun));
+      piece.catch(() => undefined); // it is awaited when its turn comes
+      pieces.push(piece);
+    }
+    yield await pieces.shift()!;
   }
 }
 
