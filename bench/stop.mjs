@@ -28,7 +28,7 @@ const { createMirror } = await import("../dist/training/mirror.js");
 
 const here = dirname(fileURLToPath(import.meta.url));
 const folder = mkdtempSync(join(process.argv[2] ?? tmpdir(), "guardapesos-stop-"));
-const rounds = 3;
+const rounds = 2;
 const block = Buffer.alloc(2 ** 22, 7);
 
 /** Records the longest gap of the main thread's event loop in each quarter of a second, as the training tells it. */
@@ -65,10 +65,9 @@ function diskAlone(bytes, synced) {
 
 /**
  * Trains the full-size pair, stops it in the middle of its third batch. Times are from the first key on, in seconds.
- * @param batchSize at 4x4
  * @param impatient whether the key is pressed again
  */
-async function stopOnce(batchSize, impatient) {
+async function stopOnce(resolution, batchSize, impatient) {
   const weights = join(folder, "weights");
   const gapFile = join(folder, "gaps");
   writeFileSync(gapFile, "");
@@ -78,7 +77,7 @@ async function stopOnce(batchSize, impatient) {
     end: 4,
     "batch-sizes": batchSize,
     accumulate: 1,
-    phantoms: 8 * batchSize,
+    phantoms: 4 * batchSize,
   };
   const rest = { epochs: 100, autosave: 1000000, backups: 0, device: "cpu", threads: cpus().length, weights };
   const options = Object.entries({ ...plan, ...rest }).flatMap(([name, value]) => [
@@ -109,8 +108,8 @@ async function stopOnce(batchSize, impatient) {
   for await (const line of createInterface({ input: child.stdout })) {
     const event = JSON.parse(line);
     if (event.type === "stepped") steps.push({ at: Date.now(), now: performance.now() });
-    if (event.type === "stepped" && steps.length === 3) {
-      result.batch = (steps[2].now - steps[1].now) / 1000;
+    if (event.type === "stepped" && steps.length === 2) {
+      result.batch = (steps[1].now - steps[0].now) / 1000;
       await wait(Math.min(300, 250 * result.batch));
       press();
       if (impatient) setTimeout(press, 150);
@@ -156,9 +155,9 @@ try {
   const runs = { once: [], twice: [] };
   const disk = [];
   for (let round = 0; round < rounds; round++) {
-    runs.once.push(await stopOnce(4, false));
+    runs.once.push(await stopOnce(32, 1, false));
     disk.push(diskAlone(runs.once[0].bytes, true));
-    runs.twice.push(await stopOnce(64, true));
+    runs.twice.push(await stopOnce(32, 16, true));
     disk.push(diskAlone(runs.once[0].bytes, true));
   }
   const { bytes } = runs.once[0];

@@ -17,7 +17,7 @@ describe("whether a copy is due", () => {
 });
 
 describe("the copy", () => {
-  /** A clock that stands still but for what reading costs. */
+  /** A clock that stands still but for what reading costs: half a second, as much as is assumed before the first. */
   function mirrored() {
     let time = 0;
     let reads = 0;
@@ -33,10 +33,10 @@ describe("the copy", () => {
 
   it("is made before a long step, and costs nothing before a short one", async () => {
     const { mirror, refresh, reads, pass } = mirrored();
-    mirror.stepped(99);
+    mirror.stepped(49);
     expect(await refresh(stateOf(1))).toBeUndefined();
     expect(reads()).toBe(0);
-    mirror.stepped(100);
+    mirror.stepped(50);
     expect((await refresh(stateOf(1, 2)))?.counters.get("generator/a")).toBe(2);
     // Measured now: half a second, so 50 seconds.
     mirror.stepped(10);

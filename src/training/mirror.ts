@@ -9,7 +9,7 @@ import type { TrainState } from "./train-state.js";
 /** Share of training time that copying may take. */
 export const mirrorShare = 0.01;
 /** Until a copy has been timed: bytes in a second, carefully. */
-const assumedSpeed = 1e9;
+const assumedSpeed = 2e9;
 
 export interface MirrorFacts {
   /** Since the newest copy, or since training began. */
