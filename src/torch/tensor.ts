@@ -44,7 +44,8 @@ export function tensorOver(view: View): TorchTensor {
 
 async function readElements(tensor: TorchTensor): Promise<TypedArray> {
   const { size, array } = dtypes[tensor.dtype];
-  const bytes = new ArrayBuffer(sizeOf(tensor.shape) * size);
+  // Memory as it is found, not cleared first: every byte of it is filled, or the reading fails and nobody sees it.
+  const bytes = Buffer.allocUnsafeSlow(sizeOf(tensor.shape) * size).buffer;
   if (bytes.byteLength > 0) {
     const start = tensor.offset * size;
     if (isContiguous(tensor)) await tensor.storage.readInto(start, new Uint8Array(bytes));
