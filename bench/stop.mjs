@@ -73,8 +73,8 @@ async function stopOnce(resolution, batchSize, impatient) {
   writeFileSync(gapFile, "");
   const plan = {
     preset: "full",
-    start: 4,
-    end: 4,
+    start: resolution,
+    end: resolution,
     "batch-sizes": batchSize,
     accumulate: 1,
     phantoms: 4 * batchSize,
