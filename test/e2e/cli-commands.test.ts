@@ -124,7 +124,7 @@ describe("the commands", { timeout: 300_000 }, () => {
     await writeFile(path, bytes);
     const told = await call(folder, ["verificar", id!]);
     expect(told.code).toBe(65);
-    expect(told.out).toMatch(new RegExp(`${id} está dañado: critic\\.pth, `));
+    expect(told.out).toMatch(new RegExp(`${id} está dañado: critic\\.pth: `));
     const asJson = await call(folder, ["verify", "--all", "--json"]);
     expect(asJson.code).toBe(65);
     expect(JSON.parse(asJson.out)).toMatchObject({ type: "verified", id, whole: false });
