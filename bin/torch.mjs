@@ -24,6 +24,7 @@ export const {
   pythonFloat,
   readFloat32,
   readSafetensors,
+  readTorchBytes,
   readTorchFile,
   statisticsOf,
   tensorOf,

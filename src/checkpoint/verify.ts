@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { GuardapesosError, reasonOf, type Damage, type ErrorData, type Fault } from "../base/errors.js";
-import { readTorchFile } from "../torch/index.js";
+import { readTorchBytes, readTorchFile } from "../torch/index.js";
 import { firstDifference, recordOf, sameWeights } from "./digest.js";
 import { codeOf, nodeDisk, type Disk } from "./disk.js";
 import { damageOf, readManifest, sizeFault, type Generation } from "./generations.js";
@@ -65,6 +65,9 @@ export async function verifyGeneration(
   return { id, whole: damages.length === 0, damages, bytes: done, nonFinite: manifest.nonFinite, stale };
 }
 
+/** A file up to this size is read once: hundreds of small reads take longer than all of its hashes. */
+const heldAtMost = 32 * 2 ** 20;
+
 /** The faults of one `.pth`. */
 async function verifyFile(
   disk: Disk,
@@ -76,9 +79,10 @@ async function verifyFile(
   const { file } = record;
   const info = await disk.info(path);
   if (info === undefined) return [{ file, reason: "missing" }];
+  const content = info.bytes <= heldAtMost ? new Uint8Array(info.bytes) : undefined;
   let sha256: string;
   try {
-    sha256 = await hashFile(disk, path, onRead);
+    sha256 = await hashFile(disk, path, onRead, content);
   } catch (error) {
     if (codeOf(error) === undefined) throw error;
     return [{ file, reason: "unreadable", detail: reasonOf(error) }];
@@ -86,26 +90,41 @@ async function verifyFile(
   const faults: Damage[] = [];
   if (info.bytes !== record.bytes) faults.push({ file, ...sizeFault(info.bytes, record) });
   const matches = sha256 === record.sha256;
-  if (!matches || deep) faults.push(...(await compareTensors(path, record)));
+  if (!matches || deep) faults.push(...(await compareTensors(path, record, content)));
   // Some bytes are no tensor's: names, padding, the archive's directory.
   if (!matches && faults.length === 0) faults.push({ file, reason: "checksum" });
   return faults;
 }
 
-export async function hashFile(disk: Disk, path: string, onRead?: (bytes: number) => void): Promise<string> {
+/** @param content gets the bytes, as far as they fit */
+export async function hashFile(
+  disk: Disk,
+  path: string,
+  onRead?: (bytes: number) => void,
+  content?: Uint8Array,
+): Promise<string> {
   const hash = createHash("sha256");
+  let position = 0;
   for await (const bytes of disk.chunks(path)) {
     hash.update(bytes);
+    if (content && position < content.length) {
+      content.set(bytes.subarray(0, content.length - position), position);
+    }
+    position += bytes.length;
     onRead?.(bytes.length);
   }
   return hash.digest("hex");
 }
 
-async function compareTensors(path: string, record: FileRecord): Promise<Damage[]> {
+async function compareTensors(
+  path: string,
+  record: FileRecord,
+  content: Uint8Array | undefined,
+): Promise<Damage[]> {
   const { file } = record;
   let found: Record<string, TensorRecord>;
   try {
-    found = await readRecords(path);
+    found = await readRecords(path, content);
   } catch (error) {
     const fault = torchFault(error);
     if (fault === undefined) throw error;
@@ -115,9 +134,12 @@ async function compareTensors(path: string, record: FileRecord): Promise<Damage[
   return difference === undefined ? [] : [{ file, ...difference }];
 }
 
-/** Decodes a `.pth` from disk into the records of its tensors, one tensor in memory at a time. */
-async function readRecords(path: string): Promise<Record<string, TensorRecord>> {
-  const opened = await readTorchFile(path);
+/** Decodes a `.pth`, from memory or else from disk, into the records of its tensors, one at a time. */
+async function readRecords(
+  path: string,
+  content: Uint8Array | undefined,
+): Promise<Record<string, TensorRecord>> {
+  const opened = await (content ? readTorchBytes(path, content) : readTorchFile(path));
   try {
     const records: Record<string, TensorRecord> = {};
     for (const [key, tensor] of tensorsIn(opened.value)) {

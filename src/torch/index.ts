@@ -29,7 +29,7 @@ export {
 } from "./values.js";
 export { asParameter, float32Tensor, isContiguous, tensorOf } from "./tensor.js";
 export { isNumeric, numbersOf, readFloat32 } from "./numbers.js";
-export { readTorchFile, type TorchFile } from "./torch-read.js";
+export { readTorchBytes, readTorchFile, type TorchFile } from "./torch-read.js";
 export { writeTorchFile, type WriteOptions } from "./torch-write.js";
 export { openFile, type FileSink, type OpenSink } from "./sink.js";
 export type { WrittenFile } from "./stream.js";

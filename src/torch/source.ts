@@ -57,6 +57,19 @@ export async function openSource(path: string): Promise<Source> {
   }
 }
 
+/** A file whose bytes are in memory already. */
+export function sourceOver(path: string, bytes: Uint8Array): Source {
+  return {
+    path,
+    size: bytes.length,
+    readInto(position, target) {
+      target.set(bytes.subarray(position, position + target.length));
+      return Promise.resolve();
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
 /** Reads bytes into an array of their own. REQUIRES: they lie inside the file, and there is memory for them. */
 export async function readBytes(
   source: Source,

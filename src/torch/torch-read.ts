@@ -6,7 +6,7 @@ import type { TorchProblem } from "../base/torch-problem.js";
 import { checkWalkable } from "./walkable.js";
 import { openLegacy } from "./legacy-read.js";
 import { invalid, unsupported, type Origin } from "./problems.js";
-import { openSource, readBytes, type Source } from "./source.js";
+import { openSource, sourceOver, readBytes, type Source } from "./source.js";
 import type { Opened } from "./storage.js";
 import type { TorchTensor, TorchValue } from "./values.js";
 import { tensorsIn, type TensorPath } from "./walk.js";
@@ -35,6 +35,11 @@ export interface TorchFile {
  */
 export async function readTorchFile(path: string): Promise<TorchFile> {
   return readTorch(await openSource(path));
+}
+
+/** The same for the bytes of a file that are in memory. @param path for messages */
+export function readTorchBytes(path: string, bytes: Uint8Array): Promise<TorchFile> {
+  return readTorch(sourceOver(path, bytes));
 }
 
 /** The same for any source of bytes, which is closed with the file, or when it is none. */
