@@ -71,7 +71,8 @@ describe.skipIf(goldMissing !== undefined)("hostile files made with PyTorch", ()
 
   it("takes less than a second each, and little memory", () => {
     expect(outcome.slowest).toBeLessThan(1);
-    expect(outcome.grownMiB).toBeLessThan(64);
+    // 64 for the greediest file, and what a process that has read all of them has grown by itself.
+    expect(outcome.grownMiB).toBeLessThan(96);
   });
 });
 
