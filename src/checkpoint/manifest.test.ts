@@ -49,6 +49,7 @@ describe("the manifest", () => {
         const progress = JSON.parse(JSON.stringify(value)) as Manifest["progress"];
         expect(parseManifest("x", renderManifest({ ...manifest, progress })).progress).toEqual(progress);
       }),
+      { examples: [[JSON.parse('{"__proto__":{"a":1}}') as Record<string, never>]] },
     );
   });
 

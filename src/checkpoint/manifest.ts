@@ -14,10 +14,6 @@ export const manifestFormat = 1;
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const token = z.string().regex(/^[0-9a-f]{32}$/);
 const count = z.number().int().nonnegative();
-const json: z.ZodType<Json> = z.lazy(() =>
-  z.union([z.null(), z.boolean(), z.number(), z.string(), z.array(json), z.record(z.string(), json)]),
-);
-
 const tensorRecord = z.looseObject({ shape: z.array(count).readonly(), sha256: hash, nonFinite: count });
 
 const fileRecord = z
@@ -45,7 +41,10 @@ const manifestSchema = z.looseObject({
   reason: z.string(),
   savedAt: z.iso.datetime(),
   nonFinite: count,
-  progress: z.record(z.string(), json),
+  // As it was parsed: a record made anew would lose a key such as "__proto__".
+  progress: z.custom<{ readonly [key: string]: Json }>(
+    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  ),
   files: z.array(fileRecord).min(1).readonly(),
 });
 
