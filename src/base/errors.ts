@@ -1,5 +1,3 @@
-import type { TorchFeature, TorchPlace, TorchProblem } from "./torch-problem.js";
-
 /**
  * The closed list of everything that can go wrong for a user, each with a stable code and the data that its sentence
  * needs. The sentences are in src/texts (English and Spanish), the exit codes in src/cli/exit-codes.ts; both are typed
@@ -7,6 +5,8 @@ import type { TorchFeature, TorchPlace, TorchProblem } from "./torch-problem.js"
  *
  * Anything that is thrown and is not a GuardapesosError is a bug in guardapesos.
  */
+import type { TorchFeature, TorchPlace, TorchProblem } from "./torch-problem.js";
+
 export interface ErrorData {
   // Images
   FOLDER_NOT_FOUND: { folder: string };

@@ -18,6 +18,7 @@ export type OptionTable = Readonly<Partial<Record<OptionName, Expected>>>;
 const text = { kind: "text" } as const satisfies Expected;
 const name = { kind: "name" } as const satisfies Expected;
 const atLeastOne = { kind: "integer", min: 1 } as const satisfies Expected;
+const aboveZero = { kind: "number", above: 0 } as const satisfies Expected;
 const onOff = { kind: "boolean" } as const satisfies Expected;
 const perResolution = { kind: "integers", min: 1, count: resolutions.length } as const satisfies Expected;
 
@@ -66,7 +67,7 @@ export const trainingOptions = {
   epochs: perResolution,
   batchSizes: perResolution,
   accumulate: atLeastOne,
-  lr: { kind: "number", above: 0 },
+  lr: aboveZero,
   seed: { kind: "integer", min: 0 },
   autosave: { kind: "interval" },
   keepEvery: { kind: "integer", min: 0 },
@@ -136,8 +137,8 @@ export const planOptions = {
   accumulate: trainingOptions.accumulate,
   device: trainingOptions.device,
   threads: trainingOptions.threads,
-  rate: trainingOptions.lr,
-  vram: trainingOptions.lr,
+  rate: aboveZero,
+  vram: aboveZero,
 } as const satisfies OptionTable;
 
 export const inspectOptions = { stats: onOff } as const satisfies OptionTable;

@@ -127,6 +127,11 @@ export function fromEngine(tensor: EngineTensor): NamedArray {
   return { shape: tensor.dims, data: tensor.data as Float32Array<ArrayBuffer> };
 }
 
+/** Only device memory is given back by hand; arrays in memory may be someone else's by now. */
+export function dispose(tensors: Iterable<EngineTensor>): void {
+  for (const tensor of tensors) if (tensor.location !== "cpu") tensor.dispose();
+}
+
 export interface DeviceCopy {
   /** Whether the state lives on the device; otherwise it is in memory, and the two directions copy nothing. */
   readonly onDevice: boolean;

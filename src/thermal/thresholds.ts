@@ -53,6 +53,10 @@ const ascending = [
   "stopAt",
 ] as const satisfies readonly Temperature[];
 
+/** Each temperature by its name. */
+const temperatures = (of: (name: Temperature, i: number) => number): Record<Temperature, number> =>
+  Object.fromEntries(ascending.map((name, i) => [name, of(name, i)])) as Record<Temperature, number>;
+
 /**
  * What is not given is as by default, but lower where it must be: as far below what is given as it is by default. Nothing is
  * raised by itself: that is for a person to say.
@@ -65,25 +69,12 @@ export function completeThresholds(given: Partial<Thresholds>): Thresholds {
       .map((higher) => given[higher]! - (defaultThresholds[higher] - defaultThresholds[name]));
     return given[name] ?? Math.min(defaultThresholds[name], ...bounds);
   };
-  const temperatures = ascending.map((name, i) => [name, temperature(name, i)] as const);
-  return {
-    ...defaultThresholds,
-    ...given,
-    ...(Object.fromEntries(temperatures) as Record<Temperature, number>),
-  };
+  return { ...defaultThresholds, ...given, ...temperatures(temperature) };
 }
 
 /** Where the card slows itself down before `stopAt`, all temperatures are lowered together, so that they keep their distances. */
 export function lowered(thresholds: Thresholds, slowdownAt: number | undefined): Thresholds {
   const by = slowdownAt === undefined ? 0 : Math.max(0, thresholds.stopAt - slowdownAt);
   if (by === 0) return thresholds;
-  const { warnAt, target, coolAt, stopAt, resumeAt } = thresholds;
-  return {
-    ...thresholds,
-    warnAt: warnAt - by,
-    target: target - by,
-    coolAt: coolAt - by,
-    stopAt: stopAt - by,
-    resumeAt: resumeAt - by,
-  };
+  return { ...thresholds, ...temperatures((name) => thresholds[name] - by) };
 }

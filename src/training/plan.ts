@@ -14,6 +14,7 @@ import {
   type Outputs,
   type StepShape,
 } from "./step-graph.js";
+import { parameterCounts } from "./train-state.js";
 
 export interface StagePlan {
   readonly resolution: Resolution;
@@ -57,13 +58,18 @@ function graphsOf(config: TrainingConfig, resolution: Resolution): (readonly [Ou
   ];
 }
 
+/** The plan's resolutions up to `end`. */
+const resolutionsTo = ({ start }: TrainingConfig, end: Resolution): Resolution[] =>
+  resolutions.filter((one) => one >= start && one <= end);
+
 /** Every parameter, and two moments for those that training has reached by then. */
 function checkpointBytes(config: TrainingConfig, end: Resolution): number {
-  const reached = resolutions.filter((one) => one >= config.start && one <= end);
   return networks
     .flatMap((network) => {
       const trained = new Set(
-        reached.flatMap((one) => activeParameters(network, config, stepsOf(one)).map(({ name }) => name)),
+        resolutionsTo(config, end).flatMap((one) =>
+          activeParameters(network, config, stepsOf(one)).map(({ name }) => name),
+        ),
       );
       return parametersOf(network, config).map(
         ({ name, shape }) => 4 * sizeOf(shape) * (trained.has(name) ? 3 : 1),
@@ -95,16 +101,13 @@ function stageOf(config: TrainingConfig, resolution: Resolution, images: number)
 
 /** @param images in an epoch */
 export function planTraining(config: TrainingConfig, images: number): TrainingPlan {
-  const planned = resolutions.filter((one) => one >= config.start && one <= config.end);
-  const stages = planned.map((resolution) => stageOf(config, resolution, images));
+  const stages = resolutionsTo(config, config.end).map((resolution) => stageOf(config, resolution, images));
   const largest = Math.max(...stages.map(({ checkpoint }) => checkpoint));
   const { autos, epochs } = defaultRetention;
   const finished = stages.reduce((sum, { checkpoint }) => sum + checkpoint, 0);
-  const count = (network: Network): number =>
-    parametersOf(network, config).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   return {
     images,
-    parameters: { generator: count("generator"), critic: count("critic") },
+    parameters: parameterCounts(config),
     stages,
     flops: stages.reduce((sum, stage) => sum + stage.epochs * stage.epochFlops, 0),
     memory: Math.max(...stages.map(({ memory }) => memory)),

@@ -1,7 +1,7 @@
 /** How fast this machine computes training steps: measured on a small one. */
 import { costOf } from "../engine/cost.js";
 import { isInput, reachable } from "../engine/graph.js";
-import { createSession, deviceCopy, type EngineOptions } from "../engine/session.js";
+import { createSession, deviceCopy, dispose, type EngineOptions } from "../engine/session.js";
 import { sizeOf } from "../base/named-arrays.js";
 import { uniform } from "../base/random.js";
 import { oneClock, wholeStep } from "./step-graph.js";
@@ -32,7 +32,7 @@ export async function measureRate(engine: EngineOptions): Promise<number> {
     ),
   );
   const step = async (): Promise<void> => {
-    for (const tensor of (await session.run(feeds)).values()) if (tensor.location !== "cpu") tensor.dispose();
+    dispose((await session.run(feeds)).values());
   };
   await step();
   let steps = 0;
@@ -43,7 +43,7 @@ export async function measureRate(engine: EngineOptions): Promise<number> {
     steps++;
     seconds = (performance.now() - started) / 1000;
   } while (seconds < leastSeconds);
-  for (const tensor of feeds.values()) if (tensor.location !== "cpu") tensor.dispose();
+  dispose(feeds.values());
   await session.release();
   await copy.release();
   return (costOf(nodes).flops * steps) / seconds;

@@ -10,6 +10,7 @@ import { adamInMemory, clockAt } from "../engine/adam.js";
 import {
   createSession,
   deviceCopy,
+  dispose,
   fromEngine,
   toEngine,
   type EngineOptions,
@@ -107,11 +108,6 @@ const imagesAtOnce = 16;
 
 const scalar = (value: number): EngineTensor => toEngine({ shape: [], data: Float32Array.of(value) });
 
-/** Only device memory is given back by hand; arrays in memory may be someone else's by now. */
-function dispose(tensors: Iterable<EngineTensor>): void {
-  for (const tensor of tensors) if (tensor.location !== "cpu") tensor.dispose();
-}
-
 /**
  * A trainer over a state, whose arrays it takes. Every array must own its buffer.
  * @param noise for tests that bring their own numbers
@@ -166,8 +162,7 @@ export function createTrainer(
       if (!resting.has(`${network}/${name}`)) continue;
       for (const part of ["", "/exp_avg", "/exp_avg_sq"]) {
         const full = `${network}/${name}${part}`;
-        const size = shape.reduce((a, b) => a * b, 1);
-        arrays.set(full, resting.get(full) ?? { shape, data: new Float32Array(size) });
+        arrays.set(full, resting.get(full) ?? { shape, data: new Float32Array(sizeOf(shape)) });
         resting.delete(full);
       }
     }
@@ -276,8 +271,7 @@ export function createTrainer(
       return one.run(new Map([...current, ...slopes, ...clockFeeds(learningRate)]));
     }
     const next: Tensors = new Map();
-    for (const [owner, name, shape] of activeNames(here!)) {
-      if (owner !== network) continue;
+    for (const { name, shape } of activeParameters(network, architecture, stepsOf(here!))) {
       const full = `${network}/${name}`;
       const clock = clockAt((counters.get(full) ?? 0) + 1, learningRate, adamHyperparameters);
       const parameter = fromEngine(current.get(full)!).data;
@@ -322,10 +316,8 @@ export function createTrainer(
     current: Tensors,
   ): Promise<{ next: Tensors; figures: number[] }> {
     const zeros = new Map<string, NamedArray>();
-    for (const [owner, name, shape] of activeNames(request.resolution)) {
-      if (owner !== network) continue;
-      const size = shape.reduce((a, b) => a * b, 1);
-      zeros.set(`${network}/${name}/gradient`, { shape, data: new Float32Array(size) });
+    for (const { name, shape } of activeParameters(network, architecture, stepsOf(request.resolution))) {
+      zeros.set(`${network}/${name}/gradient`, { shape, data: new Float32Array(sizeOf(shape)) });
     }
     let averages: Tensors = await copy.upload(zeros);
     let figures: number[] = [];

@@ -63,6 +63,18 @@ async function newest(folder: string) {
   };
 }
 
+/** A training that has saved and is cooling down. */
+async function coolingDown() {
+  const folder = await testFolder();
+  const sensor = await traceIn(folder, [
+    [0, 60],
+    [5, 83],
+  ]);
+  const running = start(folder, train({ ...long, sensor }));
+  await running.when(isType("cooling"));
+  return { folder, running };
+}
+
 describe("heat, on the seed page's scenarios,", { timeout: 120_000 }, () => {
   it("at 78 °C and under 82 goes on, and saves more often", async () => {
     const folder = await testFolder();
@@ -189,13 +201,7 @@ describe("heat", { timeout: 120_000 }, () => {
   });
 
   it("in a cool-down lets Ctrl+C end it at once, with nothing to save again", async () => {
-    const folder = await testFolder();
-    const sensor = await traceIn(folder, [
-      [0, 60],
-      [5, 83],
-    ]);
-    const running = start(folder, train({ ...long, sensor }));
-    await running.when(isType("cooling"));
+    const { running } = await coolingDown();
     const pressed = performance.now();
     running.signal("SIGINT");
     const ended = await running.ended;
@@ -207,13 +213,7 @@ describe("heat", { timeout: 120_000 }, () => {
   });
 
   it("in a cool-down loses nothing to a kill -9, and the smaller batches stay", async () => {
-    const folder = await testFolder();
-    const sensor = await traceIn(folder, [
-      [0, 60],
-      [5, 83],
-    ]);
-    const running = start(folder, train({ ...long, sensor }));
-    await running.when(isType("cooling"));
+    const { folder, running } = await coolingDown();
     const { batches } = running.lines.filter(isType("stepped")).at(-1)!;
     running.signal("SIGKILL");
     await running.ended;

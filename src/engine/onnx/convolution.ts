@@ -54,15 +54,9 @@ export function convolve(
 /** The gradient to x is itself a convolution, of dy with the turned kernel. */
 export function inputGradient(e: Emitter, node: Node<"convInputGradient">, from: readonly string[]): string {
   const [dy, weight] = from;
-  const k = node.inputs[1]!.shape[2]!;
-  const outputs = node.inputs[1]!.shape[0]!;
-  return convolve(
-    e,
-    [dy!, turned(e, weight!, node.inputs[1]!.shape)],
-    outputs,
-    k,
-    k - 1 - node.attributes.padding,
-  );
+  const { shape } = node.inputs[1]!;
+  const [outputs, , k] = shape;
+  return convolve(e, [dy!, turned(e, weight!, shape)], outputs!, k!, k! - 1 - node.attributes.padding);
 }
 
 /** (N,C,H,W) -> (C,N,H,W): for one sample that is only another name of the same order. Once per value. */
