@@ -262,7 +262,7 @@ async function restoreInto(session: Session, source: Generation): Promise<Restor
   const parent = checkpointsFolder(weights);
   const beforeRename = () => session.lock.check();
   await copyInto(disk, source, parent, identity.id, manifest, { beforeRename });
-  const generation = await prove(session, identity.id, () => undefined);
+  const generation = await prove(session, identity.id);
   const verified = { ...generation, verifiedAt: new Date().toISOString() };
   const problems: StoreProblem[] = [];
   const { files } = await settle(session, verified, older, problems);

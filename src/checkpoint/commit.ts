@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { invariant } from "../base/invariant.js";
 import { writeTorchFile } from "../torch/index.js";
 import { attempt } from "./attempt.js";
-import type { Checkpoint, Json, StoreProblem } from "./checkpoint.js";
+import type { Checkpoint, Json, NetworkState, StoreProblem } from "./checkpoint.js";
 import { nonFiniteIn, recordsOf } from "./digest.js";
 import { writeText, type Disk } from "./disk.js";
 import { renderVerified, type Generation } from "./generations.js";
@@ -34,12 +34,17 @@ export type Identity = Pick<
   "id" | "sequence" | "pair" | "run" | "parent" | "label" | "name" | "savedAt"
 >;
 
+export interface Committed {
+  readonly manifest: Manifest;
+  /** What each network's file is made of, in order. The tensors' pieces lie in the checkpoint's own arrays. */
+  readonly pieces: ReadonlyMap<string, readonly Uint8Array[]>;
+}
+
 /**
  * Writes a checkpoint as a generation. When this returns, it is committed; when it throws, nothing is left of it, or
  * (a fault in the last fsync) it is there and the next start reads it back.
  * @param beforeRename last look at the world: throws to call it off
  * @param onBytes told the bytes written, of all files together
- * @returns the manifest
  */
 export async function commitGeneration(
   disk: Disk,
@@ -48,50 +53,66 @@ export async function commitGeneration(
   identity: Identity,
   beforeRename: () => Promise<void>,
   onBytes?: (bytes: number) => void,
-): Promise<Manifest> {
+): Promise<Committed> {
   const { id } = identity;
   const folder = generationFolder(weights, temporaryName(id));
   // What JSON cannot say (NaN) becomes null here, so that manifest and files tell the same.
   const progress = JSON.parse(JSON.stringify(checkpoint.progress)) as Record<string, Json>;
   const { kind, step, reason } = checkpoint;
   const networks = [...checkpoint.networks.keys()];
-  const files: FileRecord[] = [];
+  const pieces = new Map<string, Uint8Array[]>(networks.map((network) => [network, []]));
+  const done = new Map<string, number>();
+  const write = async (network: string, state: NetworkState): Promise<FileRecord> => {
+    invariant(isSafeName(network), `a network's name can stand in a file's: ${network}`);
+    const file = networkFile(network);
+    const header = {
+      format: manifestFormat,
+      pair: identity.pair,
+      run: identity.run,
+      generation: id,
+      network,
+      networks,
+      parameters: state.parameters,
+      kind,
+      step,
+      reason,
+      saved_at: identity.savedAt,
+      progress,
+    };
+    const own = pieces.get(network)!;
+    const crcs = new Map<object, number>();
+    const { bytes, sha256 } = await writeTorchFile(join(folder, file), toTorch(state, header), {
+      open: (path) => disk.create(path),
+      onPiece: (piece) => own.push(piece),
+      onStorage: (identity, crc) => crcs.set(identity, crc),
+      onProgress: (written) => {
+        done.set(network, written);
+        onBytes?.([...done.values()].reduce((sum, one) => sum + one, 0));
+      },
+    });
+    return { network, file, bytes, sha256, tensors: recordsOf(state, "crc32", crcs) };
+  };
   try {
     await disk.makeFolder(folder);
-    let before = 0;
-    for (const [network, state] of checkpoint.networks) {
-      invariant(isSafeName(network), `a network's name can stand in a file's: ${network}`);
-      const file = networkFile(network);
-      const header = {
-        format: manifestFormat,
-        pair: identity.pair,
-        run: identity.run,
-        generation: id,
-        network,
-        networks,
-        parameters: state.parameters,
-        kind,
-        step,
-        reason,
-        saved_at: identity.savedAt,
-        progress,
-      };
-      const tensors = recordsOf(state);
-      const written = await writeTorchFile(join(folder, file), toTorch(state, header), {
-        open: (path) => disk.create(path),
-        onProgress: (bytes) => onBytes?.(before + bytes),
-      });
-      before += written.bytes;
-      files.push({ network, file, bytes: written.bytes, sha256: written.sha256, tensors });
-    }
+    // Together, so that one is hashed while the disk is busy with the other.
+    const files = await allOf([...checkpoint.networks].map(([network, state]) => write(network, state)));
     const nonFinite = files.reduce((sum, file) => sum + nonFiniteIn(file.tensors), 0);
     const manifest = { format: manifestFormat, ...identity, kind, step, reason, nonFinite, progress, files };
     await publish(disk, folder, generationFolder(weights, id), manifest, beforeRename);
-    return manifest;
+    return { manifest, pieces };
   } catch (error) {
     await discardFolder(disk, folder).catch(() => undefined);
     throw error;
   }
+}
+
+/** Waits for all of them, also when one fails: then throws what the first said. */
+async function allOf<T>(works: readonly Promise<T>[]): Promise<T[]> {
+  const results = await Promise.allSettled(works);
+  return results.map((result) => {
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  });
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Fingerprints of tensors: what proves that the numbers in a file are those that training handed over. */
 import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
 import type { Fault } from "../base/errors.js";
 import { countNonFinite, type NamedArray } from "../base/named-arrays.js";
 import type { NetworkState } from "./checkpoint.js";
@@ -15,17 +16,39 @@ export function* tensorsOf(state: NetworkState): Generator<readonly [string, Nam
   }
 }
 
-export function recordOf({ shape, data }: NamedArray): TensorRecord {
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return { shape, sha256: createHash("sha256").update(bytes).digest("hex"), nonFinite: countNonFinite(data) };
+export type DigestName = "crc32" | "sha256";
+
+/** The digest that a file's records have. */
+export function digestNameOf(records: Readonly<Record<string, TensorRecord>>): DigestName {
+  return Object.values(records)[0]?.sha256 === undefined ? "crc32" : "sha256";
 }
 
-/** The records of all tensors; an array that stands under several names is read once. */
-export function recordsOf(state: NetworkState): Record<string, TensorRecord> {
+/** @param crc the CRC-32 of the bytes, where it is known already */
+export function recordOf(
+  { shape, data }: NamedArray,
+  digest: DigestName = "crc32",
+  crc?: number,
+): TensorRecord {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const nonFinite = countNonFinite(data);
+  if (digest === "sha256")
+    return { shape, sha256: createHash("sha256").update(bytes).digest("hex"), nonFinite };
+  return { shape, crc32: (crc ?? crc32(bytes)).toString(16).padStart(8, "0"), nonFinite };
+}
+
+/**
+ * The records of all tensors; an array that stands under several names is read once.
+ * @param crcs CRC-32s that are known already, by the memory that they are of
+ */
+export function recordsOf(
+  state: NetworkState,
+  digest: DigestName = "crc32",
+  crcs: ReadonlyMap<object, number> = new Map(),
+): Record<string, TensorRecord> {
   const known = new Map<NamedArray, TensorRecord>();
   const records: Record<string, TensorRecord> = {};
   for (const [key, array] of tensorsOf(state)) {
-    const record = known.get(array) ?? recordOf(array);
+    const record = known.get(array) ?? recordOf(array, digest, crcs.get(array.data));
     known.set(array, record);
     records[key] = record;
   }
@@ -37,7 +60,7 @@ export function nonFiniteIn(records: Readonly<Record<string, TensorRecord>>): nu
   return Object.values(records).reduce((sum, record) => sum + record.nonFinite, 0);
 }
 
-/** The first tensor that differs between two sets of records, and how; undefined when none does. */
+/** The first tensor that differs between two sets of records of one digest, and how; undefined when none does. */
 export function firstDifference(
   expected: Readonly<Record<string, TensorRecord>>,
   found: Readonly<Record<string, TensorRecord>>,
@@ -49,7 +72,8 @@ export function firstDifference(
     if (before.shape.join() !== now.shape.join()) {
       return { where, reason: "shape", shape: now.shape, expected: before.shape };
     }
-    if (before.sha256 !== now.sha256) return { where, reason: "tensor-changed" };
+    if (before.crc32 !== now.crc32 || before.sha256 !== now.sha256)
+      return { where, reason: "tensor-changed" };
   }
   return undefined;
 }
@@ -60,5 +84,7 @@ export function sameWeights(
   other: Readonly<Record<string, TensorRecord>>,
 ): boolean {
   const weights = Object.keys(one).filter((key) => key.startsWith("weights/"));
-  return weights.length > 0 && weights.every((key) => one[key]!.sha256 === other[key]?.sha256);
+  const same = (a: TensorRecord, b: TensorRecord | undefined): boolean =>
+    b !== undefined && a.crc32 === b.crc32 && a.sha256 === b.sha256;
+  return weights.length > 0 && weights.every((key) => same(one[key]!, other[key]));
 }

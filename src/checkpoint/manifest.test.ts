@@ -4,7 +4,7 @@ import { parseManifest, renderManifest, type Manifest } from "./manifest.js";
 
 const hash = "0123456789abcdef".repeat(4);
 const manifest: Manifest = {
-  format: 1,
+  format: 2,
   id: "00000007-auto-20251106_153045",
   sequence: 3,
   pair: hash.slice(32),
@@ -24,7 +24,7 @@ const manifest: Manifest = {
       file: "generator.pth",
       bytes: 10,
       sha256: hash,
-      tensors: { "weights/a": { shape: [], sha256: hash, nonFinite: 0 } },
+      tensors: { "weights/a": { shape: [], crc32: hash.slice(56), nonFinite: 0 } },
     },
   ],
 };
@@ -67,7 +67,22 @@ describe("the manifest", () => {
   });
 
   it("of a newer format is not damaged, but newer", () => {
-    expect(codeOf(renderManifest({ ...manifest, format: 2 }))).toBe("CHECKPOINT_FORMAT_NEWER");
+    expect(codeOf(renderManifest({ ...manifest, format: 3 }))).toBe("CHECKPOINT_FORMAT_NEWER");
+  });
+
+  it("of format 1 is read, with the digests of its time, and a tensor has one digest", () => {
+    const [file] = manifest.files;
+    const withDigest = (digest: object) =>
+      codeOf(
+        renderManifest({
+          ...manifest,
+          format: 1,
+          files: [{ ...file!, tensors: { "weights/a": { shape: [], ...digest, nonFinite: 0 } } }],
+        }),
+      );
+    expect(withDigest({ sha256: hash })).toBe("accepted");
+    expect(withDigest({})).toBe("CHECKPOINT_DAMAGED");
+    expect(withDigest({ sha256: hash, crc32: hash.slice(56) })).toBe("CHECKPOINT_DAMAGED");
   });
 
   it("may have fields that this version does not know", () => {

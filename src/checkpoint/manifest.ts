@@ -9,12 +9,22 @@ import type { Json } from "./checkpoint.js";
 import { checkpointKinds, isSafeName, manifestFile, networkFile } from "./names.js";
 
 /** The highest format that this version reads, and the one it writes. */
-export const manifestFormat = 1;
+export const manifestFormat = 2;
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const token = z.string().regex(/^[0-9a-f]{32}$/);
 const count = z.number().int().nonnegative();
-const tensorRecord = z.looseObject({ shape: z.array(count).readonly(), sha256: hash, nonFinite: count });
+const tensorRecord = z
+  .looseObject({
+    shape: z.array(count).readonly(),
+    crc32: z
+      .string()
+      .regex(/^[0-9a-f]{8}$/)
+      .optional(),
+    sha256: hash.optional(),
+    nonFinite: count,
+  })
+  .refine(({ crc32, sha256 }) => (crc32 === undefined) !== (sha256 === undefined), "one digest");
 
 const fileRecord = z
   .looseObject({
@@ -50,11 +60,14 @@ const manifestSchema = z.looseObject({
 
 const envelope = z.strictObject({ manifest: manifestSchema, sha256: hash });
 
-/** One tensor of a `.pth`: float32, row-major. */
+/**
+ * One tensor of a `.pth`: float32, row-major. One digest of its little-endian bytes: CRC-32, which the archive has
+ * anyway; format 1 had SHA-256. The file's own SHA-256 is the proof, these tell which tensor it is that differs.
+ */
 export interface TensorRecord {
   readonly shape: readonly number[];
-  /** Of the little-endian bytes. */
-  readonly sha256: string;
+  readonly crc32?: string | undefined;
+  readonly sha256?: string | undefined;
   readonly nonFinite: number;
 }
 
@@ -99,6 +112,13 @@ export function renderManifest(manifest: Manifest): string {
 }
 
 /**
+ * Manifests that were found valid, by their whole text: each save looks at every generation anew, and nearly all are
+ * as they were. The newest last.
+ */
+const valid = new Map<string, Manifest>();
+const validAtMost = 32;
+
+/**
  * Reads manifest.json.
  * @param id the folder's name, for the error
  * @param text the whole file
@@ -106,6 +126,15 @@ export function renderManifest(manifest: Manifest): string {
  * @throws CHECKPOINT_DAMAGED anything that renderManifest would not have written
  */
 export function parseManifest(id: string, text: string): Manifest {
+  const known = valid.get(text);
+  if (known !== undefined) return known;
+  const manifest = checkManifest(id, text);
+  valid.set(text, manifest);
+  if (valid.size > validAtMost) valid.delete(valid.keys().next().value!);
+  return manifest;
+}
+
+function checkManifest(id: string, text: string): Manifest {
   const damaged = (fault: Fault) =>
     new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: manifestFile, ...fault });
   let value: unknown;

@@ -151,10 +151,10 @@ describe("a damaged manifest, which cannot say whose it is", () => {
   it("of a newer format is not called damaged", async () => {
     const { folder, reports } = await weightsWith([1, "auto"]);
     const path = join(reports[0]!.generation.folder, "manifest.json");
-    const manifest = { ...parseManifest(reports[0]!.generation.id, await readFile(path, "utf8")), format: 2 };
+    const manifest = { ...parseManifest(reports[0]!.generation.id, await readFile(path, "utf8")), format: 3 };
     await rm(path);
     await writeFile(path, renderManifest(manifest));
-    const newer = { code: "CHECKPOINT_FORMAT_NEWER", data: { id: manifest.id, format: 2 } };
+    const newer = { code: "CHECKPOINT_FORMAT_NEWER", data: { id: manifest.id, format: 3 } };
     await expect(resolveReference(folder, "latest")).rejects.toMatchObject(newer);
     await expect(resolveReference(folder, manifest.id)).rejects.toMatchObject(newer);
   });

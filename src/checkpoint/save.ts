@@ -74,10 +74,10 @@ export async function saveGeneration(
     );
     id = identity.id;
     const onBytes = (bytes: number) => onProgress(Math.min(1, bytes / needed) * writingShare);
-    const manifest = await withRoom(session, kind, needed, () =>
+    const { manifest, pieces } = await withRoom(session, kind, needed, () =>
       commitGeneration(disk, weights, checkpoint, identity, () => lock.check(), onBytes),
     );
-    const committed = await prove(session, id, (share) =>
+    const committed = await prove(session, id, pieces, (share) =>
       onProgress(writingShare + share * (1 - writingShare)),
     );
     const generation = { ...committed, verifiedAt: new Date().toISOString(), nameRemoved: false };

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { GuardapesosError, reasonOf, type Damage, type ErrorData, type Fault } from "../base/errors.js";
 import { readTorchBytes, readTorchFile } from "../torch/index.js";
-import { firstDifference, recordOf, sameWeights } from "./digest.js";
+import { digestNameOf, firstDifference, recordOf, sameWeights, type DigestName } from "./digest.js";
 import { codeOf, nodeDisk, type Disk } from "./disk.js";
 import { damageOf, readManifest, sizeFault, type Generation } from "./generations.js";
 import type { FileRecord, Manifest, TensorRecord } from "./manifest.js";
@@ -124,7 +124,7 @@ async function compareTensors(
   const { file } = record;
   let found: Record<string, TensorRecord>;
   try {
-    found = await readRecords(path, content);
+    found = await readRecords(path, content, digestNameOf(record.tensors));
   } catch (error) {
     const fault = torchFault(error);
     if (fault === undefined) throw error;
@@ -138,12 +138,14 @@ async function compareTensors(
 async function readRecords(
   path: string,
   content: Uint8Array | undefined,
+  digest: DigestName,
 ): Promise<Record<string, TensorRecord>> {
   const opened = await (content ? readTorchBytes(path, content) : readTorchFile(path));
   try {
     const records: Record<string, TensorRecord> = {};
     for (const [key, tensor] of tensorsIn(opened.value)) {
-      records[key] = recordOf({ shape: tensor.shape, data: await readFloat32(tensor, path, key) });
+      const data = await readFloat32(tensor, path, key);
+      records[key] = recordOf({ shape: tensor.shape, data }, digest);
     }
     return records;
   } finally {

@@ -10,6 +10,8 @@ invariant(parentPort !== null, "the writer runs in a thread");
 const port = parentPort;
 const options = workerData as StoreOptions;
 const tell = (reply: WriterReply): void => port.postMessage(reply);
+/** Milliseconds between two words on a save's progress: each costs both threads something. */
+const pause = 100;
 const closing = new AbortController();
 let copying: Promise<void> = Promise.resolve();
 
@@ -25,7 +27,13 @@ async function serve(store: Store, request: WriterRequest): Promise<void> {
   switch (request.type) {
     case "save": {
       const { id, checkpoint } = request;
-      return answer(id, () => store.save(checkpoint, (share) => tell({ type: "progress", id, share })));
+      let toldAt = -Infinity;
+      const onProgress = (share: number): void => {
+        if (share < 1 && performance.now() - toldAt < pause) return;
+        toldAt = performance.now();
+        tell({ type: "progress", id, share });
+      };
+      return answer(id, () => store.save(checkpoint, onProgress));
     }
     case "backup": {
       const { label, name, folder } = options;

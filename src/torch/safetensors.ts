@@ -186,7 +186,7 @@ export async function writeSafetensors(
   const header = headerOf(path, ordered, new Map(metadata));
   const sink = await (options.open ?? openFile)(path);
   try {
-    const stream = byteStream(sink, options.onProgress);
+    const stream = byteStream(sink, options);
     await stream.append(header);
     for (const [, tensor] of ordered) {
       const { buffer } = await tensor.read();

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import type { FileSink } from "./sink.js";
 
-const BLOCK = 2 * 2 ** 20;
+const BLOCK = 2 ** 20;
 /** Pieces up to this size are copied into a block; larger ones would cost more to copy than a write of their own. */
 const SMALL = 128 * 2 ** 10;
 
@@ -24,12 +24,21 @@ export interface ByteStream {
   finish(): Promise<WrittenFile>;
 }
 
-/** @param onProgress told the bytes that have reached the sink so far, after each write */
-export function byteStream(sink: FileSink, onProgress?: (bytes: number) => void): ByteStream {
+export interface StreamOptions {
+  /** Told how many bytes have reached the file, after each write. */
+  readonly onProgress?: (bytes: number) => void;
+  /**
+   * Told of every piece of the file, in order. A piece of a tensor that is in memory lies in the tensor's own array; one of
+   * a tensor that is read from another file is good until the next.
+   */
+  readonly onPiece?: (bytes: Uint8Array) => void;
+}
+
+export function byteStream(sink: FileSink, { onProgress, onPiece }: StreamOptions = {}): ByteStream {
   const hash = createHash("sha256");
-  // Two blocks: one is filled while the other is written.
-  let block = new Uint8Array(BLOCK);
-  let spare = new Uint8Array(BLOCK);
+  // Two blocks: one is filled while the other is written. Not cleared first: only what was filled is ever read.
+  let block: Uint8Array = Buffer.allocUnsafeSlow(BLOCK);
+  let spare: Uint8Array | undefined;
   let filled = 0;
   let position = 0;
   let written = 0;
@@ -49,7 +58,7 @@ export function byteStream(sink: FileSink, onProgress?: (bytes: number) => void)
     if (filled === 0) return;
     const full = block.subarray(0, filled);
     await send(full);
-    [block, spare] = [spare, block];
+    [block, spare] = [spare ?? Buffer.allocUnsafeSlow(BLOCK), block];
     filled = 0;
   };
 
@@ -59,6 +68,7 @@ export function byteStream(sink: FileSink, onProgress?: (bytes: number) => void)
     },
     async append(bytes) {
       position += bytes.length;
+      onPiece?.(bytes);
       if (bytes.length > SMALL) {
         await flush();
         await send(bytes);

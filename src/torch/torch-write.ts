@@ -7,16 +7,16 @@ import { createHash } from "node:crypto";
 import { dtypes } from "./dtypes.js";
 import { pickle } from "./pickle-write.js";
 import { openFile, type OpenSink } from "./sink.js";
-import { byteStream, type WrittenFile } from "./stream.js";
+import { byteStream, type StreamOptions, type WrittenFile } from "./stream.js";
 import type { TorchValue } from "./values.js";
 import { zipWriter } from "./zip-write.js";
 
 /** The folder inside the archive. torch.save uses the file's name; a constant keeps the bytes free of it. */
 const FOLDER = "archive";
 
-export interface WriteOptions {
-  /** Told how many bytes have reached the file, after each write. */
-  readonly onProgress?: (bytes: number) => void;
+export interface WriteOptions extends StreamOptions {
+  /** Told the CRC-32 of each storage, with its identity: for a tensor in memory, its array. */
+  readonly onStorage?: (identity: object, crc: number) => void;
   /** Opens what is written to; a new file by default. */
   readonly open?: OpenSink;
 }
@@ -35,7 +35,7 @@ export async function writeTorchFile(
   const { bytes, storages } = pickle(value);
   const sink = await (options.open ?? openFile)(path);
   try {
-    const stream = byteStream(sink, options.onProgress);
+    const stream = byteStream(sink, options);
     const zip = zipWriter(stream);
     const digest = createHash("sha256");
     const add = async (
@@ -45,6 +45,7 @@ export async function writeTorchFile(
     ) => {
       const crc = await zip.add(`${FOLDER}/${name}`, size, data);
       digest.update(`${name} ${crc}\n`);
+      return crc;
     };
     const addText = async (name: string, text: string) =>
       add(name, text.length, [new TextEncoder().encode(text)]);
@@ -54,7 +55,9 @@ export async function writeTorchFile(
     await addText(".storage_alignment", "64");
     await addText("byteorder", "little");
     for (const [key, storage] of storages.entries()) {
-      await add(`data/${key}`, storage.length * dtypes[storage.dtype].size, storage.chunks());
+      const size = storage.length * dtypes[storage.dtype].size;
+      const crc = await add(`data/${key}`, size, storage.chunks());
+      options.onStorage?.(storage.identity, crc);
     }
     await addText("version", "3\n");
     // PyTorch: 40 digits made from the names and CRCs of the records. Ours too, by another hash.
