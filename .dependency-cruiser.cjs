@@ -28,6 +28,7 @@ const inputAndOutput = [
   "cli/",
   "dashboard/server",
   "checkpoint/disk",
+  "checkpoint/mirror-file",
   "thermal/sensors",
   "engine/device",
   "progan/image-folder",

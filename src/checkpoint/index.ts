@@ -72,4 +72,17 @@ export {
 } from "./backup.js";
 export { storeStats, type KindStats, type StoreStats } from "./stats.js";
 export { stateOfFolder, type FolderState } from "./folder.js";
+export {
+  createMirrorFile,
+  folderIdentity,
+  mirrorPaths,
+  publishFacts,
+  readArrays,
+  readFacts,
+  removeMirror,
+  type FiledArrays,
+  type MirrorFacts,
+  type MirrorFile,
+} from "./mirror-file.js";
+export type { MirrorPaths } from "./names.js";
 export { examine, type Finding, type FindingCode } from "./doctor.js";

@@ -2,6 +2,7 @@
  * Every path of the store is built and read here, so that nothing is ever written to, or removed from, a place that this
  * file does not know. The grammar is in docs/checkpoint-format.md.
  */
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { invariant } from "../base/invariant.js";
 import type { CheckpointKind } from "./checkpoint.js";
@@ -141,6 +142,22 @@ export function journalPath(weights: string): string {
 
 export function networkFile(network: string): string {
   return `${network}.pth`;
+}
+
+/** The copy of a running training's state, outside the weights folder: in memory. */
+export interface MirrorPaths {
+  readonly folder: string;
+  readonly arrays: string;
+  readonly facts: string;
+}
+
+/** @param weights the real path of the weights folder */
+export function mirrorNames(folder: string, weights: string, { label, name }: Series): MirrorPaths {
+  const key = createHash("sha256")
+    .update(JSON.stringify([weights, label, name]))
+    .digest("hex");
+  const base = join(folder, `guardapesos-${key.slice(0, 32)}`);
+  return { folder, arrays: `${base}.arrays`, facts: `${base}.json` };
 }
 
 /** `generator_DRUSEN_local.pth`: always the newest verified finite pair. */

@@ -20,6 +20,8 @@ export interface Opening {
   readonly links: boolean;
   /** Path of the lock, by which others can ask this writer to stop. */
   readonly lock: string;
+  /** The line of descent that its generations will be of. */
+  readonly run: string;
   /** What could not be done, and stops nothing. */
   readonly problems: readonly StoreProblem[];
 }
@@ -29,7 +31,7 @@ export async function recover(
   disk: Disk,
   weights: string,
   series: Series,
-): Promise<Omit<Opening, "links" | "lock">> {
+): Promise<Omit<Opening, "links" | "lock" | "run">> {
   const problems: StoreProblem[] = [];
   const leftovers = await removeLeftovers(disk, [checkpointsFolder(weights), weights], problems);
   const { whole, damaged } = await listGenerations(weights, disk);

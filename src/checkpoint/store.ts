@@ -70,8 +70,9 @@ export async function openSession(
     await makeFolders(disk, folder);
     lock = await takeLock(disk, checkpointsFolder(folder), folder);
     const links = await hasLinks(disk, folder, lock.path);
-    const opening = { ...(await recover(disk, folder, { label, name })), links, lock: lock.path };
-    return { opening, session: await startSession(disk, options, lock, links) };
+    const recovered = await recover(disk, folder, { label, name });
+    const session = await startSession(disk, options, lock, links);
+    return { opening: { ...recovered, links, lock: lock.path, run: session.run }, session };
   } catch (error) {
     await lock?.release();
     throw diskError(error, folder, 0, undefined);

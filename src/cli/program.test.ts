@@ -19,6 +19,7 @@ const ended: RunEventOf<"ended"> = {
   seconds: 1,
   files: [],
   preview: undefined,
+  nonFinite: 0,
   resumeCommand: undefined,
   batchesLost: 0,
   code: undefined,

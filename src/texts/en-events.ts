@@ -83,6 +83,8 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `The weights of ${detail} are not all numbers: training has diverged. The files with the familiar names still hold the last good ones; stop, and go on from an older checkpoint with a smaller --lr.`,
   WEIGHTS_UNCHANGED: (detail) =>
     `All weights of ${detail} are those of the checkpoint before it, although steps have passed: nothing is being learnt. Check --lr; the older checkpoints are kept.`,
+  STATE_TAKEN_UP: (detail) =>
+    `The training before was cut off before it could save, but its newest state was still in memory. It is saved and verified now: ${detail}`,
   FILE_MOVED_ASIDE: (detail) =>
     `A file that is not one of these checkpoints stood where the newest weights go. It has another name now, and nothing was lost: ${detail}`,
   NO_HARD_LINKS: (detail) =>
@@ -93,8 +95,15 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `The preview picture could not be written (${detail}). Training goes on and the weights are not affected.`,
 };
 
-const goOn = (command: string | undefined): string[] =>
-  command === undefined ? [] : ["💡 To go on exactly where it was:", `   ${command}`];
+const goOn = ({ resumeCommand, nonFinite }: RunEventOf<"ended">): string[] =>
+  resumeCommand === undefined
+    ? []
+    : [
+        nonFinite === 0
+          ? "💡 To go on exactly where it was:"
+          : "💡 These weights are not all numbers. To go on from the last good ones (add a smaller --lr):",
+        `   ${resumeCommand}`,
+      ];
 
 const safe = (files: readonly SavedFile[], headline: string): string[] =>
   files.length === 0
@@ -193,7 +202,7 @@ export const events: EventTexts = {
           `⏸ The limit of batches was reached after ${duration(event.seconds)}.`,
           ...safe(event.files, "✅ The weights are saved:"),
           ...preview(event.preview),
-          ...goOn(event.resumeCommand),
+          ...goOn(event),
           rule,
         ];
       case "stopped":
@@ -201,7 +210,7 @@ export const events: EventTexts = {
           ...safe(event.files, "✅ Weights saved successfully:"),
           ...(event.files.length === 0 ? [] : [lost(event.batchesLost)]),
           "",
-          ...goOn(event.resumeCommand),
+          ...goOn(event),
           rule,
           "",
           "👋 Goodbye...",
@@ -215,7 +224,7 @@ export const events: EventTexts = {
           "",
           ...heatAdvice,
           "",
-          ...goOn(event.resumeCommand),
+          ...goOn(event),
           rule,
         ];
       case "failed":
@@ -224,7 +233,7 @@ export const events: EventTexts = {
           `💥 Training stopped because of an error, after ${duration(event.seconds)}.`,
           ...safe(event.files, "✅ Your weights are safe here:"),
           ...(event.files.length === 0 ? [] : [lost(event.batchesLost)]),
-          ...goOn(event.resumeCommand),
+          ...goOn(event),
           rule,
         ];
     }

@@ -1,6 +1,6 @@
 /** Lo que un entrenamiento dice en español; la forma la fija el inglés. */
 import type { CheckpointKind } from "../checkpoint/checkpoint.js";
-import type { SavedFile, WarningCode } from "../training/events.js";
+import type { RunEventOf, SavedFile, WarningCode } from "../training/events.js";
 import type { EventTexts, ProgressTexts } from "./en-events.js";
 import { rule } from "./en-events.js";
 import { damageOf, problemOf } from "./es-damage.js";
@@ -50,6 +50,8 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `No todos los pesos de ${detail} son números: el entrenamiento ha divergido. Los archivos de siempre conservan los últimos buenos; detenlo y sigue desde un checkpoint anterior con un --lr menor.`,
   WEIGHTS_UNCHANGED: (detail) =>
     `Todos los pesos de ${detail} son los del checkpoint anterior, aunque han pasado pasos: no se está aprendiendo nada. Revisa --lr; los checkpoints anteriores se conservan.`,
+  STATE_TAKEN_UP: (detail) =>
+    `El entrenamiento anterior se cortó sin poder guardar, pero su último estado seguía en la memoria. Ya está guardado y verificado: ${detail}`,
   FILE_MOVED_ASIDE: (detail) =>
     `Había un archivo ajeno a estos checkpoints donde van los pesos más recientes. Ahora tiene otro nombre y no se ha perdido nada: ${detail}`,
   NO_HARD_LINKS: (detail) =>
@@ -60,8 +62,15 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `No se pudo escribir la imagen de muestra (${detail}). El entrenamiento continúa y los pesos no corren peligro.`,
 };
 
-const goOn = (command: string | undefined): string[] =>
-  command === undefined ? [] : ["💡 Para reanudar exactamente donde quedó:", `   ${command}`];
+const goOn = ({ resumeCommand, nonFinite }: RunEventOf<"ended">): string[] =>
+  resumeCommand === undefined
+    ? []
+    : [
+        nonFinite === 0
+          ? "💡 Para reanudar exactamente donde quedó:"
+          : "💡 No todos estos pesos son números. Para seguir desde los últimos buenos (añade un --lr menor):",
+        `   ${resumeCommand}`,
+      ];
 
 const safe = (files: readonly SavedFile[], headline: string): string[] =>
   files.length === 0
@@ -160,7 +169,7 @@ export const events: EventTexts = {
           `⏸ Se alcanzó el límite de batches en ${duration(event.seconds)}.`,
           ...safe(event.files, "✅ Los pesos están guardados:"),
           ...preview(event.preview),
-          ...goOn(event.resumeCommand),
+          ...goOn(event),
           rule,
         ];
       case "stopped":
@@ -168,7 +177,7 @@ export const events: EventTexts = {
           ...safe(event.files, "✅ Pesos guardados exitosamente:"),
           ...(event.files.length === 0 ? [] : [lost(event.batchesLost)]),
           "",
-          ...goOn(event.resumeCommand),
+          ...goOn(event),
           rule,
           "",
           "👋 Saliendo...",
@@ -182,7 +191,7 @@ export const events: EventTexts = {
           "",
           ...heatAdvice,
           "",
-          ...goOn(event.resumeCommand),
+          ...goOn(event),
           rule,
         ];
       case "failed":
@@ -191,7 +200,7 @@ export const events: EventTexts = {
           `💥 El entrenamiento se detuvo por un error a los ${duration(event.seconds)}.`,
           ...safe(event.files, "✅ Tus pesos están a salvo aquí:"),
           ...(event.files.length === 0 ? [] : [lost(event.batchesLost)]),
-          ...goOn(event.resumeCommand),
+          ...goOn(event),
           rule,
         ];
     }

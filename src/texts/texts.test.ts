@@ -127,6 +127,7 @@ const stop = {
 const stopped: RunEvent = {
   type: "ended",
   ...stop,
+  nonFinite: 0,
   resumeCommand: "npx guardapesos train --data scans",
   batchesLost: 0,
   code: undefined,

@@ -1,6 +1,7 @@
 /** The engine's thread: `session.run` blocks whichever thread calls it, so it calls from here. */
 import { answerCalls, HandOver } from "../base/worker-calls.js";
-import { createMirror, type Mirror } from "./mirror.js";
+import type { MirrorPaths } from "../checkpoint/index.js";
+import { createMirror, type Copy, type Mirror } from "./mirror.js";
 import {
   createTrainer,
   type ImageRequest,
@@ -20,15 +21,22 @@ export interface PrepareRequest {
   readonly alpha: number;
 }
 
+interface Load {
+  readonly options: TrainerOptions;
+  readonly state: TrainState;
+  /** Where copies of the state outlive the process, if anywhere. */
+  readonly mirrorIn: MirrorPaths | undefined;
+}
+
 const calls = {
-  load: async ({ options, state }: { options: TrainerOptions; state: TrainState }) => {
+  load: async ({ options, state, mirrorIn }: Load) => {
     await trainer?.release();
     trainer = createTrainer(options, state);
-    mirror = createMirror();
+    mirror = createMirror(mirrorIn);
   },
   prepare: ({ resolution, batches, alpha }: PrepareRequest) => trainer!.prepare(resolution, batches, alpha),
-  /** @param tell given the state before this step in shared memory, if there is such a copy of it */
-  step: async (request: StepRequest, tell: (mirrored: TrainState) => void) => {
+  /** @param tell given a copy of the state before this step, if one was made */
+  step: async (request: StepRequest, tell: (mirrored: Copy) => void) => {
     const mirrored = await mirror.refresh(trainer!.bytes, () => trainer!.view());
     if (mirrored) tell(mirrored);
     const started = performance.now();

@@ -2,21 +2,23 @@
 import { Worker } from "node:worker_threads";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import type { NamedArray } from "../base/named-arrays.js";
+import type { MirrorPaths } from "../checkpoint/index.js";
 import { callWorker } from "../base/worker-calls.js";
 import { workerEntry } from "../base/worker-entry.js";
 import type { EngineCalls, PrepareRequest } from "./engine-worker.js";
 import type { ImageRequest, StepRequest, TrainerOptions } from "./trainer.js";
 import type { Losses } from "./events.js";
+import type { Copy } from "./mirror.js";
 import type { TrainState } from "./train-state.js";
 import { patienceWith, watch } from "./watchdog.js";
 
 /** What the engine tells by itself. */
 export interface EngineListener {
   /**
-   * The state before the step under way is in shared memory now, for when the engine can give it no more. Not every step
-   * has such a copy; the next one writes over it.
+   * There is a copy now of the state before the step under way, for when the engine can give it no more. Not every step
+   * has one; the next one writes over it.
    */
-  readonly mirrored?: (state: TrainState) => void;
+  readonly mirrored?: (copy: Copy) => void;
   /** A call takes far longer than such calls have taken. @param usual the longest so far, in seconds */
   readonly slow?: (seconds: number, usual: number | undefined, giveUpAfter: number) => void;
 }
@@ -55,11 +57,15 @@ function ownBuffers(state: TrainState): TrainState {
   return { arrays, counters: state.counters };
 }
 
-/** Starts the engine on a state, whose arrays it takes. */
+/**
+ * Starts the engine on a state, whose arrays it takes.
+ * @param mirrorIn where copies of the state outlive the process, if anywhere
+ */
 export async function startEngine(
   options: TrainerOptions,
   given: TrainState,
   listener: EngineListener = {},
+  mirrorIn?: MirrorPaths,
 ): Promise<Engine> {
   const state = ownBuffers(given);
   const thread = callWorker<EngineCalls>(new Worker(workerEntry(import.meta.url, "./engine-worker.js")));
@@ -85,7 +91,7 @@ export async function startEngine(
   }
 
   const buffers = [...state.arrays.values()].map(({ data }) => data.buffer);
-  await answered(thread.call("load", { options, state }, buffers));
+  await answered(thread.call("load", { options, state, mirrorIn }, buffers));
   return {
     prepare: (request) => answered(thread.call("prepare", request)),
     async step(request) {

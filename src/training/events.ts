@@ -191,6 +191,8 @@ interface EventData {
     /** Paths of the newest whole pair; empty when nothing was ever saved. */
     readonly files: readonly SavedFile[];
     readonly preview: string | undefined;
+    /** NaN and infinite values in the newest save of this session: plain resuming then goes on from an older one. */
+    readonly nonFinite: number;
     /** What to type to go on; undefined when the plan is finished. */
     readonly resumeCommand: string | undefined;
     readonly batchesLost: number;
@@ -209,6 +211,7 @@ export type WarningCode =
   | "NO_OPTIMIZER_STATE" // the imported pair has weights alone: Adam starts fresh
   | "SAMPLES_NOT_WRITTEN"
   | "WEIGHTS_UNCHANGED" // steps have passed, and every weight is the one of the checkpoint before
+  | "STATE_TAKEN_UP" // what a killed training had left in memory is a checkpoint now
   | "FILE_MOVED_ASIDE" // a user's own file stood at a familiar name
   | "NO_HARD_LINKS" // the familiar names are copies
   | "DISK_FILLING" // told again when the number of saves that fit has halved

@@ -1,11 +1,19 @@
+import { existsSync, readdirSync } from "node:fs";
+import { truncate } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { createMirror, mirrorDue } from "./mirror.js";
+import { temporaryFolder } from "../../test/crash/sample.js";
+import type { MirrorPaths } from "../checkpoint/index.js";
+import { createMirror, mirrorDue, stateIn, type Copy } from "./mirror.js";
 import type { TrainState } from "./train-state.js";
 
 const stateOf = (...values: number[]): TrainState => ({
   arrays: new Map([["generator/a", { shape: [values.length], data: Float32Array.from(values) }]]),
   counters: new Map([["generator/a", values.length]]),
 });
+
+const inCopy = async (copy: Promise<Copy | undefined>): Promise<TrainState> =>
+  (await stateIn((await copy)!))!;
 
 describe("whether a copy is due", () => {
   it("is a matter of its share of the time until the next one can be made", () => {
@@ -18,10 +26,10 @@ describe("whether a copy is due", () => {
 
 describe("the copy", () => {
   /** A clock that stands still but for what reading costs: half a second, as much as is assumed before the first. */
-  function mirrored() {
+  function mirrored(paths?: MirrorPaths) {
     let time = 0;
     let reads = 0;
-    const mirror = createMirror(() => time);
+    const mirror = createMirror(paths, () => time);
     const refresh = (state: TrainState, bytes = 1e9) =>
       mirror.refresh(bytes, () => {
         reads++;
@@ -37,7 +45,7 @@ describe("the copy", () => {
     expect(await refresh(stateOf(1))).toBeUndefined();
     expect(reads()).toBe(0);
     mirror.stepped(50);
-    expect((await refresh(stateOf(1, 2)))?.counters.get("generator/a")).toBe(2);
+    expect((await inCopy(refresh(stateOf(1, 2)))).counters.get("generator/a")).toBe(2);
     // Measured now: half a second, so 50 seconds.
     mirror.stepped(10);
     pass(39);
@@ -51,13 +59,43 @@ describe("the copy", () => {
     const { mirror, refresh } = mirrored();
     mirror.stepped(1000);
     const source = stateOf(1, 2);
-    const copy = (await refresh(source))!.arrays.get("generator/a")!;
+    const copy = (await inCopy(refresh(source))).arrays.get("generator/a")!;
     source.arrays.get("generator/a")!.data.fill(9);
     expect([...copy.data]).toEqual([1, 2]);
     expect(copy.data.buffer).toBeInstanceOf(SharedArrayBuffer);
-    const again = (await refresh(stateOf(5, 6)))!.arrays.get("generator/a")!;
+    const again = (await inCopy(refresh(stateOf(5, 6)))).arrays.get("generator/a")!;
     expect(again.data).toBe(copy.data);
-    const grown = (await refresh(stateOf(5, 6, 7)))!.arrays.get("generator/a")!;
+    const grown = (await inCopy(refresh(stateOf(5, 6, 7)))).arrays.get("generator/a")!;
     expect([...grown.data]).toEqual([5, 6, 7]);
+  });
+
+  it("is in a file where it can be, its own, and follows arrays that grow", async () => {
+    const folder = await temporaryFolder();
+    const { mirror, refresh } = mirrored({ folder, arrays: join(folder, "a"), facts: join(folder, "f") });
+    mirror.stepped(1000);
+    const source = stateOf(1, 2);
+    const copy = (await refresh(source, 8))!;
+    source.arrays.get("generator/a")!.data.fill(9);
+    expect(copy.where).toBe("file");
+    expect(await stateIn(copy)).toEqual(stateOf(1, 2));
+    const grown = (await refresh(stateOf(5, 6, 7), 8))!;
+    expect(await stateIn(grown)).toEqual(stateOf(5, 6, 7));
+    // Written over: what is no copy any more is not taken for one.
+    expect(await stateIn(copy)).toBeUndefined();
+    await truncate(join(folder, "a"), 8);
+    expect(await stateIn(grown)).toBeUndefined();
+  });
+
+  it("is in shared memory where the file has no room, or cannot be made", async () => {
+    const folder = await temporaryFolder();
+    for (const [bytes, at] of [
+      [1e18, folder],
+      [8, join(folder, "none")],
+    ] as const) {
+      const { mirror, refresh } = mirrored({ folder: at, arrays: join(at, "a"), facts: join(at, "f") });
+      mirror.stepped(1e12);
+      expect((await refresh(stateOf(1), bytes))?.where).toBe("memory");
+      expect(existsSync(at) ? readdirSync(at) : []).toEqual([]);
+    }
   });
 });

@@ -1,8 +1,16 @@
 /**
- * A second copy of the state, in memory that other threads can read while the engine's is blocked, hung or dead. It is
- * brought up to date before a step, and only as often as its cost stays a small share of training: before every step
- * whose batch is long, every some steps otherwise.
+ * A second copy of the state that others can read while the engine's thread is blocked, hung or dead: in a file in
+ * memory, where the system has such files (then it outlives the process, too), otherwise in shared memory. It is brought
+ * up to date before a step, and only as often as its cost stays a small share of training: before every step whose batch
+ * is long, every some steps otherwise.
  */
+import {
+  createMirrorFile,
+  readArrays,
+  type FiledArrays,
+  type MirrorFile,
+  type MirrorPaths,
+} from "../checkpoint/index.js";
 import type { NamedArray } from "../base/named-arrays.js";
 import type { TrainState } from "./train-state.js";
 
@@ -25,44 +33,84 @@ export function mirrorDue({ secondsSince, nextStep, cost }: MirrorFacts): boolea
   return (secondsSince + nextStep) * mirrorShare >= cost;
 }
 
+/** A copy of the state, wherever it is. The next one writes over it. */
+export type Copy =
+  | { readonly where: "memory"; readonly state: TrainState }
+  | { readonly where: "file"; readonly file: FiledArrays; readonly counters: ReadonlyMap<string, number> };
+
+/** The state in a copy; undefined when it is not whole. Shared memory is given as it is. */
+export async function stateIn(copy: Copy): Promise<TrainState | undefined> {
+  if (copy.where === "memory") return copy.state;
+  const arrays = await readArrays(copy.file);
+  return arrays && { arrays, counters: new Map(copy.counters) };
+}
+
 export interface Mirror {
   /**
    * Copies the state if it is due.
    * @param bytes of the state
    * @param read asked for the state only then
-   * @returns the copy; undefined when it was not due. It is written over by the next one.
+   * @returns the copy; undefined when it was not due
    */
-  refresh(bytes: number, read: () => Promise<TrainState>): Promise<TrainState | undefined>;
+  refresh(bytes: number, read: () => Promise<TrainState>): Promise<Copy | undefined>;
   /** A step has taken so long. */
   stepped(seconds: number): void;
 }
 
-/** @param now seconds, for tests */
-export function createMirror(now: () => number = () => performance.now() / 1000): Mirror {
+/** Shared memory. Everything that takes a Float32Array takes one over it, too; what it must not be is handed over. */
+function sharedMemory(): (state: TrainState) => Copy {
   const arrays = new Map<string, NamedArray>();
+  const shared = (length: number): NamedArray["data"] =>
+    new Float32Array(new SharedArrayBuffer(4 * length)) as Float32Array as NamedArray["data"];
+  return (state) => {
+    for (const [name, { shape, data }] of state.arrays) {
+      const known = arrays.get(name)?.data;
+      const own = known?.length === data.length ? known : shared(data.length);
+      own.set(data);
+      arrays.set(name, { shape, data: own });
+    }
+    return { where: "memory", state: { arrays, counters: state.counters } };
+  };
+}
+
+/**
+ * @param paths of the file; undefined for shared memory
+ * @param now seconds, for tests
+ */
+export function createMirror(
+  paths: MirrorPaths | undefined,
+  now: () => number = () => performance.now() / 1000,
+): Mirror {
+  const toMemory = sharedMemory();
+  let file: MirrorFile | undefined;
+  let hold = (bytes: number, state: TrainState): Copy => {
+    file = paths && createMirrorFile(paths, bytes);
+    hold = (_, one) => (file ? toFile(file, one) : toMemory(one));
+    return hold(bytes, state);
+  };
+  const toFile = (open: MirrorFile, state: TrainState): Copy => {
+    try {
+      return { where: "file", file: open.write(state.arrays), counters: state.counters };
+    } catch {
+      // Others have taken the room.
+      open.remove();
+      file = undefined;
+      return toMemory(state);
+    }
+  };
   let copiedAt = now();
   let nextStep = 0;
   let cost: number | undefined;
-
-  /** Everything that takes a Float32Array takes one over shared memory, too; what it must not be is handed over. */
-  const shared = (length: number): NamedArray["data"] =>
-    new Float32Array(new SharedArrayBuffer(4 * length)) as Float32Array as NamedArray["data"];
 
   return {
     async refresh(bytes, read) {
       const started = now();
       const facts = { secondsSince: started - copiedAt, nextStep, cost: cost ?? bytes / assumedSpeed };
       if (!mirrorDue(facts)) return undefined;
-      const state = await read();
-      for (const [name, { shape, data }] of state.arrays) {
-        const known = arrays.get(name)?.data;
-        const own = known?.length === data.length ? known : shared(data.length);
-        own.set(data);
-        arrays.set(name, { shape, data: own });
-      }
+      const copy = hold(bytes, await read());
       copiedAt = now();
       cost = copiedAt - started;
-      return { arrays, counters: state.counters };
+      return copy;
     },
     stepped(seconds) {
       nextStep = seconds;

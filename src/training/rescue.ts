@@ -3,20 +3,20 @@ import { isGuardapesosError } from "../base/errors.js";
 import type { Place } from "../progan/schedule.js";
 import { EngineLeft, type Engine } from "./engine.js";
 import type { Track } from "./loop.js";
+import { stateIn, type Copy } from "./mirror.js";
 import type { Saves, Setup } from "./saves.js";
 import type { Stop } from "./stop.js";
-import type { TrainState } from "./train-state.js";
 
 /** A finished state outside the engine, and what a checkpoint says of it. */
 export interface Reserve {
-  readonly state: TrainState;
+  readonly copy: Copy;
   readonly place: Place;
   readonly setup: Setup;
 }
 
 export interface Rescue {
-  /** Keeps a copy of the state at the newest finished place. */
-  keep(state: TrainState): void;
+  /** Keeps a copy of the state at the newest finished place. @returns it, with what a checkpoint says of it */
+  keep(copy: Copy): Reserve | undefined;
   /** Whether nothing finished is lost when the engine is left to itself now, in the middle of its work. */
   mayLeave(): boolean;
   /**
@@ -35,8 +35,9 @@ export function createRescue(saves: Saves, track: Track, stop: Stop): Rescue {
     return isGuardapesosError(error) ? error.code : "bug";
   };
   return {
-    keep(state) {
-      reserve = track.setup && { state, place: track.place, setup: track.setup() };
+    keep(copy) {
+      reserve = track.setup && { copy, place: track.place, setup: track.setup() };
+      return reserve;
     },
     mayLeave: () => isSaved() || reserve?.place.batches === track.place.batches,
     async save(engine, error) {
@@ -45,8 +46,10 @@ export function createRescue(saves: Saves, track: Track, stop: Stop): Rescue {
       const newest = await engine?.take().catch(() => undefined);
       // A state that was given to a save, which then failed, is not there any more.
       const there = newest !== undefined && newest.arrays.size > 0;
-      const found = there ? { state: newest, place: track.place, setup: track.setup() } : reserve;
-      if (!found || found.place.batches <= (saves.savedBatches ?? 0)) return undefined;
+      const found = there
+        ? { state: newest, place: track.place, setup: track.setup() }
+        : reserve && { ...reserve, state: await stateIn(reserve.copy) };
+      if (!found?.state || found.place.batches <= (saves.savedBatches ?? 0)) return undefined;
       const decision = { kind: "emergency", reason: reasonFor(error) } as const;
       await saves.begin(found.state, found.place, found.setup, decision, true);
       return saves.settle();

@@ -11,6 +11,7 @@ import type { Emit, RunEventOf, WarningCode } from "./events.js";
 import { batchesDivided, findSensor, watchHeat } from "./heat.js";
 import { loop, type LoopEnd, type Track } from "./loop.js";
 import type { RunOptions } from "./options.js";
+import { outlive, takeUpLeft } from "./outlive.js";
 import { writePreview } from "./preview.js";
 import { positionOf } from "./progress.js";
 import { createRescue, type Rescue } from "./rescue.js";
@@ -53,6 +54,7 @@ async function labelOf({ data, className }: RunOptions): Promise<string> {
 async function open(options: RunOptions, series: Series, emit: Emit) {
   const newest = async (): Promise<string | undefined> =>
     options.fresh ? undefined : (await listGenerations(options.weights)).whole[0]?.id;
+  const takenUp = await takeUpLeft(options.weights, series);
   for (;;) {
     const before = await newest();
     const beginning = await begin(options, series);
@@ -69,7 +71,7 @@ async function open(options: RunOptions, series: Series, emit: Emit) {
       retention: { everySteps: options.keepEvery },
     });
     // Another training may have saved, and ended, after the checkpoint was read and before the folder was ours alone.
-    if ((await newest()) === before) return { beginning, source, device, threads, watch, writer };
+    if ((await newest()) === before) return { beginning, source, device, threads, watch, writer, takenUp };
     await writer.close();
   }
 }
@@ -91,7 +93,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     if (leaving) working?.engine.leave();
   });
   const label = await labelOf(options);
-  const { beginning, source, device, threads, watch, writer } = await open(
+  const { beginning, source, device, threads, watch, writer, takenUp } = await open(
     options,
     { label, name: options.name },
     emit,
@@ -99,6 +101,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
   const { config, preset, from } = beginning;
   const backups = createBackups(writer, emit, options.backups);
   const saves = createSaves(writer, emit, from?.files ?? [], (saved) => backups.consider(saved));
+  const outliving = await outlive(options.weights, { label, name: options.name }, writer.opening.run);
   const track: Track = {
     config,
     place: beginning.place,
@@ -131,6 +134,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
   for (const path of movedAside) warn("FILE_MOVED_ASIDE", path);
   for (const problem of problems) emit({ type: "store-problem", ...problem });
   if (!links) warn("NO_HARD_LINKS", options.weights);
+  if (takenUp !== undefined) warn("STATE_TAKEN_UP", takenUp);
   if (from) {
     const { id, kind, skipped, saved } = from;
     emit({ type: "resumed", id, kind, position: positionOf(track.place), skipped });
@@ -172,6 +176,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
       seconds: (performance.now() - startedAt) / 1000,
       files: saves.files,
       preview: track.preview,
+      nonFinite: saves.nonFinite,
       resumeCommand: how === "finished" ? undefined : resumeCommand(options.command),
       batchesLost:
         track.sessionBatches === 0
@@ -192,9 +197,13 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
       { architecture: config, seed: config.seed, engine: { provider: device, threads } },
       beginning.state,
       {
-        mirrored: (state) => rescue.keep(state),
+        mirrored: (copy) => {
+          const reserve = rescue.keep(copy);
+          if (reserve) outliving.publish(reserve);
+        },
         slow: (seconds, usual, giveUpAfter) => emit({ type: "engine-slow", seconds, usual, giveUpAfter }),
       },
+      outliving.paths,
     );
     const made = engine;
     working = { saves, rescue, engine };
@@ -237,5 +246,6 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     await asker.close(over);
     await writer.close();
     await engine?.close();
+    await outliving.close(track.sessionBatches > 0 && saves.savedBatches !== track.place.batches);
   }
 }

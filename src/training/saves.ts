@@ -33,6 +33,8 @@ export interface Saves {
   age(): number | undefined;
   /** Batches over all sessions in the newest verified save of this session. */
   readonly savedBatches: number | undefined;
+  /** NaN and infinite values in the newest save of this session. */
+  readonly nonFinite: number;
   /** The newest pair: of this session, or what training continued from. */
   readonly files: readonly SavedFile[];
 }
@@ -56,6 +58,7 @@ export function createSaves(
   let begunAt = performance.now();
   let verifiedAt: number | undefined;
   let savedBatches: number | undefined;
+  let nonFinite = 0;
   let files = before;
   let warnedAt = 2 * fewSaves;
 
@@ -86,6 +89,7 @@ export function createSaves(
       verifiedAt = performance.now();
       savedBatches = place.batches;
       failures = 0;
+      nonFinite = report.generation.nonFinite;
       files = report.files.map(({ path, bytes }) => ({ path, bytes }));
       tell(report, place, (verifiedAt - begunAt) / 1000);
       if (!last) onSaved(report.generation);
@@ -137,6 +141,9 @@ export function createSaves(
     age: () => (verifiedAt === undefined ? undefined : (performance.now() - verifiedAt) / 1000),
     get savedBatches() {
       return savedBatches;
+    },
+    get nonFinite() {
+      return nonFinite;
     },
     get files() {
       return files;

@@ -59,6 +59,7 @@ const stopped: RunEvent = {
   seconds: 100,
   files: saved.files,
   preview: undefined,
+  nonFinite: 0,
   resumeCommand: "npx guardapesos entrenar",
   batchesLost: 0,
   code: undefined,
