@@ -1,10 +1,12 @@
 /** The engine's thread: `session.run` blocks whichever thread calls it, so it calls from here. */
 import { answerCalls, HandOver } from "../base/worker-calls.js";
+import { requireHalf } from "../engine/session.js";
 import { createMirror, type Mirror } from "./mirror.js";
 import {
   createTrainer,
   type ImageRequest,
   type StepRequest,
+  type StepResult,
   type Trainer,
   type TrainerOptions,
 } from "./trainer.js";
@@ -20,9 +22,14 @@ export interface PrepareRequest {
   readonly alpha: number;
 }
 
+export interface StepAnswer extends Omit<StepResult, "before"> {
+  readonly before: TrainState | undefined;
+}
+
 const calls = {
   load: async ({ options, state }: { options: TrainerOptions; state: TrainState }) => {
     await trainer?.release();
+    if (options.precision === "mixed") await requireHalf(options.engine);
     trainer = createTrainer(options, state);
     mirror = createMirror();
   },
@@ -32,9 +39,10 @@ const calls = {
     const mirrored = await mirror.refresh(trainer!.bytes, () => trainer!.view());
     if (mirrored) tell(mirrored);
     const started = performance.now();
-    const { losses, before } = await trainer!.step(request);
+    const { before, ...result } = await trainer!.step(request);
     mirror.stepped((performance.now() - started) / 1000);
-    return new HandOver({ losses, before: before?.state }, before?.free ?? []);
+    const answer: StepAnswer = { ...result, before: before?.state };
+    return new HandOver(answer, before?.free ?? []);
   },
   images: (request: ImageRequest) => trainer!.images(request),
   // Not handed over: the message makes the copy.

@@ -62,7 +62,7 @@ export function createMirror(now: () => number = () => performance.now() / 1000)
       }
       copiedAt = now();
       cost = copiedAt - started;
-      return { arrays, counters: state.counters };
+      return { ...state, arrays };
     },
     stepped(seconds) {
       nextStep = seconds;

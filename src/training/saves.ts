@@ -11,7 +11,7 @@ import { positionOf, toJson, type Progress } from "./progress.js";
 import { toNetworks, type TrainState } from "./train-state.js";
 
 /** Everything that a checkpoint says beside the state and the place. */
-export type Setup = Omit<Progress, "place">;
+export type Setup = Omit<Progress, "place" | "scales">;
 
 export interface Saves {
   /**
@@ -75,7 +75,7 @@ export function createSaves(
         reason,
         step: place.step,
         networks: toNetworks(state, setup.config, setup.config.learningRate),
-        progress: toJson({ place, ...setup }),
+        progress: toJson({ place, ...setup, ...(state.scales ? { scales: state.scales } : {}) }),
       };
       // Shared memory is read where it is.
       const buffers = [...state.arrays.values()].map(({ data }) => data.buffer as ArrayBufferLike);
