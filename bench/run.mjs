@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const parts = ["steps", "saves", "images", "torch-files", "stop", "heat"];
+const parts = ["steps", "saves", "images", "torch-files", "stop", "heat", "precision"];
 
 const [first, ...others] = process.argv.slice(2).map((word) => word.replace(/^--profile$/, "profile"));
 const scriptOf = (part) => fileURLToPath(new URL(`./${part}.mjs`, import.meta.url));

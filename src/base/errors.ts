@@ -37,6 +37,10 @@ export interface ErrorData {
   CONFIG_NOT_FOUND: { file: string };
   // Engine
   DEVICE_UNAVAILABLE: { device: string; available: readonly string[]; reason: string };
+  /** It computes in float32 alone. `reason`: ONNX Runtime's words. */
+  DEVICE_NO_HALF: { device: string; reason: string };
+  /** Gradients of this network overflow half precision whatever they are scaled by. */
+  HALF_OVERFLOW: { network: string };
   ENGINE_MEMORY: { what: string; reason: string };
   ENGINE_FAILED: { what: string; reason: string };
   /** Its thread has ended. */

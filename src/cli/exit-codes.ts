@@ -69,8 +69,10 @@ export function exitCodeOf(code: ErrorCode): number {
     case "TORCH_FILE_UNREADABLE":
       return 66; // EX_NOINPUT: what was to be read is not there
     case "DEVICE_UNAVAILABLE":
+    case "DEVICE_NO_HALF":
     case "SENSOR_UNAVAILABLE":
       return 69; // EX_UNAVAILABLE
+    case "HALF_OVERFLOW":
     case "ENGINE_MEMORY":
     case "ENGINE_FAILED":
     case "ENGINE_DIED":

@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import type { Expected } from "../base/errors.js";
 import { GuardapesosError } from "../base/errors.js";
+import { precisions } from "../engine/precision.js";
 import { presetNames, resolutions, type Autosave } from "../progan/config.js";
 import type { OptionName, Texts } from "../texts/index.js";
 import { languages } from "../texts/index.js";
@@ -67,6 +68,7 @@ export const trainingOptions = {
   epochs: perResolution,
   batchSizes: perResolution,
   accumulate: atLeastOne,
+  precision: { kind: "one-of", values: precisions },
   lr: aboveZero,
   seed: { kind: "integer", min: 0 },
   autosave: { kind: "interval" },
@@ -135,6 +137,7 @@ export const planOptions = {
   epochs: trainingOptions.epochs,
   batchSizes: trainingOptions.batchSizes,
   accumulate: trainingOptions.accumulate,
+  precision: trainingOptions.precision,
   device: trainingOptions.device,
   threads: trainingOptions.threads,
   rate: aboveZero,

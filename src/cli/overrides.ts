@@ -24,6 +24,7 @@ export function overridesOf(settings: TrainingSettings): Partial<TrainingConfig>
     batchSizes: settings.batchSizes,
     accumulate: settings.accumulate,
     batchDivisor: settings.fullBatches === true ? 1 : undefined,
+    precision: settings.precision,
     learningRate: settings.lr,
     seed: settings.seed,
     autosave: settings.autosave,

@@ -38,10 +38,28 @@ it("keeps in memory the inputs and what is still needed, and views take nothing"
   const graph = createGraph();
   const x = input(graph, "x", [10]);
   const chain = square(square(square(x)));
-  expect(costOf([chain])).toEqual({ flops: 30, traffic: 3 * 3 * 40, memory: 40 + 2 * 40 });
+  expect(costOf([chain])).toEqual({ flops: 30, halfFlops: 0, traffic: 3 * 3 * 40, memory: 40 + 2 * 40 });
   expect(costOf([reshape(chain, [2, 5])])).toEqual(costOf([chain]));
   const first = mul(x, x);
   expect(costOf([add(square(square(first)), first)]).memory).toBe(40 + 3 * 40);
+});
+
+it("takes half the bytes for half values, and room for copies in the other type", () => {
+  const graph = createGraph();
+  const [a, b] = [input(graph, "a", [4, 4]), input(graph, "b", [4, 4])];
+  const [fed, half, whole] = [2 * 64, 32, 64];
+  const product = matmul(a, b);
+  // a and b in half, their product, and its copy in float32.
+  expect(costOf([product], "mixed")).toEqual({
+    flops: 128,
+    halfFlops: 128,
+    traffic: 2 * (whole + half) + 3 * half + (half + whole),
+    memory: fed + Math.max(3 * half, half + whole),
+  });
+  // The square is float32: the copy is made for it, once.
+  const twice = mul(square(product), product);
+  expect(costOf([twice], "mixed")).toMatchObject({ flops: 160, halfFlops: 128 });
+  expect(costOf([twice])).toMatchObject({ flops: 160, halfFlops: 0 });
 });
 
 it("finds a training step several times its forward pass", () => {

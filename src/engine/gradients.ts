@@ -28,6 +28,7 @@ import {
   square,
   sub,
   sum,
+  sumAll,
   transpose,
   upsample,
 } from "./ops.js";
@@ -117,15 +118,7 @@ function inverse(order: readonly number[]): number[] {
 /** Sums a cotangent back over the axes that broadcasting had repeated. */
 function unbroadcast(g: Node, shape: Shape): Node {
   if (g.shape.join() === shape.join()) return g;
-  if (shape.length === 0) {
-    return reshape(
-      sum(
-        g,
-        g.shape.map((_, axis) => axis),
-      ),
-      [],
-    );
-  }
+  if (shape.length === 0) return sumAll(g);
   const repeated = g.shape.flatMap((length, axis) => (length === shape[axis] ? [] : [axis]));
   return sum(g, repeated);
 }

@@ -54,6 +54,17 @@ export function mean(x: Node, axes: readonly number[]): Node {
   return scale(sum(x, axes), 1 / sizeOf(axes.map((axis) => x.shape[axis]!)));
 }
 
+/** Sum of all elements, a scalar. */
+export function sumAll(x: Node): Node {
+  return reshape(
+    sum(
+      x,
+      x.shape.map((_, axis) => axis),
+    ),
+    [],
+  );
+}
+
 /** Mean of all elements, a scalar. */
 export function meanAll(x: Node): Node {
   return reshape(

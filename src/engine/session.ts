@@ -6,6 +6,8 @@ import { inputName, lowerGraph } from "./onnx/emit.js";
 import { encodeModel } from "./onnx/model.js";
 import type { Target } from "./onnx/lower.js";
 import { createGraph, input, isInput, reachable, type Node } from "./graph.js";
+import { add, matmul } from "./ops.js";
+import { halfNodes, type Precision } from "./precision.js";
 
 export const providers = ["cpu", "webgpu", "dml", "cuda", "coreml"] as const;
 export type Provider = (typeof providers)[number];
@@ -77,6 +79,7 @@ function sessionOptions(
 /**
  * @param what for messages: what this graph is, e.g. "the training step at 64x64"
  * @param outputs named nodes; those in `toMemory` are read by the program, the others stay on the device if it can
+ * @param precision what it computes in; inputs and outputs are float32
  * @throws DEVICE_UNAVAILABLE, ENGINE_MEMORY, ENGINE_FAILED
  */
 export async function createSession(
@@ -84,8 +87,10 @@ export async function createSession(
   outputs: ReadonlyMap<string, Node>,
   options: EngineOptions,
   toMemory: ReadonlySet<string> = new Set(),
+  precision: Precision = "float32",
 ): Promise<Session> {
-  const model = lowerGraph(outputs, targetOf(options.provider));
+  const halves = precision === "mixed" ? halfNodes([...outputs.values()]) : undefined;
+  const model = lowerGraph(outputs, targetOf(options.provider), halves);
   const locations = Object.fromEntries(
     [...outputs.keys()].map((name) => [
       name,
@@ -115,6 +120,25 @@ export async function createSession(
     },
     release: () => session.release(),
   };
+}
+
+/**
+ * Computes something small in half precision. A device that cannot tells so only when it is asked to compute.
+ * @throws DEVICE_NO_HALF, and what creating a session throws
+ */
+export async function requireHalf(options: EngineOptions): Promise<void> {
+  const x = input(createGraph(), "x", [2, 2]);
+  const product = matmul(x, x);
+  const outputs = new Map([["y", matmul(add(product, product), x)]]);
+  const session = await createSession("a trial of half precision", outputs, options, new Set(["y"]), "mixed");
+  try {
+    await session.run(new Map([["x", toEngine({ shape: [2, 2], data: new Float32Array(4) })]]));
+  } catch (error) {
+    const reason = reasonOf(error instanceof Error && error.cause !== undefined ? error.cause : error);
+    throw new GuardapesosError("DEVICE_NO_HALF", { device: options.provider, reason }, error);
+  } finally {
+    await session.release();
+  }
 }
 
 /** An array as the engine takes it. Shares the memory: the array must not be written to any more. */

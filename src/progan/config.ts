@@ -1,5 +1,7 @@
 /** What a training is: its architecture, its plan and its hyperparameters, with the presets. Pure data. */
 
+import type { Precision } from "../engine/precision.js";
+
 /** Side of the square images, in pixels. */
 export const resolutions = [4, 8, 16, 32, 64, 128, 256, 512, 1024] as const;
 export type Resolution = (typeof resolutions)[number];
@@ -36,6 +38,8 @@ export interface TrainingConfig extends Architecture {
    * stay the same. 1, or a power of two.
    */
   readonly batchDivisor: number;
+  /** What networks and gradients are computed in; weights and their updates are float32 always. */
+  readonly precision: Precision;
   readonly learningRate: number;
   readonly seed: number;
   readonly autosave: Autosave;
@@ -55,6 +59,7 @@ const rtx3070: TrainingConfig = {
   batchSizes: [16, 16, 12, 8, 6, 4, 3, 2, 1],
   accumulate: 2,
   batchDivisor: 1,
+  precision: "float32",
   learningRate: 1e-3,
   seed: 42,
   autosave: 500,

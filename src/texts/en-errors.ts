@@ -95,6 +95,10 @@ export const errors: ErrorTexts = {
 
   DEVICE_UNAVAILABLE: ({ device, available, reason }) =>
     `The device ${device} cannot be used here: ${reason}. Choose --device ${or(available)}.`,
+  DEVICE_NO_HALF: ({ device, reason }) =>
+    `The device ${device} does not compute in half precision here (${reason}). Train with --precision float32.`,
+  HALF_OVERFLOW: ({ network }) =>
+    `The gradients of the ${network} are too large for half precision, however little they are scaled. The weights from before are kept: go on with --precision float32, or from an older checkpoint with a smaller --lr.`,
   ENGINE_MEMORY: ({ what, reason }) =>
     `There was not enough memory for ${what} (${reason}). Use smaller --batch-sizes, fewer --channels, a smaller --end or another --device; saved weights are not affected.`,
   ENGINE_FAILED: ({ what, reason }) =>

@@ -75,6 +75,8 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `The checkpoint was trained on another device (${detail}): the training is the same, its last decimals are not.`,
   DATA_DIFFERS: (detail) =>
     `The images are not those of the checkpoint (${detail}): training goes on with the new ones, in a new order.`,
+  HALF_IMITATED: () =>
+    "The processor does not compute in half precision: its rounding is imitated, which is slower than --precision float32. Mixed precision is for graphics cards.",
   PLAN_ALREADY_FINISHED: () =>
     "The whole plan is already trained; there is nothing left to do. Raise --epochs or --end to go on, or start anew with --fresh.",
   NO_OPTIMIZER_STATE: (detail) =>
@@ -184,6 +186,9 @@ export const events: EventTexts = {
   "stop-planned": ({ time }) => [`⏰ Training saves and stops by itself: ${moment(time)}`],
   "engine-slow": ({ seconds, usual, giveUpAfter }) => [
     `⚠ The engine has been at work for ${duration(seconds)} without an answer${usual === undefined ? "" : ` (so far it took ${duration(usual)} at most)`}. If none comes, training ends after ${duration(giveUpAfter)}, with the newest weights that can be had saved.`,
+  ],
+  "update-skipped": ({ network, scale, skipped, batches }) => [
+    `⏭ Batch ${integer(batches)}: the gradients of the ${network} overflowed half precision, so this update was skipped (${integer(skipped)} so far); loss scale ${decimal(scale, 0)} from now on.`,
   ],
   warning: ({ code, detail }) => [`⚠ ${warnings[code](detail)}`],
   ended: (event) => {

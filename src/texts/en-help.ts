@@ -25,6 +25,10 @@ const options = {
   epochs: { value: "n", help: "epochs at each resolution: one number, or nine separated by commas" },
   batchSizes: { value: "n", help: "images in a batch: one number, or nine, one per resolution" },
   accumulate: { value: "n", help: "batches whose gradients make one step" },
+  precision: {
+    value: "type",
+    help: "float32, or mixed: half precision on a card that has it, weights in float32 (default: float32)",
+  },
   lr: { value: "rate", help: "learning rate of both networks" },
   seed: { value: "n", help: "start of all random numbers: same seed, same result" },
   autosave: {

@@ -25,6 +25,8 @@ export interface PlanTexts {
     checkpoint: string,
   ];
   readonly summary: (plan: PlanSummary) => readonly string[];
+  /** Beside a plan in mixed precision. */
+  readonly mixed: string;
   readonly fits: (fits: boolean, bytes: number) => string;
 }
 
@@ -47,6 +49,8 @@ export const plan: PlanTexts = {
     `Memory: at least ${bytes(memory)} on the device; engines take up to twice that.`,
     `Disk: up to ${bytes(disk)} for the checkpoints, and one more checkpoint for each daily backup.`,
   ],
+  mixed:
+    "Mixed precision: memory is counted with half values. The times are those of float32; how much faster a card is in half precision is not known beforehand.",
   fits: (fits, size) =>
     fits
       ? `✅ It should fit into ${bytes(size)}.`

@@ -95,6 +95,10 @@ export const errors: ErrorTexts = {
 
   DEVICE_UNAVAILABLE: ({ device, available, reason }) =>
     `El dispositivo ${device} no se puede usar aquí: ${reason}. Elige --device ${or(available)}.`,
+  DEVICE_NO_HALF: ({ device, reason }) =>
+    `El dispositivo ${device} no calcula aquí en media precisión (${reason}). Entrena con --precision float32.`,
+  HALF_OVERFLOW: ({ network }) =>
+    `Los gradientes de la red «${network}» son demasiado grandes para la media precisión, por poco que se escalen. Los pesos de antes se conservan: sigue con --precision float32, o desde un checkpoint anterior con un --lr menor.`,
   ENGINE_MEMORY: ({ what, reason }) =>
     `No alcanzó la memoria para ${what} (${reason}). Usa --batch-sizes más pequeños, menos --channels, un --end menor u otro --device; los pesos guardados siguen intactos.`,
   ENGINE_FAILED: ({ what, reason }) =>

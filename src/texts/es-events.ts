@@ -42,6 +42,8 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `El checkpoint se entrenó en otro dispositivo (${detail}): el entrenamiento es el mismo, cambian los últimos decimales.`,
   DATA_DIFFERS: (detail) =>
     `Las imágenes no son las del checkpoint (${detail}): el entrenamiento sigue con las nuevas, en un orden nuevo.`,
+  HALF_IMITATED: () =>
+    "El procesador no calcula en media precisión: se imita su redondeo, que es más lento que --precision float32. La precisión mixta es para tarjetas gráficas.",
   PLAN_ALREADY_FINISHED: () =>
     "El plan ya está entrenado entero; no queda nada por hacer. Sube --epochs o --end para seguir, o empieza de cero con --fresh.",
   NO_OPTIMIZER_STATE: (detail) =>
@@ -151,6 +153,9 @@ export const events: EventTexts = {
   "stop-planned": ({ time }) => [`⏰ El entrenamiento guardará y parará por sí solo: ${moment(time)}`],
   "engine-slow": ({ seconds, usual, giveUpAfter }) => [
     `⚠ El motor lleva ${duration(seconds)} trabajando sin responder${usual === undefined ? "" : ` (hasta ahora tardó ${duration(usual)} como mucho)`}. Si no responde, el entrenamiento termina a los ${duration(giveUpAfter)}, con los últimos pesos que se puedan recuperar guardados.`,
+  ],
+  "update-skipped": ({ network, scale, skipped, batches }) => [
+    `⏭ Batch ${integer(batches)}: los gradientes ${network === "critic" ? "del crítico" : "del generador"} desbordaron la media precisión y se saltó esa actualización (van ${integer(skipped)}); la escala de la pérdida baja a ${decimal(scale, 0)}.`,
   ],
   warning: ({ code, detail }) => [`⚠ ${warnings[code](detail)}`],
   ended: (event) => {

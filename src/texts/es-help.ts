@@ -123,6 +123,10 @@ export const help: HelpTexts = {
     epochs: { value: "n", help: "épocas en cada resolución: un número, o nueve separados por comas" },
     batchSizes: { value: "n", help: "imágenes por batch: un número, o nueve, uno por resolución" },
     accumulate: { value: "n", help: "batches cuyos gradientes forman un paso" },
+    precision: {
+      value: "tipo",
+      help: "float32, o mixed: media precisión en la tarjeta que la tenga, pesos en float32 (por defecto: float32)",
+    },
     lr: { value: "tasa", help: "tasa de aprendizaje de las dos redes" },
     seed: { value: "n", help: "semilla de todo el azar: misma semilla, mismo resultado" },
     autosave: {

@@ -23,6 +23,8 @@ export const plan: PlanTexts = {
     `Memoria: al menos ${bytes(memory)} en el dispositivo; un motor llega a ocupar el doble.`,
     `Disco: hasta ${bytes(disk)} para los checkpoints, y uno más por cada copia de seguridad diaria.`,
   ],
+  mixed:
+    "Precisión mixta: la memoria se cuenta con valores de media precisión. Los tiempos son los de float32; cuánto más rápida es una tarjeta en media precisión no se sabe de antemano.",
   fits: (fits, size) =>
     fits
       ? `✅ Debería caber en ${bytes(size)}.`

@@ -35,6 +35,8 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   ENGINE_MEMORY: { what: "64x64", reason: "bad_alloc" },
   ENGINE_FAILED: { what: "64x64", reason: "NaN" },
   ENGINE_DIED: { reason: "out of heap" },
+  DEVICE_NO_HALF: { device: "webgpu", reason: "the device does not support f16" },
+  HALF_OVERFLOW: { network: "critic" },
   ENGINE_HUNG: { seconds: 600 },
   TORCH_FILE_UNREADABLE: { file: "g.pth", reason: "system", detail: "EACCES" },
   TORCH_FILE_INVALID: { file: "g.pth", where: { record: "data.pkl" }, offset: 12, reason: "checksum" },

@@ -2,10 +2,12 @@
 import { answerCalls, HandOver } from "../base/worker-calls.js";
 import type { MirrorPaths } from "../checkpoint/index.js";
 import { createMirror, type Copy, type Mirror } from "./mirror.js";
+import { requireHalf } from "../engine/session.js";
 import {
   createTrainer,
   type ImageRequest,
   type StepRequest,
+  type StepResult,
   type Trainer,
   type TrainerOptions,
 } from "./trainer.js";
@@ -28,9 +30,14 @@ interface Load {
   readonly mirrorIn: MirrorPaths | undefined;
 }
 
+export interface StepAnswer extends Omit<StepResult, "before"> {
+  readonly before: TrainState | undefined;
+}
+
 const calls = {
   load: async ({ options, state, mirrorIn }: Load) => {
     await trainer?.release();
+    if (options.precision === "mixed") await requireHalf(options.engine);
     trainer = createTrainer(options, state);
     mirror = createMirror(mirrorIn);
   },
@@ -40,9 +47,10 @@ const calls = {
     const mirrored = await mirror.refresh(trainer!.bytes, () => trainer!.view());
     if (mirrored) tell(mirrored);
     const started = performance.now();
-    const { losses, before } = await trainer!.step(request);
+    const { before, ...result } = await trainer!.step(request);
     mirror.stepped((performance.now() - started) / 1000);
-    return new HandOver({ losses, before: before?.state }, before?.free ?? []);
+    const answer: StepAnswer = { ...result, before: before?.state };
+    return new HandOver(answer, before?.free ?? []);
   },
   images: (request: ImageRequest) => trainer!.images(request),
   // Not handed over: the message makes the copy.

@@ -5,9 +5,8 @@ import type { NamedArray } from "../base/named-arrays.js";
 import type { MirrorPaths } from "../checkpoint/index.js";
 import { callWorker } from "../base/worker-calls.js";
 import { workerEntry } from "../base/worker-entry.js";
-import type { EngineCalls, PrepareRequest } from "./engine-worker.js";
+import type { EngineCalls, PrepareRequest, StepAnswer } from "./engine-worker.js";
 import type { ImageRequest, StepRequest, TrainerOptions } from "./trainer.js";
-import type { Losses } from "./events.js";
 import type { Copy } from "./mirror.js";
 import type { TrainState } from "./train-state.js";
 import { patienceWith, watch } from "./watchdog.js";
@@ -32,7 +31,7 @@ export class EngineLeft extends Error {}
  */
 export interface Engine {
   prepare(request: PrepareRequest): Promise<void>;
-  step(request: StepRequest): Promise<{ losses: Losses; before: TrainState | undefined }>;
+  step(request: StepRequest): Promise<StepAnswer>;
   images(request: ImageRequest): Promise<NamedArray>;
   /** A copy of the newest finished state. */
   copy(): Promise<TrainState>;
@@ -54,7 +53,7 @@ function ownBuffers(state: TrainState): TrainState {
     seen.add(own.buffer);
     arrays.set(name, { shape, data: own });
   }
-  return { arrays, counters: state.counters };
+  return { ...state, arrays };
 }
 
 /**

@@ -181,6 +181,14 @@ interface EventData {
     readonly usual: number | undefined;
     readonly giveUpAfter: number;
   };
+  /** In mixed precision: the gradients of a network overflowed, so the step that came here left it as it was. */
+  "update-skipped": Position & {
+    readonly network: "generator" | "critic";
+    /** The loss scale from now on: half of what it was. */
+    readonly scale: number;
+    /** Updates of this network that were skipped, over all sessions. */
+    readonly skipped: number;
+  };
   warning: { readonly code: WarningCode; readonly detail: string };
   /** The last event of every run. */
   ended: {
@@ -207,6 +215,7 @@ export type WarningCode =
   | "THREADS_DIFFER" // other thread count than the checkpoint's: same training, other rounding
   | "DEVICE_DIFFERS" // other device than the checkpoint's: the same
   | "DATA_DIFFERS" // other images than the checkpoint's: the order cannot be the same
+  | "HALF_IMITATED" // mixed precision on the processor: rounded like half, and slower than float32
   | "PLAN_ALREADY_FINISHED"
   | "NO_OPTIMIZER_STATE" // the imported pair has weights alone: Adam starts fresh
   | "SAMPLES_NOT_WRITTEN"

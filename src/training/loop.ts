@@ -206,7 +206,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     if (track.sessionBatches === 0) trainingSince = started;
     const saving = saves.running;
     heat.busy(true);
-    const { losses, before } = await engine.step({
+    const { losses, before, skipped } = await engine.step({
       resolution: place.resolution,
       alpha: place.alpha,
       learningRate: config.learningRate,
@@ -223,6 +223,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
       await begin(before, place, save!, false);
       cost.waited(secondsSince(asked));
     }
+    for (const update of skipped) emit({ type: "update-skipped", ...update, ...positionOf(next) });
     ended = { epoch: next.image === 0, stage: stageDone(next, config) };
     const shown = plan.reduce((sum, batch) => sum + batch.size, 0);
     pace.record(shown, secondsSince(started) + waited + rested);

@@ -36,13 +36,13 @@ export function mirrorDue({ secondsSince, nextStep, cost }: MirrorFacts): boolea
 /** A copy of the state, wherever it is. The next one writes over it. */
 export type Copy =
   | { readonly where: "memory"; readonly state: TrainState }
-  | { readonly where: "file"; readonly file: FiledArrays; readonly counters: ReadonlyMap<string, number> };
+  | { readonly where: "file"; readonly file: FiledArrays; readonly rest: Omit<TrainState, "arrays"> };
 
 /** The state in a copy; undefined when it is not whole. Shared memory is given as it is. */
 export async function stateIn(copy: Copy): Promise<TrainState | undefined> {
   if (copy.where === "memory") return copy.state;
   const arrays = await readArrays(copy.file);
-  return arrays && { arrays, counters: new Map(copy.counters) };
+  return arrays && { ...copy.rest, arrays };
 }
 
 export interface Mirror {
@@ -69,7 +69,7 @@ function sharedMemory(): (state: TrainState) => Copy {
       own.set(data);
       arrays.set(name, { shape, data: own });
     }
-    return { where: "memory", state: { arrays, counters: state.counters } };
+    return { where: "memory", state: { ...state, arrays } };
   };
 }
 
@@ -89,8 +89,9 @@ export function createMirror(
     return hold(bytes, state);
   };
   const toFile = (open: MirrorFile, state: TrainState): Copy => {
+    const { arrays, ...rest } = state;
     try {
-      return { where: "file", file: open.write(state.arrays), counters: state.counters };
+      return { where: "file", file: open.write(arrays), rest };
     } catch {
       // Others have taken the room.
       open.remove();

@@ -20,6 +20,7 @@ import {
 import type { Json } from "../checkpoint/checkpoint.js";
 import { fromJson, toJson } from "./progress.js";
 import type { Reserve } from "./rescue.js";
+import { progressOf } from "./saves.js";
 import { toNetworks } from "./train-state.js";
 
 /** The reason that its checkpoint is kept with. */
@@ -45,8 +46,8 @@ export async function outlive(weights: string, series: Series, run: string): Pro
       if (copy.where !== "file") return;
       const { layout, crc } = copy.file;
       const content = {
-        counters: Object.fromEntries(copy.counters),
-        progress: toJson({ place, ...setup }),
+        counters: Object.fromEntries(copy.rest.counters),
+        progress: progressOf(copy.rest, place, setup),
       };
       const at = new Date().toISOString();
       const facts = { arrays: { layout, crc }, folder, run, step: place.step, at, content };

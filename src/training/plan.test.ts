@@ -38,3 +38,14 @@ it("grows about fourfold with each doubling of the resolution, and plans what is
   expect(last! / middle!).toBeLessThan(5);
   expect(plan.flops).toBe(plan.stages.reduce((sum, { epochs, epochFlops }) => sum + epochs * epochFlops, 0));
 });
+
+it("asks for less memory in mixed precision, and for the same checkpoints", () => {
+  const large = { ...presets.rtx3070, end: 256 } as const;
+  const [whole, mixed] = (["float32", "mixed"] as const).map((precision) =>
+    planTraining({ ...large, precision }, 160),
+  );
+  // Two bytes of four for most values, and some copies in the other type.
+  expect(mixed!.memory / whole!.memory).toBeGreaterThan(0.5);
+  expect(mixed!.memory / whole!.memory).toBeLessThan(0.7);
+  expect(mixed!.disk).toBe(whole!.disk);
+});

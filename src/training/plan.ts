@@ -1,6 +1,7 @@
 /** What a training will cost, before it begins: counted from the graphs that it would run. Pure. */
 import { defaultRetention } from "../checkpoint/index.js";
 import { costOf } from "../engine/cost.js";
+import type { Precision } from "../engine/precision.js";
 import { sizeOf } from "../base/named-arrays.js";
 import { resolutions, type Resolution, type TrainingConfig } from "../progan/config.js";
 import { activeParameters, networks, parametersOf, stepsOf, type Network } from "../progan/parameters.js";
@@ -45,16 +46,21 @@ export interface TrainingPlan {
 }
 
 /** The graphs of one step, each with how often it runs. */
-function graphsOf(config: TrainingConfig, resolution: Resolution): (readonly [Outputs, number])[] {
+function graphsOf(
+  config: TrainingConfig,
+  resolution: Resolution,
+): (readonly [graph: Outputs, times: number, computing: Precision])[] {
+  const { precision } = config;
+  const scaled = precision === "mixed";
   const clocks = oneClock(config, resolution);
   const batchSize = batchSizeAt(config, resolution);
-  const shape: StepShape = { architecture: config, resolution, batchSize, fading: true, clocks };
+  const shape: StepShape = { architecture: config, resolution, batchSize, fading: true, clocks, scaled };
   const times = batchesPerStep(config, resolution);
-  if (times === 1) return [[wholeStep(shape), 1]];
+  if (times === 1 && !scaled) return [[wholeStep(shape), 1, precision]];
   return [
-    [criticGradients(shape), times],
-    [generatorGradients(shape), times],
-    ...networks.map((network) => [updateStep(shape, network), 1] as const),
+    [criticGradients(shape), times, precision],
+    [generatorGradients(shape), times, precision],
+    ...networks.map((network) => [updateStep(shape, network), 1, "float32"] as const),
   ];
 }
 
@@ -79,8 +85,8 @@ function checkpointBytes(config: TrainingConfig, end: Resolution): number {
 }
 
 function stageOf(config: TrainingConfig, resolution: Resolution, images: number): StagePlan {
-  const graphs = graphsOf(config, resolution).map(([outputs, times]) => ({
-    cost: costOf([...outputs.values()]),
+  const graphs = graphsOf(config, resolution).map(([outputs, times, computing]) => ({
+    cost: costOf([...outputs.values()], computing),
     times,
   }));
   const stepFlops = graphs.reduce((sum, { cost, times }) => sum + times * cost.flops, 0);

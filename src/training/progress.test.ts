@@ -4,6 +4,11 @@ import { presetNames, presets, resolutions } from "../progan/config.js";
 import { fromJson, positionOf, toJson, type Progress } from "./progress.js";
 
 const count = fc.nat(1_000_000);
+const scale = fc.record({
+  scale: fc.integer({ min: 0, max: 127 }).map((power) => 2 ** power),
+  steady: count,
+  skipped: count,
+});
 const anyProgress: fc.Arbitrary<Progress> = fc.record({
   place: fc.record({
     step: count,
@@ -19,6 +24,7 @@ const anyProgress: fc.Arbitrary<Progress> = fc.record({
   device: fc.constantFrom("cpu", "webgpu"),
   threads: fc.integer({ min: 1, max: 64 }),
   data: fc.record({ fingerprint: fc.string(), images: count }),
+  scales: fc.option(fc.record({ generator: scale, critic: scale }), { nil: undefined }),
 });
 const example = fc.sample(anyProgress, { numRuns: 1, seed: 1 })[0]!;
 const asRead = (value: unknown) => JSON.parse(JSON.stringify(value)) as Parameters<typeof fromJson>[0];
@@ -49,6 +55,12 @@ describe("the progress in a checkpoint", () => {
 
   it("written by a later version, with more in it, still tells what this one knows", () => {
     expect(fromJson(asRead({ ...example, heat: { policy: "strict" } }))).toEqual(example);
+  });
+
+  it("written by an earlier version is of a training in float32", () => {
+    const { precision, ...config } = example.config;
+    expect(precision).toBe("float32");
+    expect(fromJson(asRead({ ...example, config }))).toEqual(example);
   });
 
   it("as a position is the place without what only the plan needs", () => {

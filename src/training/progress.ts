@@ -4,7 +4,9 @@ import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
 import { isResolution, presetNames, type Resolution, type TrainingConfig } from "../progan/config.js";
 import type { Place } from "../progan/schedule.js";
 import type { HeatSummary } from "../thermal/history.js";
+import { precisions } from "../engine/precision.js";
 import type { Position } from "./events.js";
+import type { LossScales } from "./loss-scale.js";
 
 const count = z.number().int().nonnegative();
 const resolution = z.custom<Resolution>((value) => typeof value === "number" && isResolution(value));
@@ -12,6 +14,8 @@ const resolution = z.custom<Resolution>((value) => typeof value === "number" && 
 const minutes = z.custom<`${number}m`>((value) => typeof value === "string" && /^\d+(\.\d+)?m$/.test(value));
 
 const seconds = z.number().nonnegative();
+
+const scale = z.object({ scale: z.number().positive(), steady: count, skipped: count });
 
 const heat: z.ZodType<HeatSummary> = z.object({
   seconds: z.object({ fine: seconds, warm: seconds, hot: seconds, critical: seconds, unknown: seconds }),
@@ -45,6 +49,8 @@ const schema = z.object({
     accumulate: count,
     // Not in checkpoints from before heat was watched.
     batchDivisor: z.int().positive().default(1),
+    // Not in checkpoints from before there was a choice.
+    precision: z.enum(precisions).default("float32"),
     learningRate: z.number(),
     seed: count,
     autosave: z.union([count, z.literal("auto"), minutes]),
@@ -54,6 +60,8 @@ const schema = z.object({
   device: z.string(),
   threads: count,
   data: z.object({ fingerprint: z.string(), images: count }),
+  // Without it, scaling begins anew, as in a training that has not been in mixed precision before.
+  scales: z.object({ generator: scale, critic: scale }).optional(),
   // A word beside the point: what cannot be understood of it is left out.
   heat: heat.optional().catch(undefined),
 });
@@ -66,6 +74,8 @@ export interface Progress {
   readonly device: string;
   readonly threads: number;
   readonly data: { readonly fingerprint: string; readonly images: number };
+  /** Where loss scaling stands; absent in float32. */
+  readonly scales?: LossScales | undefined;
   /** What heat has done so far; absent when it was never watched. */
   readonly heat?: HeatSummary | undefined;
 }

@@ -108,11 +108,12 @@ export async function begin(wishes: Wishes, series: Series): Promise<Beginning> 
   const { config, preset: name } = saved
     ? configFrom(saved, wishes)
     : planOfPlain(checkpoint, wishes, preset, id);
-  const state = fromNetworks(checkpoint.networks, config, id);
+  const state = { ...fromNetworks(checkpoint.networks, config, id), scales: saved?.scales };
   const place = saved?.place ?? placeOfPlain(checkpoint, config, wishes.overrides.start !== undefined);
-  // Adam that has not made a step yet has no memory either, but then there is none to miss.
+  // Adam that has not made a step yet, or none that half could hold, has no memory either, but then there is none to miss.
   const hasOptimizer = [...checkpoint.networks.values()].every(
-    ({ adam }) => adam !== undefined && (adam.entries.size > 0 || place.step === 0),
+    ({ adam }) =>
+      adam !== undefined && (adam.entries.size > 0 || place.step === 0 || saved?.scales !== undefined),
   );
   const from = { id, kind: checkpoint.kind, generation, files, skipped: found.skipped, saved, hasOptimizer };
   return { config, preset: name, place, state, from };

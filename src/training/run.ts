@@ -144,6 +144,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     if (planDone(track.place, config)) warn("PLAN_ALREADY_FINISHED", id);
     if (config.batchDivisor > 1) emit(batchesDivided(config, track.place.resolution));
   }
+  if (config.precision === "mixed" && device === "cpu") warn("HALF_IMITATED", device);
   const heat = watchHeat(watch, options.heat.thresholds, emit, from?.saved?.heat);
 
   let warnedOfData = false;
@@ -194,7 +195,12 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
   let engine: Engine | undefined;
   try {
     engine = await startEngine(
-      { architecture: config, seed: config.seed, engine: { provider: device, threads } },
+      {
+        architecture: config,
+        seed: config.seed,
+        engine: { provider: device, threads },
+        precision: config.precision,
+      },
       beginning.state,
       {
         mirrored: (copy) => {

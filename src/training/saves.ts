@@ -4,6 +4,7 @@
  */
 import { isGuardapesosError, reasonOf } from "../base/errors.js";
 import { retryAfter, type SaveDecision } from "../checkpoint/save-policy.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { Generation, SaveReport, Writer } from "../checkpoint/index.js";
 import type { Place } from "../progan/schedule.js";
 import type { Emit, SavedFile, WarningCode } from "./events.js";
@@ -11,7 +12,16 @@ import { positionOf, toJson, type Progress } from "./progress.js";
 import { toNetworks, type TrainState } from "./train-state.js";
 
 /** Everything that a checkpoint says beside the state and the place. */
-export type Setup = Omit<Progress, "place">;
+export type Setup = Omit<Progress, "place" | "scales">;
+
+/** What a checkpoint of this state says beside its arrays. */
+export function progressOf(
+  { scales }: Pick<TrainState, "scales">,
+  place: Place,
+  setup: Setup,
+): Checkpoint["progress"] {
+  return toJson({ place, ...setup, ...(scales ? { scales } : {}) });
+}
 
 export interface Saves {
   /**
@@ -78,7 +88,7 @@ export function createSaves(
         reason,
         step: place.step,
         networks: toNetworks(state, setup.config, setup.config.learningRate),
-        progress: toJson({ place, ...setup }),
+        progress: progressOf(state, place, setup),
       };
       // Shared memory is read where it is.
       const buffers = [...state.arrays.values()].map(({ data }) => data.buffer as ArrayBufferLike);

@@ -1,16 +1,27 @@
 /**
  * The graphs of a training step, for one resolution and batch size. Names of inputs and outputs:
  * `generator/NAME` or `critic/NAME` a parameter; with `/exp_avg`, `/exp_avg_sq` its moments, with `/gradient` its
- * gradient averaged so far; `latent`, `real`, `beta`, `alpha`, `weight` and the Adam clocks are fed at each run.
+ * gradient averaged so far; `latent`, `real`, `beta`, `alpha`, `weight`, `scale` and the Adam clocks are fed at each run.
  *
  * Without accumulation one graph is the whole step. With it, a step is: critic gradients for each batch, critic update,
  * generator gradients for each batch (through the updated critic, from the same latent vectors), generator update; so
- * it is the step of the undivided batch, minibatch statistics aside.
+ * it is the step of the undivided batch, minibatch statistics aside. In mixed precision a step is that, too, because
+ * gradients that overflow must be known before either update.
  */
 import { adam, type AdamClock } from "../engine/adam.js";
 import { createGraph, input, type Graph, type Node } from "../engine/graph.js";
 import { gradients } from "../engine/gradients.js";
-import { add, broadcast, concat, constant, mul, reshape, stopGradient } from "../engine/ops.js";
+import {
+  add,
+  broadcast,
+  concat,
+  constant,
+  mul,
+  reshape,
+  square,
+  stopGradient,
+  sumAll,
+} from "../engine/ops.js";
 import { adamBetas, adamEps, type Architecture, type Resolution } from "../progan/config.js";
 import { generator } from "../progan/generator.js";
 import { criticLosses, generatorLoss, type CriticLosses } from "../progan/losses.js";
@@ -28,6 +39,8 @@ export interface StepShape {
    * By parameter name; clocks are numbered from 0.
    */
   readonly clocks: Readonly<Record<Network, ReadonlyMap<string, number>>>;
+  /** Whether gradients are enlarged on their way, for mixed precision. */
+  readonly scaled?: boolean;
 }
 
 /** The clocks of networks of which no parameter is older than another. */
@@ -50,7 +63,7 @@ export const correctionName = (network: Network, clock: number): string => `${ne
 
 /** Everything that the graphs of one shape share. */
 function pieces(shape: StepShape) {
-  const { architecture, resolution, batchSize, fading, clocks } = shape;
+  const { architecture, resolution, batchSize, fading, clocks, scaled = false } = shape;
   const steps = stepsOf(resolution);
   const graph = createGraph();
   const active = (network: Network) => activeParameters(network, architecture, steps);
@@ -67,6 +80,8 @@ function pieces(shape: StepShape) {
     parameters,
     lookup,
     clocks,
+    /** What gradients are multiplied by on their way, and whoever feeds it divides them by again in `weight`. */
+    lossScale: scaled ? input(graph, "scale", []) : undefined,
     alpha: fading && steps > 0 ? input(graph, "alpha", []) : undefined,
     latent: () => input(graph, "latent", [batchSize, architecture.latent]),
     real: () => input(graph, "real", [batchSize, architecture.imageChannels, resolution, resolution]),
@@ -75,8 +90,8 @@ function pieces(shape: StepShape) {
 }
 
 /** Gradients by parameter name. The old path, left out once faded in, still gets the 0 that it would have. */
-function gradientsOf(loss: Node, parameters: ReadonlyMap<string, Node>): Map<string, Node> {
-  const slopes = gradients(loss, [...parameters.values()]);
+function gradientsOf(loss: Node, parameters: ReadonlyMap<string, Node>, lossScale?: Node): Map<string, Node> {
+  const slopes = gradients(loss, [...parameters.values()], lossScale);
   return new Map(
     [...parameters].map(([name, parameter], i) => [
       name,
@@ -161,36 +176,49 @@ export function stepGradients(shape: StepShape): Outputs {
   return outputs;
 }
 
-/** Adds `weight` times each gradient to the averages so far. */
-function accumulate(network: Network, slopes: ReadonlyMap<string, Node>, outputs: Map<string, Node>): void {
-  for (const [name, slope] of slopes) {
+/** Adds `weight` times each gradient to the averages so far. @returns the averages */
+function accumulate(
+  network: Network,
+  slopes: ReadonlyMap<string, Node>,
+  outputs: Map<string, Node>,
+): readonly Node[] {
+  return [...slopes].map(([name, slope]) => {
     const full = `${key(network, name)}/gradient`;
     const weight = input(slope.graph, "weight", []);
-    outputs.set(full, add(input(slope.graph, full, slope.shape), mul(slope, weight)));
-  }
+    const average = add(input(slope.graph, full, slope.shape), mul(slope, weight));
+    outputs.set(full, average);
+    return average;
+  });
 }
 
-/** Critic gradients of one of several batches. `weight`: this batch's share of the images of the step. */
+/** Finite when every element and its square are: with both Adam goes on. */
+const sumOfSquares = (averages: readonly Node[]): Node =>
+  averages.map((average) => sumAll(square(average))).reduce(add);
+
+/**
+ * Critic gradients of one of several batches. `weight`: this batch's share of the images of the step. Where gradients
+ * are scaled, the share is divided by the scale, and the last of the losses is the sum of the squares of the averages.
+ */
 export function criticGradients(shape: StepShape): Outputs {
-  const { steps, parameters, lookup, alpha, latent, real, beta } = pieces(shape);
+  const { steps, parameters, lookup, alpha, latent, real, beta, lossScale } = pieces(shape);
   const outputs = new Map<string, Node>();
   const criticNodes = parameters("critic");
   const fake = stopGradient(generator(lookup(parameters("generator")), latent(), alpha, steps));
   const losses = criticLosses(lookup(criticNodes), real(), fake, beta(), alpha, steps);
-  accumulate("critic", gradientsOf(losses.loss, criticNodes), outputs);
-  outputs.set("losses", vector(...criticLossNodes(losses)));
+  const averages = accumulate("critic", gradientsOf(losses.loss, criticNodes, lossScale), outputs);
+  outputs.set("losses", vector(...criticLossNodes(losses), ...(lossScale ? [sumOfSquares(averages)] : [])));
   return outputs;
 }
 
-/** Generator gradients of one of several batches, through the critic as it is fed. */
+/** Generator gradients of one of several batches, through the critic as it is fed; otherwise as the critic's. */
 export function generatorGradients(shape: StepShape): Outputs {
-  const { steps, parameters, lookup, alpha, latent } = pieces(shape);
+  const { steps, parameters, lookup, alpha, latent, lossScale } = pieces(shape);
   const outputs = new Map<string, Node>();
   const generatorNodes = parameters("generator");
   const fake = generator(lookup(generatorNodes), latent(), alpha, steps);
   const loss = generatorLoss(lookup(parameters("critic")), fake, alpha, steps);
-  accumulate("generator", gradientsOf(loss, generatorNodes), outputs);
-  outputs.set("losses", vector(loss));
+  const averages = accumulate("generator", gradientsOf(loss, generatorNodes, lossScale), outputs);
+  outputs.set("losses", vector(loss, ...(lossScale ? [sumOfSquares(averages)] : [])));
   return outputs;
 }
 

@@ -13,6 +13,7 @@ import {
   stateDictKeys,
   type Network,
 } from "../progan/parameters.js";
+import type { LossScales } from "./loss-scale.js";
 import { adamHyperparameters } from "./step-graph.js";
 
 export interface TrainState {
@@ -20,6 +21,8 @@ export interface TrainState {
   readonly arrays: Map<string, NamedArray>;
   /** Adam updates of each parameter, by `network/NAME`. */
   readonly counters: Map<string, number>;
+  /** In mixed precision. */
+  readonly scales?: LossScales | undefined;
 }
 
 /** Fresh weights, no Adam state. */

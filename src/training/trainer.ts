@@ -7,6 +7,7 @@
  * engine hands out copies, and Adam then works in place where nobody else holds the arrays: nothing in it can fail.
  */
 import { adamInMemory, clockAt } from "../engine/adam.js";
+import type { Precision } from "../engine/precision.js";
 import {
   createSession,
   deviceCopy,
@@ -23,6 +24,7 @@ import type { Architecture, Resolution } from "../progan/config.js";
 import { activeParameters, networks, stepsOf, type Network } from "../progan/parameters.js";
 import type { BatchPlan } from "../progan/schedule.js";
 import type { Losses } from "./events.js";
+import { firstScales, nextScales, type LossScales } from "./loss-scale.js";
 import {
   adamHyperparameters,
   correctionName,
@@ -44,6 +46,8 @@ export interface TrainerOptions {
   /** Of the latent vectors and the penalty's mixing. */
   readonly seed: number;
   readonly engine: EngineOptions;
+  /** What gradients are computed in; weights, their updates and images are float32 always. Left out: float32. */
+  readonly precision?: Precision;
 }
 
 /** The random numbers of a batch, by its number: latent vectors (size, latent), and beta (size) for the penalty. */
@@ -70,6 +74,15 @@ export interface StepResult {
   readonly losses: Losses;
   /** The state before the step, if it was asked for. */
   readonly before: Snapshot | undefined;
+  /** Updates that were left out because gradients overflowed, and the loss scale from now on. */
+  readonly skipped: readonly SkippedUpdate[];
+}
+
+export interface SkippedUpdate {
+  readonly network: Network;
+  readonly scale: number;
+  /** Over all sessions, this one included. */
+  readonly skipped: number;
 }
 
 export interface Snapshot {
@@ -104,6 +117,13 @@ export interface Trainer {
 
 type Tensors = Map<string, EngineTensor>;
 
+interface Stepped {
+  readonly next: Tensors;
+  readonly figures: readonly number[];
+  /** Networks whose gradients overflowed: `next` has them as they were. */
+  readonly overflowed: readonly Network[];
+}
+
 const imagesAtOnce = 16;
 
 const scalar = (value: number): EngineTensor => toEngine({ shape: [], data: Float32Array.of(value) });
@@ -113,7 +133,7 @@ const scalar = (value: number): EngineTensor => toEngine({ shape: [], data: Floa
  * @param noise for tests that bring their own numbers
  */
 export function createTrainer(
-  { architecture, seed, engine }: TrainerOptions,
+  { architecture, seed, engine, precision = "float32" }: TrainerOptions,
   state: TrainState,
   noise: Noise = (index, size) => ({
     latent: normal(seed, "latent", index, size * architecture.latent),
@@ -123,6 +143,7 @@ export function createTrainer(
   /** Arrays that no graph of this resolution uses. */
   const resting = new Map(state.arrays);
   const counters = new Map(state.counters);
+  let scales: LossScales | undefined = precision === "mixed" ? (state.scales ?? firstScales) : undefined;
   const copy = deviceCopy(engine);
   /** The arrays of this resolution, where the engine wants them. */
   let active: Tensors = new Map();
@@ -187,10 +208,12 @@ export function createTrainer(
     key: string,
     outputs: () => Outputs,
     toMemory: string,
+    computing: Precision = "float32",
   ): Promise<Session> {
     const known = sessions.get(key);
     if (known) return known;
-    const made = await createSession(`${what}, ${here}x${here}`, outputs(), engine, new Set([toMemory]));
+    const place = `${here}x${here}`;
+    const made = await createSession(`${what}, ${place}`, outputs(), engine, new Set([toMemory]), computing);
     sessions.set(key, made);
     return made;
   }
@@ -201,6 +224,7 @@ export function createTrainer(
     batchSize,
     fading: alpha < 1,
     clocks: clocks().shape,
+    scaled: precision === "mixed",
   });
   const stepSession = (size: number, alpha: number): Promise<Session> =>
     session(
@@ -215,6 +239,7 @@ export function createTrainer(
       `gradients ${network} ${size} ${alpha < 1}`,
       () => (network === "critic" ? criticGradients : generatorGradients)(shapeOf(size, alpha)),
       "losses",
+      precision,
     );
   const updateSession = (network: Network): Promise<Session> =>
     session(`${network} update`, `update ${network}`, () => updateStep(shapeOf(1, 1), network), "");
@@ -288,8 +313,11 @@ export function createTrainer(
     return next;
   }
 
+  /** Whether the step is one graph. In mixed precision the critic's gradients are looked at before its update. */
+  const isWhole = (batches: readonly unknown[]): boolean => batches.length === 1 && scales === undefined;
+
   /** One batch, one graph. */
-  async function stepWhole(request: StepRequest): Promise<{ next: Tensors; figures: number[] }> {
+  async function stepWhole(request: StepRequest): Promise<Stepped> {
     const [batch] = request.batches;
     const one = await stepSession(batch!.size, request.alpha);
     const feeds = [
@@ -300,68 +328,83 @@ export function createTrainer(
     const results = await one.run(new Map(feeds.flatMap((some) => [...some])));
     const figures = Array.from(fromEngine(results.get("losses")!).data);
     results.delete("losses");
-    if (copy.onDevice) return { next: results, figures };
+    if (copy.onDevice) return { next: results, figures, overflowed: [] };
     const next: Tensors = new Map();
     for (const network of networks) {
       const own = await updated(network, active, results, request.learningRate, !request.handOver);
       for (const [name, tensor] of own) next.set(name, tensor);
     }
-    return { next, figures };
+    return { next, figures, overflowed: [] };
   }
 
-  /** Averages one network's gradients over the batches, then updates it. `current` has the newest of both networks. */
+  /**
+   * Averages one network's gradients over the batches, then updates it. `current` has the newest of both networks.
+   * @returns its part of the next state: undefined when its gradients overflowed, so that it stays as it is
+   */
   async function stepNetwork(
     network: Network,
     request: StepRequest,
     current: Tensors,
-  ): Promise<{ next: Tensors; figures: number[] }> {
+  ): Promise<{ next: Tensors | undefined; figures: number[] }> {
+    const scale = scales?.[network].scale ?? 1;
     const zeros = new Map<string, NamedArray>();
     for (const { name, shape } of activeParameters(network, architecture, stepsOf(request.resolution))) {
       zeros.set(`${network}/${name}/gradient`, { shape, data: new Float32Array(sizeOf(shape)) });
     }
     let averages: Tensors = await copy.upload(zeros);
     let figures: number[] = [];
+    let squares = 0;
     for (const batch of request.batches) {
       const one = await gradientSession(network, batch.size, request.alpha);
-      const feeds = batchFeeds(batch, request.resolution, request.alpha).set("weight", scalar(batch.weight));
+      const feeds = batchFeeds(batch, request.resolution, request.alpha)
+        .set("weight", scalar(batch.weight / scale))
+        .set("scale", scalar(scale));
       const results = await one.run(new Map([...current, ...averages, ...feeds]));
-      const own = Array.from(fromEngine(results.get("losses")!).data, (figure) => figure * batch.weight);
-      figures = own.map((figure, i) => figure + (figures[i] ?? 0));
+      const own = Array.from(fromEngine(results.get("losses")!).data);
+      if (scales) squares = own.pop()!;
+      figures = own.map((figure, i) => figure * batch.weight + (figures[i] ?? 0));
       results.delete("losses");
       dispose(averages.values());
       averages = results;
     }
     // Not in place: should a later batch fail, the state before this step must still be whole.
-    const next = await updated(network, current, averages, request.learningRate, false);
+    const next = Number.isFinite(squares)
+      ? await updated(network, current, averages, request.learningRate, false)
+      : undefined;
     dispose(averages.values());
     return { next, figures };
   }
 
-  async function stepAccumulated(request: StepRequest): Promise<{ next: Tensors; figures: number[] }> {
+  async function stepAccumulated(request: StepRequest): Promise<Stepped> {
     const critic = await stepNetwork("critic", request, active);
-    const between = new Map([...active, ...critic.next]);
+    const between = new Map([...active, ...(critic.next ?? [])]);
     const generator = await stepNetwork("generator", request, between);
     return {
-      next: new Map([...critic.next, ...generator.next]),
+      next: new Map([...between, ...(generator.next ?? [])]),
       figures: [...critic.figures, ...generator.figures],
+      overflowed: networks.filter((network) => !{ critic, generator }[network].next),
     };
   }
 
-  /** The whole state in memory; of `of` nothing is kept. */
-  async function snapshot(of: Tensors, counts: ReadonlyMap<string, number>): Promise<Snapshot> {
-    const own = await copy.download(of);
-    const arrays = new Map([...resting, ...own]);
+  /** The whole state in memory. @param next what training goes on with: a skipped update leaves arrays in both */
+  async function snapshot(
+    of: Tensors,
+    { counters: counts, scales: own }: Omit<TrainState, "arrays">,
+    next: Tensors,
+  ): Promise<Snapshot> {
+    const used = await copy.download(of);
+    const arrays = new Map([...resting, ...used]);
     for (const { data } of arrays.values()) lent.add(data.buffer);
     return {
-      state: { arrays, counters: new Map(counts) },
-      free: [...own.values()].map(({ data }) => data.buffer),
+      state: { arrays, counters: new Map(counts), scales: own },
+      free: [...used].flatMap(([name, { data }]) => (next.get(name) === of.get(name) ? [] : [data.buffer])),
     };
   }
 
   return {
     async prepare(resolution, batches, alpha) {
       await enter(resolution);
-      if (batches.length === 1) {
+      if (isWhole(batches)) {
         await stepSession(batches[0]!, alpha);
         return;
       }
@@ -373,17 +416,26 @@ export function createTrainer(
     async step(request) {
       await enter(request.resolution);
       const old = active;
-      const counts = new Map(counters);
+      const then = { counters: new Map(counters), scales };
       // On a device the old state must be fetched before it is given back; in memory it is simply kept.
-      const early = request.handOver && copy.onDevice ? await snapshot(old, counts) : undefined;
-      const { next, figures } = await (request.batches.length === 1 ? stepWhole : stepAccumulated)(request);
+      const early = request.handOver && copy.onDevice ? await snapshot(old, then, new Map()) : undefined;
+      const { next, figures, overflowed } = await (isWhole(request.batches) ? stepWhole : stepAccumulated)(
+        request,
+      );
+      scales &&= nextScales(scales, overflowed);
       active = next;
       for (const [network, name] of activeNames(request.resolution)) {
+        if (overflowed.includes(network)) continue;
         counters.set(`${network}/${name}`, (counters.get(`${network}/${name}`) ?? 0) + 1);
       }
-      const before = request.handOver ? (early ?? (await snapshot(old, counts))) : undefined;
-      dispose(old.values());
-      return { losses: lossesOf(figures), before };
+      const before = request.handOver ? (early ?? (await snapshot(old, then, next))) : undefined;
+      const kept = new Set(next.values());
+      dispose([...old.values()].filter((tensor) => !kept.has(tensor)));
+      const skipped = overflowed.map((network) => {
+        const { scale, skipped: count } = scales![network];
+        return { network, scale, skipped: count };
+      });
+      return { losses: lossesOf(figures), before, skipped };
     },
     async images({ resolution, alpha, latents }) {
       await enter(resolution);
@@ -402,10 +454,11 @@ export function createTrainer(
       return { shape: [count!, architecture.imageChannels, resolution, resolution], data: all };
     },
     async copy() {
-      return (await snapshot(active, counters)).state;
+      return (await snapshot(active, { counters, scales }, active)).state;
     },
     async view() {
-      return { arrays: new Map([...resting, ...(await copy.download(active))]), counters: new Map(counters) };
+      const arrays = new Map([...resting, ...(await copy.download(active))]);
+      return { arrays, counters: new Map(counters), scales };
     },
     get bytes() {
       const elements = [...resting.values()].map(({ shape }) => sizeOf(shape));
@@ -419,7 +472,7 @@ export function createTrainer(
     },
     async take() {
       await leave();
-      const state = { arrays: new Map(resting), counters: new Map(counters) };
+      const state = { arrays: new Map(resting), counters: new Map(counters), scales };
       resting.clear();
       return { state, free: [...state.arrays.values()].map(({ data }) => data.buffer) };
     },

@@ -17,11 +17,13 @@ export function hashOf({ shape, data }: NamedArray): string {
   return createHash("sha256").update(`${shape.join()}\n`).update(bytes).digest("hex").slice(0, 20);
 }
 
-/** Weights, moments, Adam's counters, and where training stands, by name. */
+/** Weights, moments, Adam's counters, loss scales, and where training stands, by name. */
 export type State = Readonly<Record<string, string | number>>;
 
 export function stateOf({ step, networks, progress }: Checkpoint): State {
   const state: Record<string, string | number> = { step, place: JSON.stringify(progress["place"]) };
+  const { scales } = progress;
+  if (scales !== undefined) state["scales"] = JSON.stringify(scales);
   for (const [network, { stateDict, adam }] of networks) {
     for (const [name, array] of stateDict) state[`${network} ${name}`] = hashOf(array);
     for (const [name, entry] of adam?.entries ?? []) {

@@ -11,7 +11,10 @@ import { conv, convInputGradient, convWeightGradient } from "../../src/engine/op
 import type { Resolution } from "../../src/progan/config.js";
 import { createTrainer, type Trainer } from "../../src/training/trainer.js";
 import { freshState, type TrainState } from "../../src/training/train-state.js";
-import { createSession, fromEngine, toEngine, type Provider } from "../../src/engine/session.js";
+import { createSession, fromEngine, requireHalf, toEngine, type Provider } from "../../src/engine/session.js";
+import { criticGradients, oneClock } from "../../src/training/step-graph.js";
+import { errorOf, eventsOf, start, tiny, train as trainCommand } from "../harness/cli.js";
+import { testFolder } from "../harness/folder.js";
 import { evaluate } from "../engine/reference.js";
 import { toFloat64 } from "./gold.js";
 
@@ -104,6 +107,25 @@ describe.skipIf(!available)("WebGPU", () => {
     [...outputs.keys()].forEach((name, i) => {
       expect(distance(fromEngine(results.get(name)!).data, exact[i]!.data), name).toBeLessThan(1e-4);
     });
+  });
+
+  // SwiftShader has no shader-f16, so nothing can be computed in half here; kernels are chosen all the same.
+  it("takes the graph in mixed precision, and tells before training that its device computes no half", async () => {
+    process.env["VK_ICD_FILENAMES"] = driver;
+    const engine = { provider: "webgpu", threads: 1 } as const;
+    const shape = { architecture, resolution: 16, batchSize: 2, fading: true, scaled: true } as const;
+    const outputs = criticGradients({ ...shape, clocks: oneClock(architecture, 16) });
+    await (await createSession("a test", outputs, engine, new Set(["losses"]), "mixed")).release();
+    await expect(requireHalf(engine)).rejects.toMatchObject({ code: "DEVICE_NO_HALF" });
+    await expect(requireHalf({ ...engine, provider: "cpu" })).resolves.toBeUndefined();
+
+    const settings = { ...tiny, device: "webgpu", precision: "mixed" };
+    const environment = { VK_ICD_FILENAMES: driver };
+    const ended = await start(await testFolder(), trainCommand(settings), { environment }).ended;
+    expect(ended.code).toBe(69);
+    const told = { how: "failed", code: "DEVICE_NO_HALF", batchesLost: 0, files: [] };
+    expect(eventsOf(ended, "ended")).toMatchObject([told]);
+    expect(errorOf(ended)?.message).toContain("--precision float32");
   });
 
   it("trains as the CPU does, keeps its state on the device, and gives it back whole", async () => {

@@ -62,5 +62,6 @@ export async function plan(context: Context, flags: Flags): Promise<void> {
   for (const line of texts.summary({ ...planned, rate, seconds: seconds(planned.flops), measured })) {
     say(context, line);
   }
+  if (config.precision === "mixed") say(context, texts.mixed);
   if (vram !== undefined) say(context, texts.fits(fits === true, vram * 1e9));
 }

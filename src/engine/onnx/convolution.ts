@@ -7,7 +7,7 @@ function permutation(e: Emitter, size: number, to: (column: number) => number): 
   const values = Array.from({ length: size * size }, (_, at) =>
     Number(to(Math.floor(at / size)) === at % size),
   );
-  return e.floats(values, [size, size]);
+  return e.numbers(values, [size, size]);
 }
 
 /** (O,C,k,k) turned by 180 degrees with its first two axes exchanged: the kernel of the gradient. Once per weight. */

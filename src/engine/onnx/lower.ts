@@ -13,8 +13,13 @@ export type Target = "cpu" | "gpu";
 /** What a lowering writes with. Every method answers the name of a value. */
 export interface Emitter {
   readonly target: Target;
+  /** Whether the operation computes in half. */
+  readonly half: boolean;
   op(type: string, from: readonly string[], attributes?: Readonly<Record<string, AttributeValue>>): string;
   ints(values: readonly number[]): string;
+  /** A constant in the type that the operation computes in. */
+  numbers(values: readonly number[], shape: Shape): string;
+  /** Always float32. */
   floats(values: readonly number[], shape: Shape): string;
   /** Makes a value the first time that its key is asked for. */
   once(key: string, make: () => string): string;
@@ -31,7 +36,7 @@ const plain =
   (e, _node, from) =>
     e.op(type, from);
 
-const scalar = (e: Emitter, value: number): string => e.floats([value], []);
+const scalar = (e: Emitter, value: number): string => e.numbers([value], []);
 
 export const lowerings: { readonly [Op in Exclude<OpName, "input">]: Lowering<Op> } = {
   constant: (e, node) => scalar(e, node.attributes.value),
@@ -48,8 +53,13 @@ export const lowerings: { readonly [Op in Exclude<OpName, "input">]: Lowering<Op
   tanh: plain("Tanh"),
   leakyRelu: (e, node, from) => e.op("LeakyRelu", from, { alpha: { float: node.attributes.slope } }),
   // Cheaper than a comparison and a choice: the sign of y, blown up beyond the two slopes and cut at them.
-  leakySlope: (e, node, [y]) =>
-    e.op("Clip", [e.op("Mul", [y!, scalar(e, 1e38)]), scalar(e, node.attributes.slope), scalar(e, 1)]),
+  leakySlope: (e, node, [y]) => {
+    const { slope } = node.attributes;
+    // Half has no number that is large enough for that.
+    if (e.half && e.target === "gpu")
+      return e.op("Where", [e.op("Greater", [y!, scalar(e, 0)]), scalar(e, 1), scalar(e, slope)]);
+    return e.op("Clip", [e.op("Mul", [y!, scalar(e, 1e38)]), scalar(e, slope), scalar(e, 1)]);
+  },
   stopGradient: (_e, _node, [x]) => x!,
   sum: (e, node, [x]) => e.op("ReduceSum", [x!, e.ints(node.attributes.axes)], { keepdims: 1 }),
   broadcast: (e, node, [x]) => e.op("Expand", [x!, e.ints(node.attributes.shape)]),
