@@ -2,6 +2,7 @@
  * Images -> batches for training. A batch is a pure function of the seed, its place and the data, so a resumed training
  * sees exactly what an uninterrupted one would have seen; preparing one ahead of its use changes nothing but the wait.
  */
+import { setImmediate } from "node:timers/promises";
 import { invariant } from "../base/invariant.js";
 import { permutation, uniform } from "../base/random.js";
 import type { ImageSet } from "./image-source.js";
@@ -22,8 +23,11 @@ export interface Batches {
    * caller's to keep or to transfer.
    */
   at(place: BatchPlace): Promise<Float32Array<ArrayBuffer>>;
-  /** Starts preparing a batch, for `at` to find it ready. */
-  prefetch(place: BatchPlace): void;
+  /**
+   * Prepares these batches, for `at` to find them ready, and forgets all others that were prepared ahead. Does nothing
+   * before the caller has returned to the event loop: whoever starts the engine at once lets nothing wait.
+   */
+  prefetch(places: readonly BatchPlace[]): void;
 }
 
 /** The order of an epoch, and which images are mirrored, both by position in that order. */
@@ -32,9 +36,6 @@ interface Epoch {
   readonly order: Uint32Array;
   readonly mirrored: readonly boolean[];
 }
-
-/** Batches prepared ahead and not yet asked for: more than this are forgotten, oldest first. */
-const mostAhead = 4;
 
 /** Bytes to [-1, 1]. */
 const scaled = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1);
@@ -66,6 +67,8 @@ export function createBatches(set: ImageSet, seed: number): Batches {
         const pixels = await set.pixels(order[start + i]!);
         const target = batch.subarray(i * imageSize, (i + 1) * imageSize);
         write(pixels, target, resolution, mirrored[start + i]!);
+        // Lets signals and the engine's answer through between images.
+        await setImmediate();
       }
     };
     await Promise.all([lane(0), lane(1)]);
@@ -81,15 +84,16 @@ export function createBatches(set: ImageSet, seed: number): Batches {
       ahead.delete(name);
       return prepared ?? assemble(place);
     },
-    prefetch(place) {
-      const name = nameOf(place);
-      if (ahead.has(name)) return;
-      const [oldest] = ahead.keys();
-      if (ahead.size >= mostAhead && oldest !== undefined) ahead.delete(oldest);
-      const preparing = assemble(place);
-      // A failure is for `at` to tell, if the batch is ever asked for.
-      preparing.catch(() => undefined);
-      ahead.set(name, preparing);
+    prefetch(places) {
+      const wanted = new Map(places.map((place) => [nameOf(place), place]));
+      for (const name of ahead.keys()) if (!wanted.has(name)) ahead.delete(name);
+      for (const [name, place] of wanted) {
+        if (ahead.has(name)) continue;
+        const preparing = Promise.resolve(place).then(assemble);
+        // A failure is for `at` to tell, if the batch is ever asked for.
+        preparing.catch(() => undefined);
+        ahead.set(name, preparing);
+      }
     },
   };
 }

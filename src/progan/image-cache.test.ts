@@ -1,11 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { cacheImages, type CacheOptions } from "./image-cache.js";
+import { createImageCache, type FillOptions } from "./image-cache.js";
 
-/** Item i is the one byte i; `bad` cannot be loaded. */
-function options(changes: Partial<CacheOptions<number>> = {}): CacheOptions<number> {
+interface Options extends FillOptions<number> {
+  /** Images that fit in memory; there is no disk. */
+  readonly capacity: number;
+}
+
+/** Item i is the one byte i. */
+function options(changes: Partial<Options> = {}): Options {
   return {
     load: (item) => Promise.resolve(Uint8Array.of(item)),
+    imageBytes: 1,
     capacity: 1000,
     atOnce: 3,
     onProgress: () => undefined,
@@ -16,9 +22,12 @@ function options(changes: Partial<CacheOptions<number>> = {}): CacheOptions<numb
   };
 }
 
+const cacheImages = (items: readonly number[], filling: Options) =>
+  createImageCache({ cacheBytes: filling.capacity, spillFolders: [] }).fill(items, filling);
+
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-describe("cacheImages", () => {
+describe("without a disk", () => {
   it("keeps the order of what is usable, whatever finishes first and however much fits", async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -1,15 +1,43 @@
 /**
- * Decoded images in memory, up to a limit, the rest decoded again when they are asked for. Which ones stay is decided
- * by order (the first that fit), not by use: an epoch reads every image once in a random order, so any fixed part is
- * as good as a smarter one, and what a lost file is replaced by does not depend on chance.
+ * Decoded images in memory, up to a limit, then on disk (image-spill.ts), the rest decoded again when they are asked for.
+ * Which ones stay is decided by order (the first that fit), not by use: an epoch reads every image once in a random
+ * order, so any fixed part is as good as a smarter one, and what a lost file is replaced by does not depend on chance.
  */
+import { totalmem } from "node:os";
 import { setImmediate } from "node:timers/promises";
+import { createSpill, temporaryFolders, type Spill } from "./image-spill.js";
 
-export interface CacheOptions<Item> {
+/** What a container may use is less than what the machine has; 0, or more than there is, where nothing is set. */
+const usableMemory = Math.min(totalmem(), process.constrainedMemory() || Infinity);
+
+/** 1 GiB, less on a small machine. */
+const defaultCacheBytes = Math.min(2 ** 30, usableMemory / 8);
+
+export interface CacheOptions {
+  /** Bytes of decoded images that may stay in memory. */
+  readonly cacheBytes?: number | undefined;
+  /** Where those that do not fit may go. */
+  readonly spillFolders?: readonly string[] | undefined;
+  /** Told once where and why some of them are neither in memory nor on disk. */
+  readonly onUncached?: ((detail: string) => void) | undefined;
+}
+
+/** Holds the images of one resolution at a time. */
+export interface ImageCache {
+  /**
+   * Loads every item once, in order, in place of all that was kept before. Rejects with the signal's reason as soon as it
+   * is aborted.
+   */
+  fill<Item>(items: readonly Item[], options: FillOptions<Item>): Promise<CachedImages<Item>>;
+  /** Gives back the room on disk; the images that were there are decoded again when they are asked for. */
+  releaseDisk(): Promise<void>;
+}
+
+export interface FillOptions<Item> {
   /** Decodes one image; rejects when it cannot be used. */
   readonly load: (item: Item) => Promise<Uint8Array>;
-  /** Images that fit in memory. */
-  readonly capacity: number;
+  /** Of each decoded image. */
+  readonly imageBytes: number;
   /** Images loaded at once while preparing. */
   readonly atOnce: number;
   readonly onProgress: (done: number, total: number) => void;
@@ -29,12 +57,41 @@ type Loaded = { readonly pixels: Uint8Array } | { readonly error: unknown };
 
 const secondsBetweenReports = 0.1;
 
-/** Loads every item once, in order; see CacheOptions. Rejects with the signal's reason as soon as it is aborted. */
-export async function cacheImages<Item>(
+export function createImageCache(options: CacheOptions): ImageCache {
+  const { cacheBytes = defaultCacheBytes, spillFolders: folders = temporaryFolders() } = options;
+  let spill: Spill | undefined;
+  let told = false;
+  const onTrouble = (detail: string): void => {
+    if (!told) options.onUncached?.(detail);
+    told = true;
+  };
+  return {
+    async fill(items, filling) {
+      await spill?.close();
+      const { imageBytes } = filling;
+      spill = createSpill({ imageBytes, folders, onTrouble });
+      try {
+        return await fill(items, filling, Math.floor(cacheBytes / imageBytes), spill);
+      } catch (error) {
+        // A disk that does not answer must not hold up who wants to be gone.
+        void spill.close();
+        throw error;
+      }
+    },
+    async releaseDisk() {
+      await spill?.close();
+    },
+  };
+}
+
+/** @param capacity images that fit in memory */
+async function fill<Item>(
   items: readonly Item[],
-  options: CacheOptions<Item>,
+  options: FillOptions<Item>,
+  capacity: number,
+  spill: Spill,
 ): Promise<CachedImages<Item>> {
-  const { load, capacity, signal } = options;
+  const { load, signal } = options;
   const usable: Item[] = [];
   const resident: Uint8Array[] = [];
   const attempt = (item: Item): Promise<Loaded> =>
@@ -64,6 +121,7 @@ export async function cacheImages<Item>(
       else {
         usable.push(item);
         if (resident.length < capacity) resident.push(loaded.pixels);
+        else await Promise.race([spill.append(loaded.pixels), untilAborted.promise]);
       }
       report(index + 1);
       // Lets signals and timers through when loading never waits by itself.
@@ -76,7 +134,7 @@ export async function cacheImages<Item>(
   return {
     usable,
     async pixels(index) {
-      const kept = resident[index];
+      const kept = resident[index] ?? (await spill.read(index - resident.length));
       if (kept) return kept;
       const item = usable[index]!;
       const loaded = await attempt(item);

@@ -289,5 +289,5 @@ async function fetch(batches: Batches, place: Place, plan: readonly BatchPlan[])
 /** Has the next step's images made while this one computes. */
 function prefetch(batches: Batches, next: Place, place: Place, config: TrainingConfig, images: number): void {
   if (next.resolution !== place.resolution || planDone(next, config)) return;
-  for (const batch of planStep(next, config, images)) batches.prefetch(batchPlace(next, batch));
+  batches.prefetch(planStep(next, config, images).map((batch) => batchPlace(next, batch)));
 }

@@ -28,12 +28,14 @@ const phantomLabel = "DRUSEN";
 
 async function openSource(options: RunOptions, beginning: Beginning, emit: Emit): Promise<ImageSource> {
   const { imageChannels: channels, phantoms, seed } = beginning.config;
-  if (options.data === undefined) return openPhantoms({ count: phantoms, seed, channels });
+  const onUncached = (detail: string): void => emit({ type: "warning", code: "IMAGES_NOT_CACHED", detail });
+  if (options.data === undefined) return openPhantoms({ count: phantoms, seed, channels, onUncached });
   return openImageFolder({
     folder: options.data,
     className: options.className,
     channels,
     onSkipped: (path, reason) => emit({ type: "image-skipped", path, reason }),
+    onUncached,
   });
 }
 
@@ -98,7 +100,12 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
   );
   const { config, preset, from } = beginning;
   const backups = createBackups(writer, emit, options.backups);
-  const saves = createSaves(writer, emit, from?.files ?? [], (saved) => backups.consider(saved));
+  const tellSave: Emit = (event) => {
+    emit(event);
+    // Weights are worth more than images that can be decoded again.
+    if (event.type === "save-failed" && event.code === "DISK_FULL") void source.releaseDisk();
+  };
+  const saves = createSaves(writer, tellSave, from?.files ?? [], (saved) => backups.consider(saved));
   const track: Track = {
     config,
     place: beginning.place,
@@ -237,5 +244,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     await asker.close(over);
     await writer.close();
     await engine?.close();
+    // The system would do it, too; a disk that does not answer must not hold up the end.
+    void source.releaseDisk();
   }
 }
