@@ -20,7 +20,7 @@ export interface BatchPlace {
 export interface Batches {
   /**
    * (size, channels, resolution, resolution) floats in [-1, 1], about half of the images mirrored. The array is the
-   * caller's to keep or to transfer.
+   * caller's to keep, to transfer, or to give back.
    */
   at(place: BatchPlace): Promise<Float32Array<ArrayBuffer>>;
   /**
@@ -28,6 +28,8 @@ export interface Batches {
    * before the caller has returned to the event loop: whoever starts the engine at once lets nothing wait.
    */
   prefetch(places: readonly BatchPlace[]): void;
+  /** Takes arrays back that nobody needs any more, to be written over: fresh memory costs more time than filling it. */
+  reuse(arrays: readonly Float32Array<ArrayBuffer>[]): void;
 }
 
 /** The order of an epoch, and which images are mirrored, both by position in that order. */
@@ -43,6 +45,10 @@ const scaled = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1)
 export function createBatches(set: ImageSet, seed: number): Batches {
   const { channels, resolution } = set;
   const imageSize = channels * resolution ** 2;
+  // In whole rows, so few that signals and the engine's answer never wait long between two pieces.
+  const pieceSize = resolution * Math.ceil(2 ** 15 / resolution);
+  const spare = createSpares();
+  const scratches: Uint8Array[] = [];
   const ahead = new Map<string, Promise<Float32Array<ArrayBuffer>>>();
   // The current epoch and, when prefetching across its end, the next.
   let epochs: readonly Epoch[] = [];
@@ -60,16 +66,20 @@ export function createBatches(set: ImageSet, seed: number): Batches {
   async function assemble({ epochKey, start, size }: BatchPlace): Promise<Float32Array<ArrayBuffer>> {
     invariant(start >= 0 && size > 0 && start + size <= set.count, "a batch lies within its epoch");
     const { order, mirrored } = epoch(epochKey);
-    const batch = new Float32Array(size * imageSize);
+    const batch = spare.take(size * imageSize);
     // Two at a time: images that are not in memory are decoded, and the training needs the processor too.
     const lane = async (first: number): Promise<void> => {
+      const scratch = scratches.pop() ?? new Uint8Array(imageSize);
       for (let i = first; i < size; i += 2) {
-        const pixels = await set.pixels(order[start + i]!);
+        const pixels = await set.pixels(order[start + i]!, scratch);
         const target = batch.subarray(i * imageSize, (i + 1) * imageSize);
-        write(pixels, target, resolution, mirrored[start + i]!);
-        // Lets signals and the engine's answer through between images.
-        await setImmediate();
+        for (let from = 0; from < imageSize; from += pieceSize) {
+          const to = Math.min(from + pieceSize, imageSize);
+          write(pixels.subarray(from, to), target.subarray(from, to), resolution, mirrored[start + i]!);
+          await setImmediate();
+        }
       }
+      scratches.push(scratch);
     };
     await Promise.all([lane(0), lane(1)]);
     return batch;
@@ -95,10 +105,26 @@ export function createBatches(set: ImageSet, seed: number): Batches {
         ahead.set(name, preparing);
       }
     },
+    reuse(arrays) {
+      for (const array of arrays) spare.give(array);
+    },
   };
 }
 
-/** One image's planes into its place in the batch, each row reversed when mirrored. */
+/** Arrays that wait for their next use, by length; an epoch has two: that of its batches, and that of its last. */
+function createSpares() {
+  const spares = new Map<number, Float32Array<ArrayBuffer>[]>();
+  return {
+    take: (length: number) => spares.get(length)?.pop() ?? new Float32Array(length),
+    give(array: Float32Array<ArrayBuffer>): void {
+      const same = spares.get(array.length);
+      if (same) same.push(array);
+      else spares.set(array.length, [array]);
+    },
+  };
+}
+
+/** Rows of one image into their place in the batch, each reversed when mirrored. */
 function write(pixels: Uint8Array, target: Float32Array, width: number, mirrored: boolean): void {
   if (!mirrored) {
     for (let i = 0; i < target.length; i++) target[i] = scaled[pixels[i]!]!;

@@ -50,7 +50,8 @@ export interface FillOptions<Item> {
 
 export interface CachedImages<Item> {
   readonly usable: readonly Item[];
-  readonly pixels: (index: number) => Promise<Uint8Array>;
+  /** @param scratch what an image from the disk is perhaps read into */
+  readonly pixels: (index: number, scratch?: Uint8Array) => Promise<Uint8Array>;
 }
 
 type Loaded = { readonly pixels: Uint8Array } | { readonly error: unknown };
@@ -108,33 +109,27 @@ async function fill<Item>(
     options.onProgress(done, items.length);
   };
 
-  const untilAborted = abortion(signal);
-  try {
-    report(0);
-    const inFlight: Promise<Loaded>[] = [];
-    let started = 0;
-    for (const [index, item] of items.entries()) {
-      while (started < Math.min(items.length, index + options.atOnce))
-        inFlight.push(attempt(items[started++]!));
-      const loaded = await Promise.race([inFlight.shift()!, untilAborted.promise]);
-      if ("error" in loaded) options.onUnusable(item, loaded.error);
-      else {
-        usable.push(item);
-        if (resident.length < capacity) resident.push(loaded.pixels);
-        else await Promise.race([spill.append(loaded.pixels), untilAborted.promise]);
-      }
-      report(index + 1);
-      // Lets signals and timers through when loading never waits by itself.
-      await setImmediate();
+  report(0);
+  const inFlight: Promise<Loaded>[] = [];
+  let started = 0;
+  for (const [index, item] of items.entries()) {
+    while (started < Math.min(items.length, index + options.atOnce)) inFlight.push(attempt(items[started++]!));
+    const loaded = await unlessAborted(inFlight.shift()!, signal);
+    if ("error" in loaded) options.onUnusable(item, loaded.error);
+    else {
+      usable.push(item);
+      if (resident.length < capacity) resident.push(loaded.pixels);
+      else await unlessAborted(spill.append(loaded.pixels), signal);
     }
-  } finally {
-    untilAborted.release();
+    report(index + 1);
+    // Lets signals and timers through when loading never waits by itself.
+    await setImmediate();
   }
 
   return {
     usable,
-    async pixels(index) {
-      const kept = resident[index] ?? (await spill.read(index - resident.length));
+    async pixels(index, scratch) {
+      const kept = resident[index] ?? (await spill.read(index - resident.length, scratch));
       if (kept) return kept;
       const item = usable[index]!;
       const loaded = await attempt(item);
@@ -147,20 +142,17 @@ async function fill<Item>(
   };
 }
 
-/** A promise that rejects with the signal's reason when it is aborted, and how to stop listening. */
-function abortion(signal: AbortSignal | undefined): { promise: Promise<never>; release(): void } {
-  let release = (): void => undefined;
-  const promise = new Promise<never>((_, reject) => {
-    if (!signal) return;
-    const abort = () => {
-      // The reason is the caller's, whatever it is.
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-      reject(signal.reason);
-    };
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort);
-    release = () => signal.removeEventListener("abort", abort);
+/**
+ * Waits, but no longer than until the signal is aborted; rejects then with its reason. No `Promise.race` against one
+ * promise for all: that would hold every image until the last.
+ */
+function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    // The reason is the caller's, whatever it is.
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+    const abort = () => reject(signal?.reason);
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort);
+    work.then(resolve, reject).finally(() => signal?.removeEventListener("abort", abort));
   });
-  promise.catch(() => undefined);
-  return { promise, release };
 }

@@ -35,8 +35,11 @@ export interface ImageSet {
   readonly channels: number;
   /** 16 hex digits over what the images are; the same data has the same fingerprint at every resolution. */
   readonly fingerprint: string;
-  /** (channels, resolution, resolution) bytes; not to be written to. Decodes it only when it is neither in memory nor on disk. */
-  pixels(index: number): Promise<Uint8Array>;
+  /**
+   * (channels, resolution, resolution) bytes; not to be written to. Decoded only when neither in memory nor on disk.
+   * @param scratch as many bytes, which are perhaps written over and answered
+   */
+  pixels(index: number, scratch?: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Any name -> one that is safe in a file name on every system. */

@@ -17,8 +17,11 @@ export interface Spill {
    * @returns whether it did; once it did not, it never does again
    */
   append(image: Uint8Array): Promise<boolean>;
-  /** @returns undefined when it is not here, or not any more */
-  read(number: number): Promise<Uint8Array | undefined>;
+  /**
+   * @param into where to read it
+   * @returns undefined when it is not here, or not any more
+   */
+  read(number: number, into?: Uint8Array): Promise<Uint8Array | undefined>;
   /** Gives the room back. */
   close(): Promise<void>;
 }
@@ -105,10 +108,9 @@ export function createSpill({ imageBytes, folders, onTrouble }: SpillOptions): S
       appending = append(image);
       return appending;
     },
-    async read(number) {
+    async read(number, image = new Uint8Array(imageBytes)) {
       const sum = sums[number];
       if (!opened || sum === undefined) return undefined;
-      const image = new Uint8Array(imageBytes);
       try {
         const { bytesRead } = await opened.file.read(image, 0, imageBytes, number * imageBytes);
         if (bytesRead === imageBytes && crc32(image) === sum) return image;

@@ -34,7 +34,9 @@ const calls = {
     const started = performance.now();
     const { losses, before } = await trainer!.step(request);
     mirror.stepped((performance.now() - started) / 1000);
-    return new HandOver({ losses, before: before?.state }, before?.free ?? []);
+    const images = request.batches.map((batch) => batch.images);
+    const free = [...(before?.free ?? []), ...images.map(({ buffer }) => buffer)];
+    return new HandOver({ losses, before: before?.state, images }, free);
   },
   images: (request: ImageRequest) => trainer!.images(request),
   // Not handed over: the message makes the copy.

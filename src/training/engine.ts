@@ -21,6 +21,13 @@ export interface EngineListener {
   readonly slow?: (seconds: number, usual: number | undefined, giveUpAfter: number) => void;
 }
 
+export interface Stepped {
+  readonly losses: Losses;
+  readonly before: TrainState | undefined;
+  /** The arrays of the request, given back. */
+  readonly images: readonly Float32Array<ArrayBuffer>[];
+}
+
 /** Nobody waits for the engine any more. */
 export class EngineLeft extends Error {}
 
@@ -30,7 +37,7 @@ export class EngineLeft extends Error {}
  */
 export interface Engine {
   prepare(request: PrepareRequest): Promise<void>;
-  step(request: StepRequest): Promise<{ losses: Losses; before: TrainState | undefined }>;
+  step(request: StepRequest): Promise<Stepped>;
   images(request: ImageRequest): Promise<NamedArray>;
   /** A copy of the newest finished state. */
   copy(): Promise<TrainState>;

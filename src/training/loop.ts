@@ -206,7 +206,11 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     if (track.sessionBatches === 0) trainingSince = started;
     const saving = saves.running;
     heat.busy(true);
-    const { losses, before } = await engine.step({
+    const {
+      losses,
+      before,
+      images: used,
+    } = await engine.step({
       resolution: place.resolution,
       alpha: place.alpha,
       learningRate: config.learningRate,
@@ -214,6 +218,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
       handOver: save !== undefined && !now,
     });
     heat.busy(false);
+    stage.batches.reuse(used);
     const seconds = secondsSince(started);
     cost.stepped(seconds, saving || before !== undefined);
     track.place = next;
