@@ -45,7 +45,7 @@ const engine = `
   const pause = new Int32Array(new SharedArrayBuffer(4));
   let answered;
   parentPort.on("message", ({ data, milliseconds }) => {
-    const idle = answered === undefined ? 0 : performance.now() - answered;
+    const idle = answered === undefined ? 0 : (performance.now() - answered) / 1000;
     Atomics.wait(pause, 0, 0, milliseconds);
     answered = performance.now();
     parentPort.postMessage({ idle, data }, data.map(({ buffer }) => buffer));
@@ -96,6 +96,15 @@ async function measure(resolution, folder) {
   const steps = epochs.flat();
   const worker = new Worker(engine, { eval: true });
 
+  /** One step of the engine. @returns the arrays, and the seconds it had waited for them */
+  const compute = async (data) => {
+    worker.postMessage(
+      { data, milliseconds: data.length * batchTime(resolution) },
+      data.map(({ buffer }) => buffer),
+    );
+    return new Promise((resolve) => worker.once("message", resolve));
+  };
+
   deafness.enable();
   const shares = [];
   let next = 0;
@@ -107,19 +116,25 @@ async function measure(resolution, folder) {
       const data = await Promise.all(places.map((place) => batches.at(place)));
       waited += secondsSince(asked);
       batches.prefetch(steps[++next] ?? []);
-      const milliseconds = places.length * batchTime(resolution);
-      worker.postMessage(
-        { data, milliseconds },
-        data.map(({ buffer }) => buffer),
-      );
-      const answer = await new Promise((resolve) => worker.once("message", resolve));
+      const answer = await compute(data);
       batches.reuse(answer.data);
-      idle += answer.idle / 1000;
+      idle += answer.idle;
     }
     const seconds = secondsSince(begun);
     shares.push({ waited: waited / seconds, idle: idle / seconds });
   }
   deafness.disable();
+
+  // The same with the same arrays again and again: what the messages take.
+  let data = await Promise.all(epochs[0][0].map((place) => batches.at(place)));
+  const begun = performance.now();
+  let idle = 0;
+  for (let i = 0; i < epochs[0].length / 2; i++) {
+    const answer = await compute(data);
+    data = answer.data;
+    if (i > 0) idle += answer.idle;
+  }
+  const messages = idle / secondsSince(begun);
   await worker.terminate();
 
   // How many images a second the loader gives when nobody holds it up.
@@ -135,7 +150,7 @@ async function measure(resolution, folder) {
   const rate = given / secondsSince(free);
   await source.releaseDisk();
   const { maxRSS } = process.resourceUsage();
-  return { loading, images: images.count, steps: steps.length, shares, rate, maxRSS, deaf: deafness.max / 1e6 };
+  return { loading, images: images.count, shares, messages, rate, maxRSS, deaf: deafness.max / 1e6 };
 }
 
 /** `count` files under names of their own. */
@@ -154,7 +169,9 @@ async function makeFolder() {
     for (let i = 0; i < 32; i++) {
       const path = join(folder, ".drawn", `${i}.jpg`);
       const raw = { width: 512, height: 512, channels: 1 };
-      await sharp(drawPhantom(42, i, 512), { raw }).jpeg({ quality: 90 }).toFile(path);
+      await sharp(drawPhantom(42, i, 512), { raw })
+        .jpeg({ quality: 90 })
+        .toFile(path);
       files.push(path);
     }
   }
@@ -173,8 +190,8 @@ if (flags.one !== undefined) {
   const percent = (share) => `${(100 * share).toFixed(2)} %`.padStart(8);
   console.log(
     `${count} ${flags.phantoms ? "phantoms" : "files"}; assumed: a batch takes ${batchTime(4)} ms up to 32x32, ${batchTime(64)} ms beyond.\n` +
-      "wait: the trainer's own measure; idle: the engine's, messages and all. First epoch / later epoch.\n" +
-      "resolution   loading      images/s   wait                  idle                  supply        deaf     peak memory",
+      "Wait: the trainer's own measure, first epoch / later epoch. Idle: the engine's, the same, / with nothing to load.\n" +
+      "resolution     loading     images/s                  wait                             idle             supply        deaf   peak memory",
   );
   try {
     for (const resolution of wanted) {
@@ -185,14 +202,14 @@ if (flags.one !== undefined) {
         { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] },
       );
       if (child.status !== 0) throw new Error(`${resolution}: ended with ${child.status ?? child.signal}`);
-      const { loading, images, shares, rate, maxRSS, deaf } = JSON.parse(child.stdout);
+      const { loading, images, shares, messages, rate, maxRSS, deaf } = JSON.parse(child.stdout);
       console.log(
         [
           String(resolution).padStart(10),
           `${loading.toFixed(1)} s`.padStart(9),
           (images / loading).toFixed(0).padStart(10),
           shares.map(({ waited }) => percent(waited)).join(" / "),
-          shares.map(({ idle }) => percent(idle)).join(" / "),
+          [...shares.map(({ idle }) => idle), messages].map(percent).join(" / "),
           `${rate.toFixed(0)} images/s`.padStart(15),
           `${deaf.toFixed(0)} ms`.padStart(6),
           `${(maxRSS / 1024).toFixed(0)} MB`.padStart(8),

@@ -23,7 +23,10 @@ function options(changes: Partial<Options> = {}): Options {
 }
 
 const cacheImages = (items: readonly number[], filling: Options) =>
-  createImageCache({ cacheBytes: filling.capacity, spillFolders: [] }).fill(items, filling);
+  createImageCache({ cacheBytes: filling.capacity * filling.imageBytes, spillFolders: [] }).fill(
+    items,
+    filling,
+  );
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
@@ -108,6 +111,21 @@ describe("without a disk", () => {
     };
     await expect(cacheImages(upTo(100), options({ load, signal: stop.signal }))).rejects.toThrow("stop");
     expect(loads.length).toBeLessThanOrEqual(3);
+  });
+
+  it("lets go of each image that is not kept while it loads the others", async () => {
+    const bytes = 2 ** 20;
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    const load = () => {
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+      return Promise.resolve(new Uint8Array(bytes));
+    };
+    await cacheImages(
+      upTo(600),
+      options({ load, imageBytes: bytes, capacity: 0, signal: new AbortController().signal }),
+    );
+    expect(most).toBeLessThan(300 * bytes);
   });
 
   it("lets timers through while images load without waiting", async () => {

@@ -113,7 +113,8 @@ async function fill<Item>(
   const inFlight: Promise<Loaded>[] = [];
   let started = 0;
   for (const [index, item] of items.entries()) {
-    while (started < Math.min(items.length, index + options.atOnce)) inFlight.push(attempt(items[started++]!));
+    while (started < Math.min(items.length, index + options.atOnce))
+      inFlight.push(attempt(items[started++]!));
     const loaded = await unlessAborted(inFlight.shift()!, signal);
     if ("error" in loaded) options.onUnusable(item, loaded.error);
     else {

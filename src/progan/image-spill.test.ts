@@ -120,16 +120,19 @@ describe("a spill", () => {
     expect(troubles).toEqual(["/dev/shm (tmpfs)"]);
   });
 
-  it.runIf(onLinux).each(Object.entries(damages))("is given up, and told once, when %s", async (_, damage) => {
-    const spill = await filled(10);
-    await damage(nameless()[0]!, 4 * imageBytes);
-    expect(await spill.read(3)).toEqual(image(3));
-    expect(await Promise.all([spill.read(4), spill.read(4)])).toEqual([undefined, undefined]);
-    expect(await spill.read(3)).toBeUndefined();
-    expect(await spill.append(image(10))).toBe(false);
-    expect(nameless()).toEqual([]);
-    expect(troubles).toEqual([`${folder} (CRC-32)`]);
-  });
+  it.runIf(onLinux).each(Object.entries(damages))(
+    "is given up, and told once, when %s",
+    async (_, damage) => {
+      const spill = await filled(10);
+      await damage(nameless()[0]!, 4 * imageBytes);
+      expect(await spill.read(3)).toEqual(image(3));
+      expect(await Promise.all([spill.read(4), spill.read(4)])).toEqual([undefined, undefined]);
+      expect(await spill.read(3)).toBeUndefined();
+      expect(await spill.append(image(10))).toBe(false);
+      expect(nameless()).toEqual([]);
+      expect(troubles).toEqual([`${folder} (CRC-32)`]);
+    },
+  );
 });
 
 describe.runIf(onLinux)("batches", () => {
