@@ -2,7 +2,8 @@
  * How long the engine waits for its images: 8,000 files and the batches of preset rtx3070 at each resolution, through the
  * trainer's own loader. The engine is simulated: a thread that sleeps for as long as a fast card is assumed to take for a
  * batch, and that measures how long it lies idle in between. The peak memory is that of the process, the engine aside.
- *   node bench/images.mjs [FOLDER [CLASS]] [--count=8000] [--steps=300] [--resolutions=4,1024] [--no-disk] [--phantoms] [--quick]
+ *   node bench/images.mjs [FOLDER [CLASS]] [--count=8000] [--steps=300] [--resolutions=4,1024] [--memory=MB]
+ *     [--no-disk] [--phantoms] [--quick]
  * The images of FOLDER are copied until there are enough; without one, drawn scans are written as JPEG. `--no-disk`: what
  * does not fit in memory is decoded each time. `--phantoms`: drawn images, no files.
  */
@@ -22,6 +23,7 @@ const { values: flags, positionals } = parseArgs({
     count: { type: "string" },
     steps: { type: "string" },
     resolutions: { type: "string" },
+    memory: { type: "string" },
     "no-disk": { type: "boolean", default: false },
     phantoms: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
@@ -33,8 +35,9 @@ const mostSteps = Number(flags.steps ?? (flags.quick ? 10 : 300));
 const wanted = (flags.resolutions ?? (flags.quick ? "4,64,256" : "4,8,16,32,64,128,256,512,1024"))
   .split(",")
   .map(Number);
-/** In quick runs, so little fits in memory that the disk is needed. */
-const cacheBytes = flags.quick ? 2 ** 20 : undefined;
+/** Megabytes of decoded images in memory; in quick runs so few that the disk is needed. */
+const memory = flags.memory ?? (flags.quick ? "1" : undefined);
+const cacheBytes = memory === undefined ? undefined : Number(memory) * 1e6;
 
 /** Assumed, in milliseconds: no card was measured. */
 const batchTime = (resolution) => (resolution <= 32 ? 10 : 30);

@@ -162,6 +162,22 @@ describe("createBatches", () => {
     expect(reads).toHaveLength(44);
   });
 
+  it("writes over an array that was given back, and over no other", async () => {
+    const batches = createBatches(imageSet(10, 3), 3);
+    const place = { epochKey: 0, start: 2, size: 4 };
+    const [kept, given] = [await batches.at(place), await batches.at(place)];
+    const expected = kept.slice();
+    batches.reuse([given.fill(NaN)]);
+    const other = await batches.at({ ...place, size: 3 });
+    const again = await batches.at(place);
+    expect(other.buffer).not.toBe(given.buffer);
+    expect(again.buffer).toBe(given.buffer);
+    expect(again).toEqual(expected);
+    expect((await batches.at({ ...place, start: 5 })).buffer).not.toBe(given.buffer);
+    expect(kept).toEqual(expected);
+    expect(again).toEqual(expected);
+  });
+
   it("tells of a failed image when its batch is asked for, not before", async () => {
     const set = { ...imageSet(4), pixels: () => Promise.reject(new Error("gone")) };
     const batches = createBatches(set, 0);

@@ -24,8 +24,8 @@ export interface Batches {
    */
   at(place: BatchPlace): Promise<Float32Array<ArrayBuffer>>;
   /**
-   * Prepares these batches, for `at` to find them ready, and forgets all others that were prepared ahead. Does nothing
-   * before the caller has returned to the event loop: whoever starts the engine at once lets nothing wait.
+   * Prepares these batches, for `at` to find them ready, and forgets all others that were prepared ahead. Begins when
+   * the caller waits for something: the engine, which can so be started first.
    */
   prefetch(places: readonly BatchPlace[]): void;
   /** Takes arrays back that nobody needs any more, to be written over: fresh memory costs more time than filling it. */

@@ -75,6 +75,22 @@ describe("without a disk", () => {
     expect(loads).toEqual([4, 3]);
   });
 
+  it("keeps the images of one resolution at a time, also while someone holds those before", async () => {
+    const loads: number[] = [];
+    const load = (item: number) => {
+      loads.push(item);
+      return Promise.resolve(Uint8Array.of(item));
+    };
+    const cache = createImageCache({ cacheBytes: 10, spillFolders: [] });
+    const before = await cache.fill(upTo(3), options({ load }));
+    const { pixels } = await cache.fill(upTo(2), options({ load }));
+    loads.length = 0;
+    for (const index of [0, 1]) expect(await pixels(index)).toEqual(Uint8Array.of(index));
+    expect(loads).toEqual([]);
+    expect(await before.pixels(1)).toEqual(Uint8Array.of(1));
+    expect(loads).toEqual([1]);
+  });
+
   it("loads no more at once than it was told", async () => {
     let now = 0;
     let most = 0;

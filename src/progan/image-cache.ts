@@ -60,6 +60,7 @@ const secondsBetweenReports = 0.1;
 
 export function createImageCache(options: CacheOptions): ImageCache {
   const { cacheBytes = defaultCacheBytes, spillFolders: folders = temporaryFolders() } = options;
+  let resident: Uint8Array[] = [];
   let spill: Spill | undefined;
   let told = false;
   const onTrouble = (detail: string): void => {
@@ -68,11 +69,15 @@ export function createImageCache(options: CacheOptions): ImageCache {
   };
   return {
     async fill(items, filling) {
-      await spill?.close();
-      const { imageBytes } = filling;
+      const { imageBytes, signal } = filling;
+      // Also where someone still holds the images of the resolution before.
+      resident.length = 0;
+      resident = [];
+      if (spill) await unlessAborted(spill.close(), signal);
       spill = createSpill({ imageBytes, folders, onTrouble });
       try {
-        return await fill(items, filling, Math.floor(cacheBytes / imageBytes), spill);
+        const capacity = Math.floor(cacheBytes / imageBytes);
+        return await fill(items, filling, { resident, capacity, spill });
       } catch (error) {
         // A disk that does not answer must not hold up who wants to be gone.
         void spill.close();
@@ -85,16 +90,21 @@ export function createImageCache(options: CacheOptions): ImageCache {
   };
 }
 
-/** @param capacity images that fit in memory */
+interface Places {
+  /** In memory. */
+  readonly resident: Uint8Array[];
+  /** Images that fit there. */
+  readonly capacity: number;
+  readonly spill: Spill;
+}
+
 async function fill<Item>(
   items: readonly Item[],
   options: FillOptions<Item>,
-  capacity: number,
-  spill: Spill,
+  { resident, capacity, spill }: Places,
 ): Promise<CachedImages<Item>> {
   const { load, signal } = options;
   const usable: Item[] = [];
-  const resident: Uint8Array[] = [];
   const attempt = (item: Item): Promise<Loaded> =>
     load(item).then(
       (pixels) => ({ pixels }),

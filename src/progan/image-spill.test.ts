@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { mkdtemp, open, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -88,10 +89,11 @@ describe("a spill", () => {
   });
 
   it("removes what a killed process has left, and nothing else", async () => {
-    await writeFile(join(folder, "guardapesos-images-killed"), "left over");
-    await writeFile(join(folder, "guardapesos.config.json"), "{}");
+    await writeFile(join(folder, `guardapesos-images-${randomUUID()}.tmp`), "left over");
+    const others = ["guardapesos-images-2026.tmp", "guardapesos.config.json", `images-${randomUUID()}.tmp`];
+    for (const name of others) await writeFile(join(folder, name), "mine");
     const spill = await filled(1);
-    expect(await readdir(folder)).toEqual(["guardapesos.config.json"]);
+    expect((await readdir(folder)).sort()).toEqual(others);
     await spill.close();
   });
 

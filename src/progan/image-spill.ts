@@ -38,7 +38,9 @@ export interface SpillOptions {
 export const temporaryFolders = (): readonly string[] =>
   process.platform === "win32" ? [tmpdir()] : [tmpdir(), "/var/tmp"];
 
-const namePrefix = "guardapesos-images-";
+const newName = (): string => `guardapesos-images-${randomUUID()}.tmp`;
+/** Of nothing but such a file: in this folder there may be anything. */
+const ownName = /^guardapesos-images-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/;
 
 /** Linux's magic numbers of tmpfs and ramfs: a file there takes memory. */
 const inMemory = new Set([0x01021994, 0x858458f6]);
@@ -135,7 +137,7 @@ async function openWithoutName(folders: readonly string[]) {
     try {
       if (inMemory.has((await statfs(folder)).type)) continue;
       await removeLeftOvers(folder);
-      const path = join(folder, namePrefix + randomUUID());
+      const path = join(folder, newName());
       const file = await open(path, "wx+", 0o600);
       // Where a file that is open keeps its name, it is removed when closed, or else by the next process.
       await unlink(path).catch(() => undefined);
@@ -150,6 +152,6 @@ async function openWithoutName(folders: readonly string[]) {
 /** Of a process that was killed before its file lost its name. One that is still in use stays in use without it. */
 async function removeLeftOvers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (name.startsWith(namePrefix)) await unlink(join(folder, name)).catch(() => undefined);
+    if (ownName.test(name)) await unlink(join(folder, name)).catch(() => undefined);
   }
 }
