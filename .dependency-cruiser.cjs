@@ -32,6 +32,7 @@ const inputAndOutput = [
   "thermal/sensors",
   "engine/device",
   "progan/image-folder",
+  "progan/image-spill",
   "progan/picture",
   "torch/source",
   "torch/sink",

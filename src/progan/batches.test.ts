@@ -87,7 +87,7 @@ describe("createBatches", () => {
     const resumed = createBatches(set, 42);
     expect(await resumed.at(places[7]!)).toEqual(expected[7]);
     const ahead = createBatches(set, 42);
-    for (const place of places) ahead.prefetch(place);
+    ahead.prefetch(places);
     for (const [i, place] of [...places.entries()].reverse())
       expect(await ahead.at(place)).toEqual(expected[i]);
   });
@@ -136,8 +136,9 @@ describe("createBatches", () => {
       3,
     );
     const place = { epochKey: 0, start: 2, size: 4 };
-    batches.prefetch(place);
-    batches.prefetch({ ...place });
+    batches.prefetch([place, { ...place }]);
+    batches.prefetch([{ ...place }]);
+    expect(reads).toEqual([]);
     const first = await batches.at({ ...place });
     expect(reads).toHaveLength(4);
     const second = await batches.at(place);
@@ -146,11 +147,42 @@ describe("createBatches", () => {
     expect(first.byteLength).toBe(first.buffer.byteLength);
   });
 
+  it("has as many ready as were asked for last, and no others", async () => {
+    const reads: number[] = [];
+    const batches = createBatches(
+      imageSet(40, 1, (index) => reads.push(index)),
+      3,
+    );
+    const [forgotten, ...rest] = cut(0, 40, 4);
+    batches.prefetch([forgotten!]);
+    batches.prefetch(rest);
+    for (const place of rest) await batches.at(place);
+    expect(reads).toHaveLength(40);
+    await batches.at(forgotten!);
+    expect(reads).toHaveLength(44);
+  });
+
+  it("writes over an array that was given back, and over no other", async () => {
+    const batches = createBatches(imageSet(10, 3), 3);
+    const place = { epochKey: 0, start: 2, size: 4 };
+    const [kept, given] = [await batches.at(place), await batches.at(place)];
+    const expected = kept.slice();
+    batches.reuse([given.fill(NaN)]);
+    const other = await batches.at({ ...place, size: 3 });
+    const again = await batches.at(place);
+    expect(other.buffer).not.toBe(given.buffer);
+    expect(again.buffer).toBe(given.buffer);
+    expect(again).toEqual(expected);
+    expect((await batches.at({ ...place, start: 5 })).buffer).not.toBe(given.buffer);
+    expect(kept).toEqual(expected);
+    expect(again).toEqual(expected);
+  });
+
   it("tells of a failed image when its batch is asked for, not before", async () => {
     const set = { ...imageSet(4), pixels: () => Promise.reject(new Error("gone")) };
     const batches = createBatches(set, 0);
     const place = { epochKey: 0, start: 0, size: 4 };
-    batches.prefetch(place);
+    batches.prefetch([place]);
     await new Promise((resolve) => setTimeout(resolve, 5));
     await expect(batches.at(place)).rejects.toThrow("gone");
   });

@@ -2,6 +2,7 @@
  * Images -> batches for training. A batch is a pure function of the seed, its place and the data, so a resumed training
  * sees exactly what an uninterrupted one would have seen; preparing one ahead of its use changes nothing but the wait.
  */
+import { setImmediate } from "node:timers/promises";
 import { invariant } from "../base/invariant.js";
 import { permutation, uniform } from "../base/random.js";
 import type { ImageSet } from "./image-source.js";
@@ -19,11 +20,16 @@ export interface BatchPlace {
 export interface Batches {
   /**
    * (size, channels, resolution, resolution) floats in [-1, 1], about half of the images mirrored. The array is the
-   * caller's to keep or to transfer.
+   * caller's to keep, to transfer, or to give back.
    */
   at(place: BatchPlace): Promise<Float32Array<ArrayBuffer>>;
-  /** Starts preparing a batch, for `at` to find it ready. */
-  prefetch(place: BatchPlace): void;
+  /**
+   * Prepares these batches, for `at` to find them ready, and forgets all others that were prepared ahead. Begins when
+   * the caller waits for something: the engine, which can so be started first.
+   */
+  prefetch(places: readonly BatchPlace[]): void;
+  /** Takes arrays back that nobody needs any more, to be written over: fresh memory costs more time than filling it. */
+  reuse(arrays: readonly Float32Array<ArrayBuffer>[]): void;
 }
 
 /** The order of an epoch, and which images are mirrored, both by position in that order. */
@@ -33,15 +39,16 @@ interface Epoch {
   readonly mirrored: readonly boolean[];
 }
 
-/** Batches prepared ahead and not yet asked for: more than this are forgotten, oldest first. */
-const mostAhead = 4;
-
 /** Bytes to [-1, 1]. */
 const scaled = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1);
 
 export function createBatches(set: ImageSet, seed: number): Batches {
   const { channels, resolution } = set;
   const imageSize = channels * resolution ** 2;
+  // In whole rows, so few that signals and the engine's answer never wait long between two pieces.
+  const pieceSize = resolution * Math.ceil(2 ** 15 / resolution);
+  const spare = createSpares();
+  const scratches: Uint8Array[] = [];
   const ahead = new Map<string, Promise<Float32Array<ArrayBuffer>>>();
   // The current epoch and, when prefetching across its end, the next.
   let epochs: readonly Epoch[] = [];
@@ -59,14 +66,20 @@ export function createBatches(set: ImageSet, seed: number): Batches {
   async function assemble({ epochKey, start, size }: BatchPlace): Promise<Float32Array<ArrayBuffer>> {
     invariant(start >= 0 && size > 0 && start + size <= set.count, "a batch lies within its epoch");
     const { order, mirrored } = epoch(epochKey);
-    const batch = new Float32Array(size * imageSize);
+    const batch = spare.take(size * imageSize);
     // Two at a time: images that are not in memory are decoded, and the training needs the processor too.
     const lane = async (first: number): Promise<void> => {
+      const scratch = scratches.pop() ?? new Uint8Array(imageSize);
       for (let i = first; i < size; i += 2) {
-        const pixels = await set.pixels(order[start + i]!);
+        const pixels = await set.pixels(order[start + i]!, scratch);
         const target = batch.subarray(i * imageSize, (i + 1) * imageSize);
-        write(pixels, target, resolution, mirrored[start + i]!);
+        for (let from = 0; from < imageSize; from += pieceSize) {
+          const to = Math.min(from + pieceSize, imageSize);
+          write(pixels.subarray(from, to), target.subarray(from, to), resolution, mirrored[start + i]!);
+          await setImmediate();
+        }
       }
+      scratches.push(scratch);
     };
     await Promise.all([lane(0), lane(1)]);
     return batch;
@@ -81,20 +94,37 @@ export function createBatches(set: ImageSet, seed: number): Batches {
       ahead.delete(name);
       return prepared ?? assemble(place);
     },
-    prefetch(place) {
-      const name = nameOf(place);
-      if (ahead.has(name)) return;
-      const [oldest] = ahead.keys();
-      if (ahead.size >= mostAhead && oldest !== undefined) ahead.delete(oldest);
-      const preparing = assemble(place);
-      // A failure is for `at` to tell, if the batch is ever asked for.
-      preparing.catch(() => undefined);
-      ahead.set(name, preparing);
+    prefetch(places) {
+      const wanted = new Map(places.map((place) => [nameOf(place), place]));
+      for (const name of ahead.keys()) if (!wanted.has(name)) ahead.delete(name);
+      for (const [name, place] of wanted) {
+        if (ahead.has(name)) continue;
+        const preparing = Promise.resolve(place).then(assemble);
+        // A failure is for `at` to tell, if the batch is ever asked for.
+        preparing.catch(() => undefined);
+        ahead.set(name, preparing);
+      }
+    },
+    reuse(arrays) {
+      for (const array of arrays) spare.give(array);
     },
   };
 }
 
-/** One image's planes into its place in the batch, each row reversed when mirrored. */
+/** Arrays that wait for their next use, by length; an epoch has two: that of its batches, and that of its last. */
+function createSpares() {
+  const spares = new Map<number, Float32Array<ArrayBuffer>[]>();
+  return {
+    take: (length: number) => spares.get(length)?.pop() ?? new Float32Array(length),
+    give(array: Float32Array<ArrayBuffer>): void {
+      const same = spares.get(array.length);
+      if (same) same.push(array);
+      else spares.set(array.length, [array]);
+    },
+  };
+}
+
+/** Rows of one image into their place in the batch, each reversed when mirrored. */
 function write(pixels: Uint8Array, target: Float32Array, width: number, mirrored: boolean): void {
   if (!mirrored) {
     for (let i = 0; i < target.length; i++) target[i] = scaled[pixels[i]!]!;

@@ -1,11 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { cacheImages, type CacheOptions } from "./image-cache.js";
+import { createImageCache, type FillOptions } from "./image-cache.js";
 
-/** Item i is the one byte i; `bad` cannot be loaded. */
-function options(changes: Partial<CacheOptions<number>> = {}): CacheOptions<number> {
+interface Options extends FillOptions<number> {
+  /** Images that fit in memory; there is no disk. */
+  readonly capacity: number;
+}
+
+/** Item i is the one byte i. */
+function options(changes: Partial<Options> = {}): Options {
   return {
     load: (item) => Promise.resolve(Uint8Array.of(item)),
+    imageBytes: 1,
     capacity: 1000,
     atOnce: 3,
     onProgress: () => undefined,
@@ -16,9 +22,15 @@ function options(changes: Partial<CacheOptions<number>> = {}): CacheOptions<numb
   };
 }
 
+const cacheImages = (items: readonly number[], filling: Options) =>
+  createImageCache({ cacheBytes: filling.capacity * filling.imageBytes, spillFolders: [] }).fill(
+    items,
+    filling,
+  );
+
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-describe("cacheImages", () => {
+describe("without a disk", () => {
   it("keeps the order of what is usable, whatever finishes first and however much fits", async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -63,6 +75,22 @@ describe("cacheImages", () => {
     expect(loads).toEqual([4, 3]);
   });
 
+  it("keeps the images of one resolution at a time, also while someone holds those before", async () => {
+    const loads: number[] = [];
+    const load = (item: number) => {
+      loads.push(item);
+      return Promise.resolve(Uint8Array.of(item));
+    };
+    const cache = createImageCache({ cacheBytes: 10, spillFolders: [] });
+    const before = await cache.fill(upTo(3), options({ load }));
+    const { pixels } = await cache.fill(upTo(2), options({ load }));
+    loads.length = 0;
+    for (const index of [0, 1]) expect(await pixels(index)).toEqual(Uint8Array.of(index));
+    expect(loads).toEqual([]);
+    expect(await before.pixels(1)).toEqual(Uint8Array.of(1));
+    expect(loads).toEqual([1]);
+  });
+
   it("loads no more at once than it was told", async () => {
     let now = 0;
     let most = 0;
@@ -99,6 +127,21 @@ describe("cacheImages", () => {
     };
     await expect(cacheImages(upTo(100), options({ load, signal: stop.signal }))).rejects.toThrow("stop");
     expect(loads.length).toBeLessThanOrEqual(3);
+  });
+
+  it("lets go of each image that is not kept while it loads the others", async () => {
+    const bytes = 2 ** 20;
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    const load = () => {
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+      return Promise.resolve(new Uint8Array(bytes));
+    };
+    await cacheImages(
+      upTo(600),
+      options({ load, imageBytes: bytes, capacity: 0, signal: new AbortController().signal }),
+    );
+    expect(most).toBeLessThan(300 * bytes);
   });
 
   it("lets timers through while images load without waiting", async () => {

@@ -1,15 +1,43 @@
 /**
- * Decoded images in memory, up to a limit, the rest decoded again when they are asked for. Which ones stay is decided
- * by order (the first that fit), not by use: an epoch reads every image once in a random order, so any fixed part is
- * as good as a smarter one, and what a lost file is replaced by does not depend on chance.
+ * Decoded images in memory, up to a limit, then on disk (image-spill.ts), the rest decoded again when they are asked for.
+ * Which ones stay is decided by order (the first that fit), not by use: an epoch reads every image once in a random
+ * order, so any fixed part is as good as a smarter one, and what a lost file is replaced by does not depend on chance.
  */
+import { totalmem } from "node:os";
 import { setImmediate } from "node:timers/promises";
+import { createSpill, temporaryFolders, type Spill } from "./image-spill.js";
 
-export interface CacheOptions<Item> {
+/** What a container may use is less than what the machine has; 0, or more than there is, where nothing is set. */
+const usableMemory = Math.min(totalmem(), process.constrainedMemory() || Infinity);
+
+/** 1 GiB, less on a small machine. */
+const defaultCacheBytes = Math.min(2 ** 30, usableMemory / 8);
+
+export interface CacheOptions {
+  /** Bytes of decoded images that may stay in memory. */
+  readonly cacheBytes?: number | undefined;
+  /** Where those that do not fit may go. */
+  readonly spillFolders?: readonly string[] | undefined;
+  /** Told once where and why some of them are neither in memory nor on disk. */
+  readonly onUncached?: ((detail: string) => void) | undefined;
+}
+
+/** Holds the images of one resolution at a time. */
+export interface ImageCache {
+  /**
+   * Loads every item once, in order, in place of all that was kept before. Rejects with the signal's reason as soon as it
+   * is aborted.
+   */
+  fill<Item>(items: readonly Item[], options: FillOptions<Item>): Promise<CachedImages<Item>>;
+  /** Gives back the room on disk; the images that were there are decoded again when they are asked for. */
+  releaseDisk(): Promise<void>;
+}
+
+export interface FillOptions<Item> {
   /** Decodes one image; rejects when it cannot be used. */
   readonly load: (item: Item) => Promise<Uint8Array>;
-  /** Images that fit in memory. */
-  readonly capacity: number;
+  /** Of each decoded image. */
+  readonly imageBytes: number;
   /** Images loaded at once while preparing. */
   readonly atOnce: number;
   readonly onProgress: (done: number, total: number) => void;
@@ -22,21 +50,61 @@ export interface CacheOptions<Item> {
 
 export interface CachedImages<Item> {
   readonly usable: readonly Item[];
-  readonly pixels: (index: number) => Promise<Uint8Array>;
+  /** @param scratch what an image from the disk is perhaps read into */
+  readonly pixels: (index: number, scratch?: Uint8Array) => Promise<Uint8Array>;
 }
 
 type Loaded = { readonly pixels: Uint8Array } | { readonly error: unknown };
 
 const secondsBetweenReports = 0.1;
 
-/** Loads every item once, in order; see CacheOptions. Rejects with the signal's reason as soon as it is aborted. */
-export async function cacheImages<Item>(
+export function createImageCache(options: CacheOptions): ImageCache {
+  const { cacheBytes = defaultCacheBytes, spillFolders: folders = temporaryFolders() } = options;
+  let resident: Uint8Array[] = [];
+  let spill: Spill | undefined;
+  let told = false;
+  const onTrouble = (detail: string): void => {
+    if (!told) options.onUncached?.(detail);
+    told = true;
+  };
+  return {
+    async fill(items, filling) {
+      const { imageBytes, signal } = filling;
+      // Also where someone still holds the images of the resolution before.
+      resident.length = 0;
+      resident = [];
+      if (spill) await unlessAborted(spill.close(), signal);
+      spill = createSpill({ imageBytes, folders, onTrouble });
+      try {
+        const capacity = Math.floor(cacheBytes / imageBytes);
+        return await fill(items, filling, { resident, capacity, spill });
+      } catch (error) {
+        // A disk that does not answer must not hold up who wants to be gone.
+        void spill.close();
+        throw error;
+      }
+    },
+    async releaseDisk() {
+      await spill?.close();
+    },
+  };
+}
+
+interface Places {
+  /** In memory. */
+  readonly resident: Uint8Array[];
+  /** Images that fit there. */
+  readonly capacity: number;
+  readonly spill: Spill;
+}
+
+async function fill<Item>(
   items: readonly Item[],
-  options: CacheOptions<Item>,
+  options: FillOptions<Item>,
+  { resident, capacity, spill }: Places,
 ): Promise<CachedImages<Item>> {
-  const { load, capacity, signal } = options;
+  const { load, signal } = options;
   const usable: Item[] = [];
-  const resident: Uint8Array[] = [];
   const attempt = (item: Item): Promise<Loaded> =>
     load(item).then(
       (pixels) => ({ pixels }),
@@ -51,32 +119,28 @@ export async function cacheImages<Item>(
     options.onProgress(done, items.length);
   };
 
-  const untilAborted = abortion(signal);
-  try {
-    report(0);
-    const inFlight: Promise<Loaded>[] = [];
-    let started = 0;
-    for (const [index, item] of items.entries()) {
-      while (started < Math.min(items.length, index + options.atOnce))
-        inFlight.push(attempt(items[started++]!));
-      const loaded = await Promise.race([inFlight.shift()!, untilAborted.promise]);
-      if ("error" in loaded) options.onUnusable(item, loaded.error);
-      else {
-        usable.push(item);
-        if (resident.length < capacity) resident.push(loaded.pixels);
-      }
-      report(index + 1);
-      // Lets signals and timers through when loading never waits by itself.
-      await setImmediate();
+  report(0);
+  const inFlight: Promise<Loaded>[] = [];
+  let started = 0;
+  for (const [index, item] of items.entries()) {
+    while (started < Math.min(items.length, index + options.atOnce))
+      inFlight.push(attempt(items[started++]!));
+    const loaded = await unlessAborted(inFlight.shift()!, signal);
+    if ("error" in loaded) options.onUnusable(item, loaded.error);
+    else {
+      usable.push(item);
+      if (resident.length < capacity) resident.push(loaded.pixels);
+      else await unlessAborted(spill.append(loaded.pixels), signal);
     }
-  } finally {
-    untilAborted.release();
+    report(index + 1);
+    // Lets signals and timers through when loading never waits by itself.
+    await setImmediate();
   }
 
   return {
     usable,
-    async pixels(index) {
-      const kept = resident[index];
+    async pixels(index, scratch) {
+      const kept = resident[index] ?? (await spill.read(index - resident.length, scratch));
       if (kept) return kept;
       const item = usable[index]!;
       const loaded = await attempt(item);
@@ -89,20 +153,17 @@ export async function cacheImages<Item>(
   };
 }
 
-/** A promise that rejects with the signal's reason when it is aborted, and how to stop listening. */
-function abortion(signal: AbortSignal | undefined): { promise: Promise<never>; release(): void } {
-  let release = (): void => undefined;
-  const promise = new Promise<never>((_, reject) => {
-    if (!signal) return;
-    const abort = () => {
-      // The reason is the caller's, whatever it is.
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-      reject(signal.reason);
-    };
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort);
-    release = () => signal.removeEventListener("abort", abort);
+/**
+ * Waits, but no longer than until the signal is aborted; rejects then with its reason. No `Promise.race` against one
+ * promise for all: that would hold every image until the last.
+ */
+function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    // The reason is the caller's, whatever it is.
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+    const abort = () => reject(signal?.reason);
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort);
+    work.then(resolve, reject).finally(() => signal?.removeEventListener("abort", abort));
   });
-  promise.catch(() => undefined);
-  return { promise, release };
 }

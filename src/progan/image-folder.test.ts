@@ -5,15 +5,21 @@ import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { GuardapesosError, type ErrorCode } from "../base/errors.js";
 import { openImageFolder, type ImageFolderOptions } from "./image-folder.js";
+import type { ImageSource } from "./image-source.js";
 
 let root: string;
 let skipped: { path: string; reason: string }[];
+let opened: ImageSource[];
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "guardapesos images á-"));
   skipped = [];
+  opened = [];
 });
-afterEach(() => rm(root, { recursive: true, force: true }));
+afterEach(async () => {
+  for (const source of opened) await source.releaseDisk();
+  await rm(root, { recursive: true, force: true });
+});
 
 /** A flat picture of one grey, in the format that its name says; odd sizes, so that it must be squashed. */
 async function put(name: string, level = 100): Promise<string> {
@@ -27,14 +33,16 @@ async function put(name: string, level = 100): Promise<string> {
   return path;
 }
 
-function open(options: Partial<ImageFolderOptions> = {}) {
-  return openImageFolder({
+async function open(options: Partial<ImageFolderOptions> = {}) {
+  const source = await openImageFolder({
     folder: root,
     className: undefined,
     channels: 1,
     onSkipped: (path, reason) => skipped.push({ path, reason }),
     ...options,
   });
+  opened.push(source);
+  return source;
 }
 
 async function prepare(options: Partial<ImageFolderOptions> = {}, resolution = 8) {
@@ -233,7 +241,7 @@ describe("images that cannot be used", () => {
     await put("b.png", 20);
     const last = await put("c.png", 30);
     // Two images fit in memory.
-    const set = await prepare({ cacheBytes: 2 * 64 });
+    const set = await prepare({ cacheBytes: 2 * 64, spillFolders: [] });
     expect((await set.pixels(2))[0]).toBe(30);
     await unlink(last);
     expect((await set.pixels(2))[0]).toBe(10);
@@ -241,6 +249,19 @@ describe("images that cannot be used", () => {
     expect((await set.pixels(1))[0]).toBe(20);
     expect(skipped).toEqual([{ path: last, reason: expect.stringContaining("ENOENT") as string }]);
   });
+});
+
+it("does not miss a file that vanishes later while its image is on disk", async () => {
+  await put("a.png", 10);
+  const last = await put("b.png", 20);
+  const source = await open({ cacheBytes: 64 });
+  const set = await source.prepare(8, { onProgress: () => undefined });
+  await unlink(last);
+  expect((await set.pixels(1))[0]).toBe(20);
+  expect(skipped).toEqual([]);
+  await source.releaseDisk();
+  expect((await set.pixels(1))[0]).toBe(10);
+  expect(skipped.map(({ path }) => path)).toEqual([last]);
 });
 
 describe("the fingerprint", () => {
@@ -269,12 +290,14 @@ describe("the fingerprint", () => {
   });
 });
 
-it("gives the same bytes from memory and from the files", async () => {
+it("gives the same bytes from memory, from the disk and from the files", async () => {
   for (let i = 0; i < 5; i++) await put(`${i}.jpeg`, 40 * i);
   const kept = await prepare({ channels: 3 }, 16);
-  const decoded = await prepare({ channels: 3, cacheBytes: 0 }, 16);
+  const onDisk = await prepare({ channels: 3, cacheBytes: 0 }, 16);
+  const decoded = await prepare({ channels: 3, cacheBytes: 0, spillFolders: [] }, 16);
   expect(kept.count).toBe(5);
   for (let i = 0; i < 5; i++) {
+    expect(await onDisk.pixels(i)).toEqual(await kept.pixels(i));
     expect(await decoded.pixels(i)).toEqual(await kept.pixels(i));
     expect(await kept.pixels(i)).toBe(await kept.pixels(i));
   }

@@ -7,13 +7,13 @@ import type { Dirent } from "node:fs";
 import { readFile, readdir, realpath, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
-import { cacheImages } from "./image-cache.js";
+import { createImageCache, type CacheOptions } from "./image-cache.js";
 import { decodeImage } from "./image-decode.js";
-import { decodesAtOnce, defaultCacheBytes, fileLabel, type ImageSource } from "./image-source.js";
+import { decodesAtOnce, fileLabel, type ImageSource } from "./image-source.js";
 
 const imageEnding = /\.(?:jpe?g|png|webp|tiff?)$/i;
 
-export interface ImageFolderOptions {
+export interface ImageFolderOptions extends CacheOptions {
   /** Holds images, or class folders that do. */
   readonly folder: string;
   /** Which class folder; with none there, merely what the images are called. */
@@ -22,8 +22,6 @@ export interface ImageFolderOptions {
   readonly channels: number;
   /** Told once for each file or sub-folder that cannot be used. */
   readonly onSkipped: (path: string, reason: string) => void;
-  /** Bytes of decoded images that stay in memory. */
-  readonly cacheBytes?: number;
 }
 
 /**
@@ -43,14 +41,14 @@ export async function openImageFolder(options: ImageFolderOptions): Promise<Imag
   const unusable = new Map<string, string>();
   const lost = new Set<string>();
   const sizes = new Map<string, number>();
+  const cache = createImageCache(options);
 
   return {
     label: fileLabel(label),
     description: folder,
     files: names.length,
     async prepare(resolution, { onProgress, signal }) {
-      const imageBytes = channels * resolution ** 2;
-      const { usable, pixels } = await cacheImages(
+      const { usable, pixels } = await cache.fill(
         names.filter((name) => !unusable.has(name)),
         {
           async load(name) {
@@ -58,7 +56,7 @@ export async function openImageFolder(options: ImageFolderOptions): Promise<Imag
             sizes.set(name, file.length);
             return decodeImage(file, resolution, channels);
           },
-          capacity: Math.floor((options.cacheBytes ?? defaultCacheBytes) / imageBytes),
+          imageBytes: channels * resolution ** 2,
           atOnce: decodesAtOnce,
           onProgress,
           signal,
@@ -85,6 +83,7 @@ export async function openImageFolder(options: ImageFolderOptions): Promise<Imag
         pixels,
       };
     },
+    releaseDisk: () => cache.releaseDisk(),
   };
 }
 

@@ -2,7 +2,7 @@
  * Where training images come from: the one interface that a folder of files (image-folder.ts) and the drawn phantoms
  * (phantom.ts) both keep, so that everything above reads pixels and never asks where they were.
  */
-import { availableParallelism, totalmem } from "node:os";
+import { availableParallelism } from "node:os";
 
 /** Images that have been found, before any has been decoded. */
 export interface ImageSource {
@@ -13,7 +13,8 @@ export interface ImageSource {
   /** Images found, some of which may turn out to be unreadable. */
   readonly files: number;
   /**
-   * Decodes every image once at `resolution`, keeps as many as memory allows, and finds out which can be used.
+   * Decodes every image once at `resolution`, keeps as many as memory and disk allow, and finds out which can be used.
+   * Gives up what was kept for the resolution before.
    * @param options.onProgress told at the start, about ten times a second, and at the end (done = total)
    * @param options.signal aborted: rejects at once with its reason
    * @throws IMAGES_UNREADABLE when not one image can be used
@@ -22,6 +23,8 @@ export interface ImageSource {
     resolution: number,
     options: { readonly onProgress: (done: number, total: number) => void; readonly signal?: AbortSignal },
   ): Promise<ImageSet>;
+  /** Gives back the room that decoded images take on disk, for whoever needs it more, and at the end. */
+  releaseDisk(): Promise<void>;
 }
 
 /** Images that can be used, at one resolution. */
@@ -32,8 +35,11 @@ export interface ImageSet {
   readonly channels: number;
   /** 16 hex digits over what the images are; the same data has the same fingerprint at every resolution. */
   readonly fingerprint: string;
-  /** (channels, resolution, resolution) bytes; not to be written to. Comes from memory for as many as fit. */
-  pixels(index: number): Promise<Uint8Array>;
+  /**
+   * (channels, resolution, resolution) bytes; not to be written to. Decoded only when neither in memory nor on disk.
+   * @param scratch as many bytes, which are perhaps written over and answered
+   */
+  pixels(index: number, scratch?: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Any name -> one that is safe in a file name on every system. */
@@ -42,9 +48,6 @@ export function fileLabel(name: string): string {
   const trimmed = safe.replace(/^[._-]+|[._-]+$/g, "");
   return trimmed === "" ? "images" : trimmed.slice(0, 64);
 }
-
-/** Bytes of decoded images that may stay in memory: 1 GiB, less on a small machine. */
-export const defaultCacheBytes = Math.min(2 ** 30, totalmem() / 8);
 
 /** Images decoded at once while nothing else runs; libuv has four threads. */
 export const decodesAtOnce = Math.min(4, availableParallelism());

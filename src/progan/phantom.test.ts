@@ -90,10 +90,13 @@ describe("openPhantoms", () => {
     expect(await set.pixels(3)).toEqual(new Uint8Array([...grey, ...grey, ...grey]));
   });
 
-  it("gives the same bytes from memory and drawn again", async () => {
+  it("gives the same bytes from memory, from the disk and drawn again", async () => {
     const kept = await openPhantoms({ count: 3, seed: 1, channels: 1 }).prepare(8, silent);
-    const drawn = await openPhantoms({ count: 3, seed: 1, channels: 1, cacheBytes: 0 }).prepare(8, silent);
-    for (const index of [0, 1, 2]) expect(await drawn.pixels(index)).toEqual(await kept.pixels(index));
+    const source = openPhantoms({ count: 3, seed: 1, channels: 1, cacheBytes: 0 });
+    const onDisk = await source.prepare(8, silent);
+    for (const index of [0, 1, 2]) expect(await onDisk.pixels(index)).toEqual(await kept.pixels(index));
+    await source.releaseDisk();
+    for (const index of [0, 1, 2]) expect(await onDisk.pixels(index)).toEqual(await kept.pixels(index));
   });
 
   it("has a fingerprint of its seed and count, whatever the resolution", async () => {

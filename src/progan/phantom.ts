@@ -4,27 +4,26 @@
  */
 import { createHash } from "node:crypto";
 import { uniform } from "../base/random.js";
-import { cacheImages } from "./image-cache.js";
+import { createImageCache, type CacheOptions } from "./image-cache.js";
 import { enlarge } from "./image-decode.js";
-import { defaultCacheBytes, type ImageSource } from "./image-source.js";
+import type { ImageSource } from "./image-source.js";
 import type { Draw } from "./phantom-anatomy.js";
 import { drawScan, type Bits, type DrawingSize } from "./phantom-scan.js";
 
 /** Changes whenever the drawings do, so that a checkpoint knows other images from its own. */
 const drawingVersion = 1;
 
-export interface PhantomOptions {
+export interface PhantomOptions extends CacheOptions {
   readonly count: number;
   readonly seed: number;
   /** 1, or 3 for the same grey in red, green and blue. */
   readonly channels: number;
-  /** Bytes of drawn images that stay in memory. */
-  readonly cacheBytes?: number;
 }
 
 /** `count` drawings as an image source. */
 export function openPhantoms(options: PhantomOptions): ImageSource {
   const { count, seed, channels } = options;
+  const cache = createImageCache(options);
   const identity = `phantom ${drawingVersion} ${seed} ${count}`;
   return {
     label: "DRUSEN",
@@ -34,11 +33,11 @@ export function openPhantoms(options: PhantomOptions): ImageSource {
       const fail = (_: number, error: unknown): never => {
         throw error;
       };
-      const { pixels } = await cacheImages(
+      const { pixels } = await cache.fill(
         Array.from({ length: count }, (_, index) => index),
         {
           load: (index) => Promise.resolve(inChannels(drawPhantom(seed, index, resolution), channels)),
-          capacity: Math.floor((options.cacheBytes ?? defaultCacheBytes) / (channels * resolution ** 2)),
+          imageBytes: channels * resolution ** 2,
           atOnce: 1,
           onProgress,
           signal,
@@ -49,6 +48,7 @@ export function openPhantoms(options: PhantomOptions): ImageSource {
       const fingerprint = createHash("sha256").update(identity).digest("hex").slice(0, 16);
       return { count, resolution, channels, fingerprint, pixels };
     },
+    releaseDisk: () => cache.releaseDisk(),
   };
 }
 

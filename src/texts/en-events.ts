@@ -93,6 +93,8 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `The disk of ${detail} has no hard links: the files with the familiar names are copies there, so a checkpoint takes twice the room.`,
   DISK_FILLING: (detail) =>
     `The disk is filling up: room for ${plural(Number(detail), "more save", "more saves")}. guardapesos prune makes some.`,
+  IMAGES_NOT_CACHED: (detail) =>
+    `Not all decoded images fit in memory, and the disk does not take the others: ${detail}. They are decoded again each time, which may slow training down; nothing else changes. The variable TMPDIR (TEMP on Windows) chooses another folder.`,
   SAMPLES_NOT_WRITTEN: (detail) =>
     `The preview picture could not be written (${detail}). Training goes on and the weights are not affected.`,
 };

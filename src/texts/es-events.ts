@@ -60,6 +60,8 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `El disco de ${detail} no tiene enlaces duros: ahí los archivos con los nombres de siempre son copias, así que un checkpoint ocupa el doble.`,
   DISK_FILLING: (detail) =>
     `El disco se está llenando: cabe${detail === "1" ? "" : "n"} ${plural(Number(detail), "guardado", "guardados")} más. guardapesos limpiar hace sitio.`,
+  IMAGES_NOT_CACHED: (detail) =>
+    `No todas las imágenes decodificadas caben en memoria, y el disco no admite el resto: ${detail}. Se decodifican de nuevo cada vez, lo que puede frenar el entrenamiento; nada más cambia. La variable TMPDIR (TEMP en Windows) elige otra carpeta.`,
   SAMPLES_NOT_WRITTEN: (detail) =>
     `No se pudo escribir la imagen de muestra (${detail}). El entrenamiento continúa y los pesos no corren peligro.`,
 };

@@ -32,6 +32,8 @@ interface Load {
 
 export interface StepAnswer extends Omit<StepResult, "before"> {
   readonly before: TrainState | undefined;
+  /** The arrays of the request, given back. */
+  readonly images: readonly Float32Array<ArrayBuffer>[];
 }
 
 const calls = {
@@ -49,8 +51,10 @@ const calls = {
     const started = performance.now();
     const { before, ...result } = await trainer!.step(request);
     mirror.stepped((performance.now() - started) / 1000);
-    const answer: StepAnswer = { ...result, before: before?.state };
-    return new HandOver(answer, before?.free ?? []);
+    const images = request.batches.map((batch) => batch.images);
+    const answer: StepAnswer = { ...result, before: before?.state, images };
+    const free = [...(before?.free ?? []), ...images.map(({ buffer }) => buffer)];
+    return new HandOver(answer, free);
   },
   images: (request: ImageRequest) => trainer!.images(request),
   // Not handed over: the message makes the copy.

@@ -219,6 +219,7 @@ export type WarningCode =
   | "PLAN_ALREADY_FINISHED"
   | "NO_OPTIMIZER_STATE" // the imported pair has weights alone: Adam starts fresh
   | "SAMPLES_NOT_WRITTEN"
+  | "IMAGES_NOT_CACHED" // neither in memory nor on disk: decoded again each time
   | "WEIGHTS_UNCHANGED" // steps have passed, and every weight is the one of the checkpoint before
   | "STATE_TAKEN_UP" // what a killed training had left in memory is a checkpoint now
   | "FILE_MOVED_ASIDE" // a user's own file stood at a familiar name

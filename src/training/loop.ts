@@ -206,7 +206,12 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     if (track.sessionBatches === 0) trainingSince = started;
     const saving = saves.running;
     heat.busy(true);
-    const { losses, before, skipped } = await engine.step({
+    const {
+      losses,
+      before,
+      skipped,
+      images: used,
+    } = await engine.step({
       resolution: place.resolution,
       alpha: place.alpha,
       learningRate: config.learningRate,
@@ -214,6 +219,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
       handOver: save !== undefined && !now,
     });
     heat.busy(false);
+    stage.batches.reuse(used);
     const seconds = secondsSince(started);
     cost.stepped(seconds, saving || before !== undefined);
     track.place = next;
@@ -290,5 +296,5 @@ async function fetch(batches: Batches, place: Place, plan: readonly BatchPlan[])
 /** Has the next step's images made while this one computes. */
 function prefetch(batches: Batches, next: Place, place: Place, config: TrainingConfig, images: number): void {
   if (next.resolution !== place.resolution || planDone(next, config)) return;
-  for (const batch of planStep(next, config, images)) batches.prefetch(batchPlace(next, batch));
+  batches.prefetch(planStep(next, config, images).map((batch) => batchPlace(next, batch)));
 }

@@ -12,7 +12,22 @@ import type { RunEvent } from "./events.js";
 const hooks = vi.hoisted(() => ({
   beforeWriter: (): Promise<void> => Promise.resolve(),
   refuses: (checkpoint: Checkpoint): boolean => checkpoint.networks.size === 0,
+  released: (): void => undefined,
 }));
+vi.mock("../progan/phantom.js", async (original) => {
+  const real = await original<typeof import("../progan/phantom.js")>();
+  const openPhantoms: typeof real.openPhantoms = (options) => {
+    const source = real.openPhantoms({ ...options, cacheBytes: 0, spillFolders: [] });
+    return {
+      ...source,
+      releaseDisk() {
+        hooks.released();
+        return source.releaseDisk();
+      },
+    };
+  };
+  return { ...real, openPhantoms };
+});
 vi.mock("../checkpoint/index.js", async (original) => {
   const real = await original<typeof import("../checkpoint/index.js")>();
   const startWriter: typeof real.startWriter = async (options) => {
@@ -31,6 +46,7 @@ vi.mock("../checkpoint/index.js", async (original) => {
 beforeEach(() => {
   hooks.beforeWriter = () => Promise.resolve();
   hooks.refuses = () => false;
+  hooks.released = () => undefined;
 });
 
 const endedIn = (events: readonly RunEvent[]) => events.filter((event) => event.type === "ended").at(-1);
@@ -124,6 +140,26 @@ describe("a run", { timeout: 300_000 }, () => {
       expect(await stateAt(weights)).toEqual(saved);
     },
   );
+
+  it("gives the room of its images on disk to a save that finds none, and back at the end", async () => {
+    const told: (RunEvent | "released")[] = [];
+    hooks.released = () => told.push("released");
+    let refused = 0;
+    hooks.refuses = () => refused++ === 0;
+    const folder = await testFolder();
+    await trainHere(folder, {
+      overrides: { autosave: 1 },
+      maxBatches: 4,
+      onEvent: (event) => told.push(event),
+    });
+    const types = told.map((one) => (one === "released" ? one : one.type));
+    expect(types[types.indexOf("save-failed") + 1]).toBe("released");
+    expect(types.filter((type) => type === "released")).toHaveLength(2);
+    expect(types.at(-1)).toBe("released");
+    // It had none here, which is told once.
+    const warnings = told.filter((one) => one !== "released" && one.type === "warning");
+    expect(warnings).toEqual([expect.objectContaining({ code: "IMAGES_NOT_CACHED" })]);
+  });
 
   it("whose last save finds no room tries an emergency save before it gives up", async () => {
     const folder = await testFolder();

@@ -29,12 +29,14 @@ const phantomLabel = "DRUSEN";
 
 async function openSource(options: RunOptions, beginning: Beginning, emit: Emit): Promise<ImageSource> {
   const { imageChannels: channels, phantoms, seed } = beginning.config;
-  if (options.data === undefined) return openPhantoms({ count: phantoms, seed, channels });
+  const onUncached = (detail: string): void => emit({ type: "warning", code: "IMAGES_NOT_CACHED", detail });
+  if (options.data === undefined) return openPhantoms({ count: phantoms, seed, channels, onUncached });
   return openImageFolder({
     folder: options.data,
     className: options.className,
     channels,
     onSkipped: (path, reason) => emit({ type: "image-skipped", path, reason }),
+    onUncached,
   });
 }
 
@@ -100,7 +102,12 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
   );
   const { config, preset, from } = beginning;
   const backups = createBackups(writer, emit, options.backups);
-  const saves = createSaves(writer, emit, from?.files ?? [], (saved) => backups.consider(saved));
+  const tellSave: Emit = (event) => {
+    emit(event);
+    // Weights are worth more than images that can be decoded again.
+    if (event.type === "save-failed" && event.code === "DISK_FULL") void source.releaseDisk();
+  };
+  const saves = createSaves(writer, tellSave, from?.files ?? [], (saved) => backups.consider(saved));
   const outliving = await outlive(options.weights, { label, name: options.name }, writer.opening.run);
   const track: Track = {
     config,
@@ -253,5 +260,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     await writer.close();
     await engine?.close();
     await outliving.close(track.sessionBatches > 0 && saves.savedBatches !== track.place.batches);
+    // The system would do it, too; a disk that does not answer must not hold up the end.
+    void source.releaseDisk();
   }
 }
