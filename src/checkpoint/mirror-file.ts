@@ -169,8 +169,11 @@ export async function readArrays({
   return found === crc ? arrays : undefined;
 }
 
+/** Removes what is there and may be removed; what another user has put there stays. */
 export async function removeMirror(paths: MirrorPaths): Promise<void> {
-  for (const path of [paths.facts, `${paths.facts}.new`, paths.arrays]) await fs.rm(path, { force: true });
+  for (const path of [paths.facts, `${paths.facts}.new`, paths.arrays]) {
+    await fs.rm(path, { force: true }).catch(() => undefined);
+  }
 }
 
 /** What tells this weights folder from another one that has, or had, the same path. */

@@ -1,0 +1,78 @@
+/**
+ * How the cost of a step grows with resolution, channels and batch size: counted from the graphs, and measured where a
+ * step is short enough. Prints a Markdown table.
+ *   node bench/growth.mjs [--quick]
+ */
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { buildIfStale } from "../bin/build.mjs";
+
+await buildIfStale();
+const { presets, resolutions } = await import("../dist/progan/config.js");
+const { planTraining } = await import("../dist/training/plan.js");
+
+const quick = process.argv.includes("--quick");
+const widths = quick ? [8] : [64, 128, 256, 512];
+const sizes = quick ? [4] : [4, 16];
+const shown = quick ? [4, 8] : resolutions;
+/** A step that would take longer is computed only. */
+const atMost = 4;
+/** What nothing is expected to exceed, so that the first guess at a width is no trap: FLOP in a second. */
+const carefully = 20e9;
+
+const everywhere = (value) => resolutions.map(() => value);
+
+function counted(channels, resolution, batch) {
+  const config = {
+    ...presets.full,
+    latent: channels,
+    channels,
+    start: resolutions[0],
+    end: resolution,
+    batchSizes: everywhere(batch),
+    accumulate: 1,
+  };
+  return planTraining(config, batch).stages.at(-1);
+}
+
+function measured(channels, resolution, batch) {
+  const script = fileURLToPath(new URL("./step.mjs", import.meta.url));
+  const words = [channels, resolution, batch, quick ? 1 : 3].map(String);
+  const { milliseconds, peakBytes } = JSON.parse(
+    execFileSync(process.execPath, [script, ...words], { encoding: "utf8" })
+      .trim()
+      .split("\n")
+      .at(-1),
+  );
+  return { seconds: Math.min(...milliseconds) / 1000, peakBytes };
+}
+
+const seconds = (value) => (value < 1 ? `${Math.round(1000 * value)} ms` : `${value.toFixed(1)} s`);
+const megabytes = (bytes) => `${Math.round(bytes / 1e6)} MB`;
+
+console.log(
+  "| channels | batch | resolution | GFLOP | step | rate | memory counted | memory measured | checkpoint |",
+);
+console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+for (const channels of widths) {
+  for (const batch of sizes) {
+    let rate = carefully;
+    for (const resolution of shown) {
+      const { stepFlops, memory, checkpoint } = counted(channels, resolution, batch);
+      const found = stepFlops / rate <= atMost ? measured(channels, resolution, batch) : undefined;
+      if (found) rate = stepFlops / found.seconds;
+      const cells = [
+        channels,
+        batch,
+        `${resolution}x${resolution}`,
+        (stepFlops / 1e9).toFixed(1),
+        found ? seconds(found.seconds) : `(${seconds(stepFlops / rate)})`,
+        found ? `${Math.round(rate / 1e9)} GFLOP/s` : "",
+        megabytes(memory),
+        found ? megabytes(found.peakBytes) : "",
+        megabytes(checkpoint),
+      ];
+      console.log(`| ${cells.join(" | ")} |`);
+    }
+  }
+}
