@@ -3,14 +3,8 @@ import { answerCalls, HandOver } from "../base/worker-calls.js";
 import type { MirrorPaths } from "../checkpoint/index.js";
 import { createMirror, type Copy, type Mirror } from "./mirror.js";
 import { requireHalf } from "../engine/session.js";
-import {
-  createTrainer,
-  type ImageRequest,
-  type StepRequest,
-  type StepResult,
-  type Trainer,
-  type TrainerOptions,
-} from "./trainer.js";
+import { createTrainer } from "./trainer.js";
+import type { ImageRequest, StepRequest, StepResult, Trainer, TrainerOptions } from "./trainer-contract.js";
 import type { Resolution } from "../progan/config.js";
 import type { TrainState } from "./train-state.js";
 

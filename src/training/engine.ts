@@ -6,7 +6,7 @@ import type { MirrorPaths } from "../checkpoint/index.js";
 import { callWorker } from "../base/worker-calls.js";
 import { workerEntry } from "../base/worker-entry.js";
 import type { EngineCalls, PrepareRequest, StepAnswer } from "./engine-worker.js";
-import type { ImageRequest, StepRequest, TrainerOptions } from "./trainer.js";
+import type { ImageRequest, StepRequest, TrainerOptions } from "./trainer-contract.js";
 import type { Copy } from "./mirror.js";
 import type { TrainState } from "./train-state.js";
 import { patienceWith, watch } from "./watchdog.js";

@@ -10,7 +10,8 @@ import { activeParameters, networks, stepsOf, type Network } from "../progan/par
 import { firstScales, growthInterval, type LossScales } from "./loss-scale.js";
 import { generatorGradients, oneClock } from "./step-graph.js";
 import { freshState, type TrainState } from "./train-state.js";
-import { createTrainer, type Noise, type StepRequest, type Trainer } from "./trainer.js";
+import { createTrainer } from "./trainer.js";
+import type { Noise, StepRequest, Trainer } from "./trainer-contract.js";
 
 const architecture: Architecture = { latent: 6, channels: 8, imageChannels: 1 };
 const [resolution, size, alpha] = [8, 4, 0.5] as const;

@@ -5,7 +5,8 @@ import { normal } from "../base/random.js";
 import type { Architecture, Resolution } from "../progan/config.js";
 import { activeParameters, networks, stepsOf } from "../progan/parameters.js";
 import { freshState, type TrainState } from "./train-state.js";
-import { createTrainer, type BatchData, type StepRequest, type Trainer } from "./trainer.js";
+import { createTrainer } from "./trainer.js";
+import type { BatchData, StepRequest, Trainer } from "./trainer-contract.js";
 
 const architecture: Architecture = { latent: 6, channels: 8, imageChannels: 1 };
 const size = 4;

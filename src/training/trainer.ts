@@ -14,25 +14,20 @@ import {
   dispose,
   fromEngine,
   toEngine,
-  type EngineOptions,
   type EngineTensor,
   type Session,
 } from "../engine/session.js";
 import { sizeOf, type NamedArray } from "../base/named-arrays.js";
 import { normal, uniform } from "../base/random.js";
-import type { Architecture, Resolution } from "../progan/config.js";
+import type { Resolution } from "../progan/config.js";
 import { activeParameters, networks, stepsOf, type Network } from "../progan/parameters.js";
-import type { BatchPlan } from "../progan/schedule.js";
-import type { Losses } from "./events.js";
 import { firstScales, nextScales, type LossScales } from "./loss-scale.js";
+import { activeOf, batchFeeds, clockFeeds, clocksOf, lossesOf, scalar } from "./step-feeds.js";
 import {
   adamHyperparameters,
-  correctionName,
-  criticFigures,
   criticGradients,
   generation,
   generatorGradients,
-  rateName,
   stepGradients,
   updateStep,
   wholeStep,
@@ -40,80 +35,7 @@ import {
   type StepShape,
 } from "./step-graph.js";
 import type { TrainState } from "./train-state.js";
-
-export interface TrainerOptions {
-  readonly architecture: Architecture;
-  /** Of the latent vectors and the penalty's mixing. */
-  readonly seed: number;
-  readonly engine: EngineOptions;
-  /** What gradients are computed in; weights, their updates and images are float32 always. Left out: float32. */
-  readonly precision?: Precision;
-}
-
-/** The random numbers of a batch, by its number: latent vectors (size, latent), and beta (size) for the penalty. */
-export type Noise = (
-  index: number,
-  size: number,
-) => { latent: Float32Array<ArrayBuffer>; beta: Float32Array<ArrayBuffer> };
-
-export interface BatchData extends BatchPlan {
-  /** (size, image channels, resolution, resolution) in [-1, 1]. */
-  readonly images: Float32Array<ArrayBuffer>;
-}
-
-export interface StepRequest {
-  readonly resolution: Resolution;
-  readonly alpha: number;
-  readonly learningRate: number;
-  readonly batches: readonly BatchData[];
-  /** Whether to give back the state as it was before this step. */
-  readonly handOver: boolean;
-}
-
-export interface StepResult {
-  readonly losses: Losses;
-  /** The state before the step, if it was asked for. */
-  readonly before: Snapshot | undefined;
-  /** Updates that were left out because gradients overflowed, and the loss scale from now on. */
-  readonly skipped: readonly SkippedUpdate[];
-}
-
-export interface SkippedUpdate {
-  readonly network: Network;
-  readonly scale: number;
-  /** Over all sessions, this one included. */
-  readonly skipped: number;
-}
-
-export interface Snapshot {
-  readonly state: TrainState;
-  /** Buffers of those of its arrays that the trainer has let go of: free to hand over. The others it still uses. */
-  readonly free: readonly ArrayBuffer[];
-}
-
-export interface ImageRequest {
-  readonly resolution: Resolution;
-  readonly alpha: number;
-  /** (count, latent) */
-  readonly latents: NamedArray;
-}
-
-export interface Trainer {
-  /** Makes the graphs of a resolution, so that the first step does not have to. `batches`: the sizes in that step. */
-  prepare(resolution: Resolution, batches: readonly number[], alpha: number): Promise<void>;
-  step(request: StepRequest): Promise<StepResult>;
-  /** (count, image channels, resolution, resolution) from latent vectors. */
-  images(request: ImageRequest): Promise<NamedArray>;
-  /** The state now, which the trainer goes on using. */
-  copy(): Promise<TrainState>;
-  /** The state now, to be read before anything else is asked: the trainer goes on writing to it. */
-  view(): Promise<TrainState>;
-  /** Bytes of the state. */
-  readonly bytes: number;
-  /** The state now, which the trainer then no longer has. */
-  take(): Promise<Snapshot>;
-  release(): Promise<void>;
-}
+import type { BatchData, Noise, Snapshot, StepRequest, Trainer, TrainerOptions } from "./trainer-contract.js";
 
 type Tensors = Map<string, EngineTensor>;
 
@@ -125,8 +47,6 @@ interface Stepped {
 }
 
 const imagesAtOnce = 16;
-
-const scalar = (value: number): EngineTensor => toEngine({ shape: [], data: Float32Array.of(value) });
 
 /**
  * A trainer over a state, whose arrays it takes. Every array must own its buffer.
@@ -152,12 +72,10 @@ export function createTrainer(
   /** Buffers that someone outside may still read. */
   const lent = new WeakSet<ArrayBuffer>();
 
-  const activeNames = (resolution: Resolution): (readonly [Network, string, readonly number[]])[] =>
-    networks.flatMap((network) =>
-      activeParameters(network, architecture, stepsOf(resolution)).map(
-        (p) => [network, p.name, p.shape] as const,
-      ),
-    );
+  const activeNames = (resolution: Resolution) => activeOf(architecture, resolution);
+  const clocks = () => clocksOf(activeNames(here!), counters);
+  const feedsOf = (batch: BatchData, { resolution, alpha }: StepRequest): Tensors =>
+    batchFeeds(batch, architecture, resolution, alpha, noise);
 
   /** Device memory ends with the session that made it, so tensors go first. */
   async function releaseSessions(): Promise<void> {
@@ -189,18 +107,6 @@ export function createTrainer(
     }
     active = await copy.upload(arrays);
     here = resolution;
-  }
-
-  /** Parameters with equal counters share a clock; all of them advance together, so that stays so. */
-  function clocks(): { shape: StepShape["clocks"]; counts: Record<Network, number[]> } {
-    const shape = { generator: new Map<string, number>(), critic: new Map<string, number>() };
-    const counts: Record<Network, number[]> = { generator: [], critic: [] };
-    for (const [network, name] of activeNames(here!)) {
-      const count = counters.get(`${network}/${name}`) ?? 0;
-      if (!counts[network].includes(count)) counts[network].push(count);
-      shape[network].set(name, counts[network].indexOf(count));
-    }
-    return { shape, counts };
   }
 
   async function session(
@@ -244,42 +150,6 @@ export function createTrainer(
   const updateSession = (network: Network): Promise<Session> =>
     session(`${network} update`, `update ${network}`, () => updateStep(shapeOf(1, 1), network), "");
 
-  function clockFeeds(learningRate: number): Tensors {
-    const feeds: Tensors = new Map();
-    const { counts } = clocks();
-    for (const network of networks) {
-      counts[network].forEach((count, clock) => {
-        const { rate, correction } = clockAt(count + 1, learningRate, adamHyperparameters);
-        feeds.set(rateName(network, clock), scalar(rate));
-        feeds.set(correctionName(network, clock), scalar(correction));
-      });
-    }
-    return feeds;
-  }
-
-  function batchFeeds({ index, size, images }: BatchData, resolution: Resolution, alpha: number): Tensors {
-    const { latent, imageChannels } = architecture;
-    const tensor = (shape: readonly number[], data: Float32Array<ArrayBuffer>) => toEngine({ shape, data });
-    const drawn = noise(index, size);
-    return new Map([
-      ["latent", tensor([size, latent], drawn.latent)],
-      ["beta", tensor([size, 1, 1, 1], drawn.beta)],
-      ["real", tensor([size, imageChannels, resolution, resolution], images)],
-      ["alpha", scalar(alpha)],
-    ]);
-  }
-
-  function lossesOf(figures: ArrayLike<number>): Losses {
-    const [criticLoss, gradientPenalty, realScore, fakeScore] = criticFigures.map((_, i) => figures[i]!);
-    return {
-      criticLoss: criticLoss!,
-      gradientPenalty: gradientPenalty!,
-      realScore: realScore!,
-      fakeScore: fakeScore!,
-      generatorLoss: figures[criticFigures.length]!,
-    };
-  }
-
   /**
    * A network's next state from its gradients `NAME/gradient`.
    * @param inPlace whether the current state may be written over, if it is in memory and nobody else holds it
@@ -293,7 +163,7 @@ export function createTrainer(
   ): Promise<Tensors> {
     if (copy.onDevice) {
       const one = await updateSession(network);
-      return one.run(new Map([...current, ...slopes, ...clockFeeds(learningRate)]));
+      return one.run(new Map([...current, ...slopes, ...clockFeeds(clocks(), learningRate)]));
     }
     const next: Tensors = new Map();
     for (const { name, shape } of activeParameters(network, architecture, stepsOf(here!))) {
@@ -320,11 +190,7 @@ export function createTrainer(
   async function stepWhole(request: StepRequest): Promise<Stepped> {
     const [batch] = request.batches;
     const one = await stepSession(batch!.size, request.alpha);
-    const feeds = [
-      active,
-      batchFeeds(batch!, request.resolution, request.alpha),
-      clockFeeds(request.learningRate),
-    ];
+    const feeds = [active, feedsOf(batch!, request), clockFeeds(clocks(), request.learningRate)];
     const results = await one.run(new Map(feeds.flatMap((some) => [...some])));
     const figures = Array.from(fromEngine(results.get("losses")!).data);
     results.delete("losses");
@@ -356,7 +222,7 @@ export function createTrainer(
     let squares = 0;
     for (const batch of request.batches) {
       const one = await gradientSession(network, batch.size, request.alpha);
-      const feeds = batchFeeds(batch, request.resolution, request.alpha)
+      const feeds = feedsOf(batch, request)
         .set("weight", scalar(batch.weight / scale))
         .set("scale", scalar(scale));
       const results = await one.run(new Map([...current, ...averages, ...feeds]));

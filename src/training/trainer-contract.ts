@@ -1,0 +1,83 @@
+/** What a trainer can be asked, and what it answers: also what passes between the engine's thread and the loop's. */
+import type { NamedArray } from "../base/named-arrays.js";
+import type { Precision } from "../engine/precision.js";
+import type { EngineOptions } from "../engine/session.js";
+import type { Architecture, Resolution } from "../progan/config.js";
+import type { Network } from "../progan/parameters.js";
+import type { BatchPlan } from "../progan/schedule.js";
+import type { Losses } from "./events.js";
+import type { TrainState } from "./train-state.js";
+
+export interface TrainerOptions {
+  readonly architecture: Architecture;
+  /** Of the latent vectors and the penalty's mixing. */
+  readonly seed: number;
+  readonly engine: EngineOptions;
+  /** What gradients are computed in; weights, their updates and images are float32 always. Left out: float32. */
+  readonly precision?: Precision;
+}
+
+/** The random numbers of a batch, by its number: latent vectors (size, latent), and beta (size) for the penalty. */
+export type Noise = (
+  index: number,
+  size: number,
+) => { latent: Float32Array<ArrayBuffer>; beta: Float32Array<ArrayBuffer> };
+
+export interface BatchData extends BatchPlan {
+  /** (size, image channels, resolution, resolution) in [-1, 1]. */
+  readonly images: Float32Array<ArrayBuffer>;
+}
+
+export interface StepRequest {
+  readonly resolution: Resolution;
+  readonly alpha: number;
+  readonly learningRate: number;
+  readonly batches: readonly BatchData[];
+  /** Whether to give back the state as it was before this step. */
+  readonly handOver: boolean;
+}
+
+export interface StepResult {
+  readonly losses: Losses;
+  /** The state before the step, if it was asked for. */
+  readonly before: Snapshot | undefined;
+  /** Updates that were left out because gradients overflowed, and the loss scale from now on. */
+  readonly skipped: readonly SkippedUpdate[];
+}
+
+export interface SkippedUpdate {
+  readonly network: Network;
+  readonly scale: number;
+  /** Over all sessions, this one included. */
+  readonly skipped: number;
+}
+
+export interface Snapshot {
+  readonly state: TrainState;
+  /** Buffers of those of its arrays that the trainer has let go of: free to hand over. The others it still uses. */
+  readonly free: readonly ArrayBuffer[];
+}
+
+export interface ImageRequest {
+  readonly resolution: Resolution;
+  readonly alpha: number;
+  /** (count, latent) */
+  readonly latents: NamedArray;
+}
+
+export interface Trainer {
+  /** Makes the graphs of a resolution, so that the first step does not have to. `batches`: the sizes in that step. */
+  prepare(resolution: Resolution, batches: readonly number[], alpha: number): Promise<void>;
+  step(request: StepRequest): Promise<StepResult>;
+  /** (count, image channels, resolution, resolution) from latent vectors. */
+  images(request: ImageRequest): Promise<NamedArray>;
+  /** The state now, which the trainer goes on using. */
+  copy(): Promise<TrainState>;
+  /** The state now, to be read before anything else is asked: the trainer goes on writing to it. */
+  view(): Promise<TrainState>;
+  /** Bytes of the state. */
+  readonly bytes: number;
+  /** The state now, which the trainer then no longer has. */
+  take(): Promise<Snapshot>;
+  release(): Promise<void>;
+}
