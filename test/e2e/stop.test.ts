@@ -212,7 +212,7 @@ describe("a second signal", { timeout: 300_000 }, () => {
 describe("a stop without a signal", { timeout: 300_000 }, () => {
   it("comes at the time that was planned, and is no failure", async () => {
     const folder = await testFolder();
-    const ended = await call(folder, train({ ...long, "stop-after": "3s", "stop-at": "0:00" }));
+    const ended = await call(folder, train({ ...long, "stop-after": "8s", "stop-at": "0:00" }));
     expect(ended.code).toBe(0);
     const [planned] = eventsOf(ended, "stop-planned");
     const end = endOf(ended);
@@ -245,8 +245,17 @@ describe("a stop without a signal", { timeout: 300_000 }, () => {
 
   it("comes from errors that nobody has caught, and ends as the bug that they are", async () => {
     const folder = await testFolder();
+    // Planted once training has begun, however long that takes.
     const fault = `import { isMainThread } from "node:worker_threads";
-      if (isMainThread) setTimeout(() => void Promise.reject(new Error("planted")), 3000).unref();`;
+      const { stdout } = process;
+      const write = stdout.write;
+      if (isMainThread) stdout.write = (text, ...rest) => {
+        if (String(text).includes('"stepped"')) {
+          stdout.write = write;
+          setTimeout(() => void Promise.reject(new Error("planted")), 100);
+        }
+        return write.call(stdout, text, ...rest);
+      };`;
     const environment = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(fault)}` };
     const ended = await start(folder, train(long), { environment }).ended;
     expect(ended.code).toBe(70);
