@@ -80,6 +80,7 @@ export {
   readArrays,
   readFacts,
   removeMirror,
+  removeOrphans,
   type FiledArrays,
   type MirrorFacts,
   type MirrorFile,

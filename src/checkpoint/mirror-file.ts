@@ -10,7 +10,7 @@ import { crc32 } from "node:zlib";
 import { z } from "zod";
 import { sizeOf, type NamedArray, type NamedArrays } from "../base/named-arrays.js";
 import type { Json } from "./checkpoint.js";
-import { checkpointsFolder, mirrorNames, type MirrorPaths, type Series } from "./names.js";
+import { checkpointsFolder, mirrorNamed, mirrorNames, type MirrorPaths, type Series } from "./names.js";
 
 /** Arrays in a file, as far as they need be known to read them. */
 export interface FiledArrays {
@@ -30,7 +30,8 @@ export interface MirrorFile {
 /** What is said of a copy beside its arrays. */
 export interface MirrorFacts {
   readonly arrays: Pick<FiledArrays, "layout" | "crc">;
-  /** Which weights folder it belongs to: a path may lead to another one by now. */
+  readonly weights: string;
+  /** Which folder that was: the path may lead to another one by now. */
   readonly folder: string;
   /** The line of descent of the training. */
   readonly run: string;
@@ -48,6 +49,7 @@ const factsSchema = z.object({
     layout: z.array(z.object({ name: z.string(), shape: z.array(count) })),
     crc: count,
   }),
+  weights: z.string(),
   folder: z.string(),
   run: z.string(),
   step: count,
@@ -173,6 +175,16 @@ export async function readArrays({
 export async function removeMirror(paths: MirrorPaths): Promise<void> {
   for (const path of [paths.facts, `${paths.facts}.new`, paths.arrays]) {
     await fs.rm(path, { force: true }).catch(() => undefined);
+  }
+}
+
+/** Removes the copies in this folder whose weights folder is gone: nobody would ever take them up. */
+export async function removeOrphans({ folder }: MirrorPaths): Promise<void> {
+  for (const name of await fs.readdir(folder).catch(() => [])) {
+    const paths = mirrorNamed(folder, name);
+    const facts = paths && (await readFacts(paths));
+    if (facts && (await fs.stat(facts.weights).catch(() => undefined)) === undefined)
+      await removeMirror(paths);
   }
 }
 

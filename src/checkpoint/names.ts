@@ -156,8 +156,18 @@ export function mirrorNames(folder: string, weights: string, { label, name }: Se
   const key = createHash("sha256")
     .update(JSON.stringify([weights, label, name]))
     .digest("hex");
-  const base = join(folder, `guardapesos-${key.slice(0, 32)}`);
+  return mirrorOf(folder, key.slice(0, 32));
+}
+
+const mirrorOf = (folder: string, key: string): MirrorPaths => {
+  const base = join(folder, `guardapesos-${key}`);
   return { folder, arrays: `${base}.arrays`, facts: `${base}.json` };
+};
+
+/** The paths of a copy, from the name of its facts; undefined for any other name. */
+export function mirrorNamed(folder: string, name: string): MirrorPaths | undefined {
+  const key = /^guardapesos-([0-9a-f]{32})\.json$/.exec(name)?.[1];
+  return key === undefined ? undefined : mirrorOf(folder, key);
 }
 
 /** `generator_DRUSEN_local.pth`: always the newest verified finite pair. */

@@ -3,6 +3,7 @@
  * trains, each copy is published with all that a checkpoint says; the next training in the folder takes up what was left
  * and saves it before anything else.
  */
+import { resolve } from "node:path";
 import {
   folderIdentity,
   listGenerations,
@@ -11,6 +12,7 @@ import {
   readArrays,
   readFacts,
   removeMirror,
+  removeOrphans,
   startWriter,
   type Generation,
   type MirrorFacts,
@@ -38,6 +40,7 @@ export interface Outliving {
 export async function outlive(weights: string, series: Series, run: string): Promise<Outliving> {
   const paths = await mirrorPaths(weights, series);
   if (!paths) return { paths, publish: () => undefined, close: () => Promise.resolve() };
+  await removeOrphans(paths);
   const folder = await folderIdentity(weights);
   let last: Promise<void> = Promise.resolve();
   return {
@@ -50,7 +53,15 @@ export async function outlive(weights: string, series: Series, run: string): Pro
         progress: progressOf(copy.rest, place, setup),
       };
       const at = new Date().toISOString();
-      const facts = { arrays: { layout, crc }, folder, run, step: place.step, at, content };
+      const facts = {
+        arrays: { layout, crc },
+        weights: resolve(weights),
+        folder,
+        run,
+        step: place.step,
+        at,
+        content,
+      };
       last = last.then(() => publishFacts(paths, facts)).catch(() => undefined);
     },
     async close(leave) {

@@ -1,6 +1,6 @@
 /** What a training has computed outlives its process: killed by force between two saves, it loses next to nothing. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { rename, truncate } from "node:fs/promises";
+import { rename, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
@@ -114,6 +114,18 @@ describe("a training that is killed by force", { timeout: 300_000 }, () => {
     const again = await fresh.run({ ...plan, fresh: true, "max-batches": 1 }).ended;
     // It is not thrown away, either: it is a checkpoint now, and training begins beside it.
     expect([takenUp(again), eventsOf(again, "resumed").length]).toEqual([true, 0]);
+  });
+
+  it("takes away what was left by one whose folder is gone, and nothing else", async () => {
+    const gone = await place();
+    await killed(gone, 5);
+    await rename(gone.weights, join(gone.folder, "elsewhere"));
+    await writeFile(join(gone.memory, "guardapesos-notes.json"), "{}");
+    const other = await testFolder();
+    const environment = { GUARDAPESOS_MIRROR: gone.memory };
+    const ended = await start(other, train({ ...plan, "max-batches": 1 }), { environment }).ended;
+    expect(takenUp(ended)).toBe(false);
+    expect(readdirSync(gone.memory)).toEqual(["guardapesos-notes.json"]);
   });
 
   it("keeps what it left from a second training while it lives", async () => {
