@@ -4,7 +4,7 @@
  *   ours, peer   medians, in `unit`; `against` says who the peer is
  *   ratio        ours / peer
  *   spread       (slowest - fastest) / median of our runs
- *   goal         the most that the ratio, or `ours` where there is no peer, should be
+ *   goal         the most that the ratio, or `ours` where none is meant, should be
  */
 import { fileURLToPath } from "node:url";
 
@@ -14,17 +14,13 @@ export const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(v
 export function row({ what, unit, ours, peer, against, goal }) {
   const middle = median(ours);
   const spread = middle === 0 ? 0 : (Math.max(...ours) - Math.min(...ours)) / Math.abs(middle);
-  const one = {
-    what,
-    unit,
-    ours: middle,
-    spread,
-    runs: ours.length,
-    ...(goal === undefined ? {} : { goal }),
-  };
-  if (peer === undefined || peer.length === 0) return one;
+  const one = { what, unit, ours: middle, spread, runs: ours.length };
+  const atMost = goal === undefined ? {} : { goal };
+  if (against === undefined) return { ...one, ...atMost };
+  // Without the peer there is no ratio that could reach a goal.
+  if (!peer?.length) return one;
   const theirs = median(peer);
-  return { ...one, peer: theirs, against, ratio: middle / theirs };
+  return { ...one, ...atMost, peer: theirs, against, ratio: middle / theirs };
 }
 
 /** Three digits that count. */
