@@ -1,6 +1,6 @@
 /**
  * Every claim about speed, each beside its peer, in one table.
- *   npm run bench [-- PART ...]       all parts, or those named; about 20 minutes for all on two quiet cores
+ *   npm run bench [-- PART ...]       all parts, or those named
  *   npm run bench -- --quick          the same code with tiny sizes: whether it runs, no figures
  *   npm run bench -- svg [FILE.json]  draws docs/measurements.svg again, from the newest result or from FILE
  *   npm run bench -- profile [CHANNELS RESOLUTION BATCH]   where a step's time goes
