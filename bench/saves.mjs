@@ -15,9 +15,6 @@ import { median, row, runAlone, say } from "./rows.mjs";
 
 export const title = "What saving takes from training";
 
-/** Batches of warming up. */
-const warming = 10;
-
 /**
  * The ends of the batches and when saves went on, in milliseconds, and what the process had used by then.
  * @param enough told of what is known so far: whether the training can be ended at once
@@ -41,7 +38,7 @@ async function watchTraining(settings, enough = () => false) {
 }
 
 /** Batches, each beside a save or not. The one that ends when a save begins is beside it: it made the state that is saved. */
-function batchesOf({ ends, saves }) {
+function batchesOf({ ends, saves }, warming) {
   return ends.slice(warming).map((end, i) => {
     const before = ends[warming + i - 1];
     const beside = saves.some(({ from, to }) => before.at <= to && end.at >= from - 2);
@@ -49,10 +46,15 @@ function batchesOf({ ends, saves }) {
   });
 }
 
-/** @returns shares of the whole time, and of the usual batch */
-function costOf(run) {
-  const batches = batchesOf(run);
+/**
+ * @param warming batches at the beginning that do not count
+ * @returns shares of the whole time, and of the usual batch
+ */
+function costOf(run, warming) {
+  const batches = batchesOf(run, warming);
   const [beside, alone] = [true, false].map((which) => batches.filter((batch) => batch.beside === which));
+  if (beside.length === 0 || alone.length < 3)
+    throw new Error(`${alone.length} batches without and ${beside.length} beside a save are too few`);
   const extra = (key) => {
     const usual = median(alone.map((batch) => batch[key]));
     return beside.reduce((sum, batch) => sum + batch[key] - usual, 0);
@@ -67,14 +69,13 @@ function costOf(run) {
     beyond: (lost - (1000 * extra("seconds")) / availableParallelism()) / whole,
     longestBeside: longest(beside),
     longestAlone: longest(alone),
-    beside: beside.length,
-    batches: batches.length,
   };
 }
 
 async function smallAndOften(folder, quick) {
   const [rounds, channels, resolution, saves] = quick ? [1, 8, 8, 3] : [3, 64, 32, 10];
   const between = 20;
+  const warming = 10;
   const costs = [];
   for (let round = 0; round < rounds; round++) {
     say(
@@ -95,7 +96,7 @@ async function smallAndOften(folder, quick) {
       weights: join(folder, `weights-${round}`),
       samples: join(folder, "samples"),
     });
-    costs.push(costOf(run));
+    costs.push(costOf(run, warming));
   }
   const what = `c${channels} ${resolution}x${resolution}, a save every ${between} batches: takes`;
   return [row({ what, unit: "%", ours: costs.map(({ share }) => 100 * share), goal: 2 })];
@@ -115,9 +116,9 @@ async function fullSize(folder, { channels, batchSize, interval, saves, without 
   const run = await watchTraining(
     { ...settings, autosave: interval },
     ({ ends, saves: seen }) =>
-      seen.length >= saves && seen.at(-1).to < Infinity && ends.at(-3).at > seen.at(-1).to,
+      seen.length >= saves && seen.at(-1).to < Infinity && ends.at(-3)?.at > seen.at(-1).to,
   );
-  const cost = costOf(run);
+  const cost = costOf(run, 3);
   const what = `c${channels} 16x16, a save every ${interval}`;
   const one = (text, unit, value, goal) => row({ what: `${what}: ${text}`, unit, ours: [value], goal });
   const rows = [
