@@ -39,7 +39,7 @@ const inputAndOutput = [
 ];
 
 /** Threads are made, and listened to, here. */
-const threads = ["base/worker-calls", "checkpoint/writer", "training/engine"];
+const threads = ["base/worker-calls", "checkpoint/writer", "checkpoint/disk-hash", "training/engine"];
 
 /** Every package has one place. */
 const packages = {

@@ -1,15 +1,13 @@
 /**
  * `node bench/heat.mjs`: eight hours of training on the thermal model of a card, in air of three temperatures, left
  * alone, as the seed page tells a person to do it, in plain stop-and-go, and under the heat policy. Simulation alone: nothing
- * here loads a processor or a card, and the same figures come out every time. Writes bench/results/heat.json.
+ * here loads a processor or a card, and the same figures come out every time.
  *
  * Assumed: a batch takes 0.5 s at full speed. Half the batch size draws 8 % less power and takes 10 % more time for an
  * image, and so does each further halving. The person never sleeps, looks once a minute, and waits 15 minutes.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { buildIfStale } from "../bin/build.mjs";
+import { row, runAlone } from "./rows.mjs";
 
 await buildIfStale();
 const { likeRtx3070, restingState, speedOf, warmed } = await import("../dist/thermal/model.js");
@@ -26,7 +24,7 @@ const readEvery = 2;
 const policies = {
   "no policy": () => ({ read: () => undefined, rest: () => 0, halvings: 0 }),
 
-  "seed page, by hand": () => {
+  "by hand": () => {
     let until = 0;
     const person = {
       halvings: 0,
@@ -127,26 +125,57 @@ function night(model, policy) {
   };
 }
 
-const rows = [25, 35, 45].flatMap((ambient) =>
-  Object.entries(policies).map(([policy, create]) => {
-    const result = night({ ...likeRtx3070, ambient }, create());
-    return { ambient, policy, ...result };
-  }),
-);
-console.table(
-  rows.map(
-    ({ ambient, policy, batches, halvings, hottest, hotMinutes, endedAfter, off, pacedLow, pacedHigh }) => ({
-      "air °C": ambient,
+export const title = "Heat (simulated: eight hours on the model of a card)";
+
+const nights = () =>
+  [25, 35, 45].flatMap((ambient) =>
+    Object.entries(policies).map(([policy, create]) => ({
+      ambient,
       policy,
-      batches,
-      "cool-downs": halvings,
-      "hottest °C": hottest.toFixed(1),
-      "minutes at 82 °C or more": Math.round(hotMinutes),
-      "after half an hour, °C": `${pacedLow.toFixed(1)} to ${pacedHigh.toFixed(1)}`,
-      hours: endedAfter.toFixed(1) + (off ? " (card off)" : ""),
-    }),
-  ),
-);
-const folder = join(dirname(fileURLToPath(import.meta.url)), "results");
-mkdirSync(folder, { recursive: true });
-writeFileSync(join(folder, "heat.json"), `${JSON.stringify(rows, null, 2)}\n`);
+      ...night({ ...likeRtx3070, ambient }, create()),
+    })),
+  );
+
+export async function measure() {
+  const all = nights();
+  return all
+    .filter(({ policy }) => policy === "guardapesos")
+    .flatMap((ours) => {
+      const others = all.filter(({ ambient, policy }) => ambient === ours.ambient && policy !== ours.policy);
+      const against = (key, what, unit) => (other) =>
+        row({ what: `${ours.ambient} °C air: ${what}`, unit, ours: [ours[key]], peer: [other[key]], against: other.policy }); // prettier-ignore
+      return [
+        ...others.map(against("batches", "batches", "")),
+        ...others.map(against("hottest", "hottest", "°C")),
+      ];
+    });
+}
+
+await runAlone(import.meta.url, title, async () => {
+  console.table(
+    nights().map(
+      ({
+        ambient,
+        policy,
+        batches,
+        halvings,
+        hottest,
+        hotMinutes,
+        endedAfter,
+        off,
+        pacedLow,
+        pacedHigh,
+      }) => ({
+        "air °C": ambient,
+        policy,
+        batches,
+        "cool-downs": halvings,
+        "hottest °C": hottest.toFixed(1),
+        "minutes at 82 °C or more": Math.round(hotMinutes),
+        "after half an hour, °C": `${pacedLow.toFixed(1)} to ${pacedHigh.toFixed(1)}`,
+        hours: endedAfter.toFixed(1) + (off ? " (card off)" : ""),
+      }),
+    ),
+  );
+  return measure();
+});

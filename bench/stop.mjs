@@ -1,13 +1,12 @@
 /**
- * `node bench/stop.mjs [FOLDER]`: how long it takes from a key to safe weights, for the full-size pair (582 MB), beside
- * what the disk of FOLDER alone needs to write, sync and read back as many bytes; how soon the key is answered; the longest
- * gap of the event loop while training; and what copies of that state cost. Writes bench/results/stop.json.
+ * How long it takes from a key to safe weights, for the full-size pair, beside what the disk of FOLDER alone needs to write,
+ * sync and read back as many bytes; how soon the key is answered; the longest gap of the event loop while training; and
+ * what copies of that state cost. At 32x32 the pair is 526 MB: the 582 MB of the whole one need a training at 1024x1024.
+ *   node bench/stop.mjs [FOLDER] [--quick]
  */
-import { spawn } from "node:child_process";
 import {
   closeSync,
   fsyncSync,
-  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
@@ -16,19 +15,14 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { cpus, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
-import { setTimeout as wait } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { buildIfStale } from "../bin/build.mjs";
+import { train } from "./processes.mjs";
+import { median, row, runAlone, say } from "./rows.mjs";
 
-await buildIfStale();
-const { createMirror } = await import("../dist/training/mirror.js");
+export const title = "Stopping";
 
-const here = dirname(fileURLToPath(import.meta.url));
-const folder = mkdtempSync(join(process.argv[2] ?? tmpdir(), "guardapesos-stop-"));
-const rounds = 2;
 const block = Buffer.alloc(2 ** 22, 7);
 
 /** Records the longest gap of the main thread's event loop in each quarter of a second, as the training tells it. */
@@ -45,10 +39,9 @@ if (isMainThread) {
 }`;
 
 const seconds = (since) => (performance.now() - since) / 1000;
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** Writes, syncs, reads back: what no save can do without. */
-function diskAlone(bytes, synced) {
+function diskAlone(folder, bytes, synced) {
   const path = join(folder, "bytes");
   const started = performance.now();
   const file = openSync(path, "w+");
@@ -56,7 +49,8 @@ function diskAlone(bytes, synced) {
     writeSync(file, block, 0, Math.min(block.length, bytes - done));
   if (synced) fsyncSync(file);
   const written = seconds(started);
-  for (let done = 0; done < bytes; done += block.length) readSync(file, block, 0, block.length, done);
+  for (let done = 0; done < bytes; done += block.length)
+    readSync(file, block, 0, Math.min(block.length, bytes - done), done);
   const all = seconds(started);
   closeSync(file);
   rmSync(path);
@@ -64,80 +58,60 @@ function diskAlone(bytes, synced) {
 }
 
 /**
- * Trains the full-size pair, stops it in the middle of its third batch. Times are from the first key on, in seconds.
+ * Trains the pair, stops it in the middle of its third batch. Times are from the first key on, in seconds.
  * @param impatient whether the key is pressed again
  */
-async function stopOnce(resolution, batchSize, impatient) {
+async function stopOnce(folder, channels, batchSize, impatient) {
   const weights = join(folder, "weights");
   const gapFile = join(folder, "gaps");
   writeFileSync(gapFile, "");
-  const plan = {
-    preset: "full",
-    start: resolution,
-    end: resolution,
-    "batch-sizes": batchSize,
-    accumulate: 1,
-    phantoms: 4 * batchSize,
-  };
-  const rest = { epochs: 100, autosave: 1000000, backups: 0, device: "cpu", threads: cpus().length, weights };
-  const options = Object.entries({ ...plan, ...rest }).flatMap(([name, value]) => [
-    `--${name}`,
-    String(value),
-  ]);
-  const child = spawn(
-    process.execPath,
-    [join(here, "../bin/guardapesos.mjs"), "train", ...options, "--json"],
-    {
-      cwd: folder,
-      stdio: ["ignore", "pipe", "inherit"],
-      env: {
-        ...process.env,
-        GAPS: gapFile,
-        NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(gaps)}`,
-      },
-    },
-  );
-  const exited = new Promise((resolve) => child.on("exit", resolve));
+  const settings = {
+    preset: "full", channels, latent: channels, start: 32, end: 32, "batch-sizes": batchSize, accumulate: 1,
+    phantoms: 4 * batchSize, epochs: 100, autosave: 1000000, backups: 0, device: "cpu", sensor: "none", weights,
+  }; // prettier-ignore
   const steps = [];
   const result = { presses: [] };
   let pressed;
-  const press = () => {
-    pressed ??= performance.now();
-    child.kill("SIGINT");
-  };
-  for await (const line of createInterface({ input: child.stdout })) {
-    const event = JSON.parse(line);
-    if (event.type === "stepped") steps.push({ at: Date.now(), now: performance.now() });
-    if (event.type === "stepped" && steps.length === 2) {
+  const onEvent = ({ type, bytes }, _, child) => {
+    const press = () => {
+      pressed ??= performance.now();
+      child.kill("SIGINT");
+    };
+    if (type === "stepped") steps.push({ at: Date.now(), now: performance.now() });
+    if (type === "stepped" && steps.length === 2) {
       result.batch = (steps[1].now - steps[0].now) / 1000;
-      await wait(Math.min(300, 250 * result.batch));
-      press();
-      if (impatient) setTimeout(press, 150);
+      setTimeout(
+        () => {
+          press();
+          if (impatient) setTimeout(press, 150);
+        },
+        Math.min(300, 250 * result.batch),
+      );
     }
-    if (event.type === "stop-requested") result.presses.push(seconds(pressed));
-    if (event.type === "save-started" && pressed) result.saveBegins = seconds(pressed);
-    if (event.type === "saved") result.safe = seconds(pressed);
-    if (event.type === "saved") result.bytes = event.bytes;
-    if (event.type === "stop-requested" && event.leaving) result.leaving = true;
-  }
-  await exited;
-  result.gone = seconds(pressed);
+    if (type === "stop-requested") result.presses.push(seconds(pressed));
+    if (type === "save-started" && pressed) result.saveBegins = seconds(pressed);
+    if (type === "saved") Object.assign(result, { safe: seconds(pressed), bytes });
+  };
+  const watcher = `--import=data:text/javascript,${encodeURIComponent(gaps)}`;
+  await train(settings, onEvent, { cwd: folder, env: { GAPS: gapFile, NODE_OPTIONS: watcher } });
   const told = readFileSync(gapFile, "utf8")
     .trim()
     .split("\n")
     .map((line) => line.split(" ").map(Number));
-  const training = told.filter(([at]) => at > steps[0].at + 250);
-  result.longestGap = Math.max(...training.map(([, gap]) => gap)) / 1000;
+  // In the first quarter of a second the record still holds gaps from before.
+  const training = told.filter(([at]) => at > steps[0].at + 250).map(([, gap]) => gap);
+  if (training.length > 0) result.longestGap = Math.max(...training);
   rmSync(weights, { recursive: true });
   return result;
 }
 
 /** Copies of a state of that size: into shared memory, and into a file without a sync, as a helper process would keep it. */
-async function copies(bytes) {
+async function copies(folder, bytes) {
   const arrays = new Map();
   const one = 2 ** 20;
   for (let i = 0; i < bytes / (4 * one); i++)
     arrays.set(`array ${i}`, { shape: [one], data: new Float32Array(one).fill(i) });
+  const { createMirror } = await import("../dist/training/mirror.js");
   const mirror = createMirror();
   mirror.stepped(1e9);
   const state = { arrays, counters: new Map() };
@@ -147,39 +121,50 @@ async function copies(bytes) {
     await mirror.refresh(bytes, () => Promise.resolve(state));
     times.push(seconds(started));
   }
-  const unsynced = [1, 2, 3].map(() => diskAlone(bytes, false).written);
+  const unsynced = [1, 2, 3].map(() => diskAlone(folder, bytes, false).written);
   return { first: times[0], later: median(times.slice(1)), unsynced: median(unsynced) };
 }
 
-try {
-  const runs = { once: [], twice: [] };
-  const disk = [];
-  for (let round = 0; round < rounds; round++) {
-    runs.once.push(await stopOnce(32, 1, false));
-    disk.push(diskAlone(runs.once[0].bytes, true));
-    runs.twice.push(await stopOnce(32, 16, true));
-    disk.push(diskAlone(runs.once[0].bytes, true));
+export async function measure({ quick, folder: parent = tmpdir() }) {
+  await buildIfStale();
+  const folder = mkdtempSync(join(parent, "guardapesos-stop-"));
+  const [channels, long, rounds] = quick ? [16, 2, 1] : [512, 16, 2];
+  try {
+    const [once, twice, disk] = [[], [], []];
+    for (let round = 0; round < rounds; round++) {
+      say(`round ${round + 1} of ${rounds}: once`);
+      once.push(await stopOnce(folder, channels, 1, false));
+      disk.push(diskAlone(folder, once[0].bytes, true).all);
+      say(`round ${round + 1} of ${rounds}: twice`);
+      twice.push(await stopOnce(folder, channels, long, true));
+      disk.push(diskAlone(folder, once[0].bytes, true).all);
+    }
+    const copied = await copies(folder, once[0].bytes);
+    const size = `${Math.round(once[0].bytes / 1e6)} MB`;
+    const saving = ({ safe, saveBegins }) => safe - saveBegins;
+    const of = (what, ours, unit = "s", goal) =>
+      row({ what, unit, ours: ours.filter(Number.isFinite), goal });
+    const against = (what, ours) =>
+      row({ what, unit: "s", ours, peer: disk, against: "disk alone", goal: 1.3 });
+    const ways = [
+      ["once", once],
+      ["twice", twice],
+    ].flatMap(([way, runs]) => [
+      of(`Ctrl+C ${way}, batch of ${runs[0].batch.toPrecision(2)} s: until the save begins`, runs.map(({ saveBegins }) => saveBegins)),
+      of(`Ctrl+C ${way}: until all is safe (${size})`, runs.map(({ safe }) => safe)),
+      against(`Ctrl+C ${way}: the save, against write, sync and read`, runs.map(saving)),
+      of(`Ctrl+C ${way}: longest gap of the event loop`, runs.map(({ longestGap }) => longestGap), "ms", 50),
+    ]); // prettier-ignore
+    return [
+      of("Ctrl+C: until the answer", [...once, ...twice].map(({ presses }) => 1000 * presses[0]), "ms"),
+      ...ways,
+      of("copy into shared memory, the first time", [copied.first]),
+      of("copy into shared memory, later", [copied.later]),
+      of("copy into a file, not synced", [copied.unsynced]),
+    ].filter(({ runs }) => runs > 0); // prettier-ignore
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
-  const { bytes } = runs.once[0];
-  const of = (list, key) => median(list.map((run) => run[key]));
-  const summary = {
-    machine: {
-      cpu: cpus()[0]?.model,
-      cores: cpus().length,
-      node: process.version,
-      date: new Date().toISOString(),
-    },
-    bytes,
-    disk: { written: of(disk, "written"), writtenAndReadBack: of(disk, "all") },
-    once: { batch: of(runs.once, "batch"), answered: median(runs.once.map(({ presses }) => presses[0])), saveBegins: of(runs.once, "saveBegins"), safe: of(runs.once, "safe"), gone: of(runs.once, "gone"), longestGap: of(runs.once, "longestGap") }, // prettier-ignore
-    twice: { batch: of(runs.twice, "batch"), leaving: runs.twice.every(({ leaving }) => leaving), saveBegins: of(runs.twice, "saveBegins"), safe: of(runs.twice, "safe"), gone: of(runs.twice, "gone"), longestGap: of(runs.twice, "longestGap") }, // prettier-ignore
-    copies: await copies(bytes),
-  };
-  summary.once.ratio = (summary.once.safe - summary.once.saveBegins) / summary.disk.writtenAndReadBack;
-  summary.twice.ratio = (summary.twice.safe - summary.twice.saveBegins) / summary.disk.writtenAndReadBack;
-  console.log(JSON.stringify(summary, null, 2));
-  mkdirSync(join(here, "results"), { recursive: true });
-  writeFileSync(join(here, "results", "stop.json"), `${JSON.stringify({ ...summary, runs }, null, 2)}\n`);
-} finally {
-  rmSync(folder, { recursive: true, force: true });
 }
+
+await runAlone(import.meta.url, title, measure);

@@ -23,17 +23,19 @@ export function digestNameOf(records: Readonly<Record<string, TensorRecord>>): D
   return Object.values(records)[0]?.sha256 === undefined ? "crc32" : "sha256";
 }
 
+/** What tells a tensor from another. */
+export type TensorDigest = Omit<TensorRecord, "nonFinite">;
+
 /** @param crc the CRC-32 of the bytes, where it is known already */
-export function recordOf(
-  { shape, data }: NamedArray,
-  digest: DigestName = "crc32",
-  crc?: number,
-): TensorRecord {
+function digestOf({ shape, data }: NamedArray, digest: DigestName, crc?: number): TensorDigest {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const nonFinite = countNonFinite(data);
-  if (digest === "sha256")
-    return { shape, sha256: createHash("sha256").update(bytes).digest("hex"), nonFinite };
-  return { shape, crc32: (crc ?? crc32(bytes)).toString(16).padStart(8, "0"), nonFinite };
+  if (digest === "sha256") return { shape, sha256: createHash("sha256").update(bytes).digest("hex") };
+  return { shape, crc32: (crc ?? crc32(bytes)).toString(16).padStart(8, "0") };
+}
+
+/** @param crc the CRC-32 of the bytes, where it is known already */
+export function recordOf(array: NamedArray, digest: DigestName = "crc32", crc?: number): TensorRecord {
+  return { ...digestOf(array, digest, crc), nonFinite: countNonFinite(array.data) };
 }
 
 /**
@@ -45,14 +47,23 @@ export function recordsOf(
   digest: DigestName = "crc32",
   crcs: ReadonlyMap<object, number> = new Map(),
 ): Record<string, TensorRecord> {
-  const known = new Map<NamedArray, TensorRecord>();
-  const records: Record<string, TensorRecord> = {};
+  return eachOnce(state, (array) => recordOf(array, digest, crcs.get(array.data)));
+}
+
+/** The same without counting what is not finite: enough to compare tensors with their records. */
+export function digestsOf(state: NetworkState, digest: DigestName): Record<string, TensorDigest> {
+  return eachOnce(state, (array) => digestOf(array, digest));
+}
+
+function eachOnce<Told>(state: NetworkState, tell: (array: NamedArray) => Told): Record<string, Told> {
+  const known = new Map<NamedArray, Told>();
+  const told: Record<string, Told> = {};
   for (const [key, array] of tensorsOf(state)) {
-    const record = known.get(array) ?? recordOf(array, digest, crcs.get(array.data));
-    known.set(array, record);
-    records[key] = record;
+    const one = known.get(array) ?? tell(array);
+    known.set(array, one);
+    told[key] = one;
   }
-  return records;
+  return told;
 }
 
 /** NaN and infinite values; those of an array with several names count once per name. */
@@ -62,8 +73,8 @@ export function nonFiniteIn(records: Readonly<Record<string, TensorRecord>>): nu
 
 /** The first tensor that differs between two sets of records of one digest, and how; undefined when none does. */
 export function firstDifference(
-  expected: Readonly<Record<string, TensorRecord>>,
-  found: Readonly<Record<string, TensorRecord>>,
+  expected: Readonly<Record<string, TensorDigest>>,
+  found: Readonly<Record<string, TensorDigest>>,
 ): Fault | undefined {
   for (const where of new Set([...Object.keys(expected), ...Object.keys(found)])) {
     const [before, now] = [expected[where], found[where]];

@@ -43,6 +43,7 @@ export {
   type Source,
 } from "./resolve.js";
 export { loadCheckpoint, type LoadOptions } from "./load.js";
+export { loadNewest, type Newest } from "./load-newest.js";
 export { verifyGeneration, type Damage, type Verification, type VerifyOptions } from "./verify.js";
 export {
   decideRetention,

@@ -3,7 +3,7 @@ import { GuardapesosError, type Fault } from "../base/errors.js";
 import { invariant } from "../base/invariant.js";
 import { readTorchFile } from "../torch/index.js";
 import type { Checkpoint, NetworkState } from "./checkpoint.js";
-import { digestNameOf, firstDifference, recordsOf } from "./digest.js";
+import { digestNameOf, digestsOf, firstDifference } from "./digest.js";
 import { nodeDisk, type Disk } from "./disk.js";
 import { readManifest, type Generation } from "./generations.js";
 import { manifestFile } from "./names.js";
@@ -68,7 +68,7 @@ async function loadGeneration(disk: Disk, generation: Generation, options: LoadO
       throw fault === undefined ? error : damaged(record.file, fault);
     });
     if (header?.pair !== pair) throw damaged(record.file, { reason: "other-pair" });
-    const difference = firstDifference(record.tensors, recordsOf(state, digestNameOf(record.tensors)));
+    const difference = firstDifference(record.tensors, digestsOf(state, digestNameOf(record.tensors)));
     if (difference !== undefined) throw damaged(record.file, difference);
     networks.set(network, state);
   }

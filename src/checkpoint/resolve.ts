@@ -64,6 +64,10 @@ export interface Choice {
   readonly series?: Series | undefined;
   readonly kind?: CheckpointKind | undefined;
   readonly onProgress?: ((share: number) => void) | undefined;
+  /** As in VerifyOptions. */
+  readonly hash?: ((path: string) => Promise<string>) | undefined;
+  /** Told of each generation right before its files are read. */
+  readonly onCandidate?: ((generation: Generation) => void) | undefined;
 }
 
 /**
@@ -74,7 +78,7 @@ export interface Choice {
  */
 export async function newestWhole(
   weights: string,
-  { series, kind, onProgress }: Choice = {},
+  { series, kind, onProgress, hash, onCandidate }: Choice = {},
   disk: Disk = nodeDisk,
 ): Promise<{ generation: Generation; skipped: readonly Skipped[] } | undefined> {
   const { whole, damaged } = await listGenerations(weights, disk);
@@ -88,7 +92,9 @@ export async function newestWhole(
       skipped.push({ id, file: manifestFile, reason: "not-finite", values });
       continue;
     }
-    const [fault] = (await verifyGeneration(generation, onProgress ? { onProgress } : {}, disk)).damages;
+    onCandidate?.(generation);
+    const options = { ...(onProgress && { onProgress }), ...(hash && { hash }) };
+    const [fault] = (await verifyGeneration(generation, options, disk)).damages;
     if (fault === undefined) {
       const newer = unreadable.filter((one) => youngestFirst(one, { id }) <= 0);
       return { generation, skipped: [...newer, ...skipped] };

@@ -3,7 +3,7 @@ import { GuardapesosError } from "../base/errors.js";
 import {
   filesOf,
   loadCheckpoint,
-  newestWhole,
+  loadNewest,
   resolveReference,
   type Resolved,
   type Series,
@@ -46,11 +46,16 @@ export interface Beginning {
 type Wishes = Pick<RunOptions, "preset" | "overrides" | "weights" | "fresh" | "resume">;
 
 /** The checkpoint to go on from, if there is one. */
-async function find({ weights, fresh, resume }: Wishes, series: Series): Promise<Resolved | undefined> {
+async function find(
+  { weights, fresh, resume }: Wishes,
+  series: Series,
+): Promise<(Resolved & { readonly checkpoint?: Checkpoint }) | undefined> {
   if (fresh) return undefined;
   if (resume !== undefined) return resolveReference(weights, resume, { series });
-  const newest = await newestWhole(weights, { series });
-  return newest && { source: { from: "generation", generation: newest.generation }, skipped: newest.skipped };
+  const newest = await loadNewest(weights, series);
+  if (newest === undefined) return undefined;
+  const { generation, ...rest } = newest;
+  return { source: { from: "generation", generation }, ...rest };
 }
 
 /** Explicit wishes over what the checkpoint was trained with. The preset that it already has changes nothing. */
@@ -100,7 +105,7 @@ export async function begin(wishes: Wishes, series: Series): Promise<Beginning> 
     (network) => [network, parametersOf(network, architecture).map(({ name }) => name)] as const,
   );
   const { source } = found;
-  const checkpoint = await loadCheckpoint(source, { parameters: new Map(names) });
+  const checkpoint = found.checkpoint ?? (await loadCheckpoint(source, { parameters: new Map(names) }));
   const generation = source.from === "generation" ? source.generation.id : undefined;
   const files = await filesOf(source);
   const id = generation ?? files.map(({ path }) => path).join(", ");

@@ -54,6 +54,9 @@ async function labelOf({ data, className }: RunOptions): Promise<string> {
 
 /** Opens all that is read, then the weights folder for writing. Throws what those throw. */
 async function open(options: RunOptions, series: Series, emit: Emit) {
+  // A GPU is looked for in a process of its own, while this one reads.
+  const resolving = resolveDevice(options.device ?? "auto");
+  resolving.catch(() => undefined);
   const newest = async (): Promise<string | undefined> =>
     options.fresh ? undefined : (await listGenerations(options.weights)).whole[0]?.id;
   const takenUp = await takeUpLeft(options.weights, series);
@@ -62,7 +65,7 @@ async function open(options: RunOptions, series: Series, emit: Emit) {
     const beginning = await begin(options, series);
     const { from } = beginning;
     const source = await openSource(options, beginning, emit);
-    const device = await resolveDevice(options.device ?? "auto");
+    const device = await resolving;
     const threads = options.threads ?? from?.saved?.threads ?? defaultThreads();
     const watch = await findSensor(options.heat, device);
     const writer = await startWriter({

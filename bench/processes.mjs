@@ -1,0 +1,82 @@
+/** The processes that are measured: trainings of ours, told by their events, and PyTorch's side. */
+import { execFileSync, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+/** PyTorch's Python: GUARDAPESOS_PYTHON, or Debian's. */
+export const python = process.env.GUARDAPESOS_PYTHON ?? "/usr/bin/python3";
+const program = fileURLToPath(new URL("../bin/guardapesos.mjs", import.meta.url));
+
+let known;
+/** The version of PyTorch; undefined where there is none. */
+export function torchVersion() {
+  if (known === undefined) {
+    try {
+      const code = "import torch; print(torch.__version__)";
+      known = { version: execFileSync(python, ["-c", code], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim() }; // prettier-ignore
+    } catch {
+      known = { version: undefined };
+    }
+  }
+  return known.version;
+}
+
+/** PyTorch's side of the files, waiting for commands; undefined where there is no PyTorch. */
+export async function startTorch(channels) {
+  if (torchVersion() === undefined) return undefined;
+  const script = fileURLToPath(new URL("./torch-files.py", import.meta.url));
+  const child = spawn(python, [script, String(channels)], { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const answer = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error("PyTorch's side has ended");
+    return JSON.parse(value);
+  };
+  await answer();
+  return {
+    /** @returns milliseconds */
+    async run(...command) {
+      child.stdin.write(`${command.join(" ")}\n`);
+      return (await answer()) * 1000;
+    },
+    stop: () => child.stdin.end(),
+  };
+}
+
+/** Processor seconds and peak memory of a process so far; undefined where the system does not tell (not Linux). */
+export function usageOf(pid) {
+  try {
+    // Fields 14 and 15: user and system time in ticks of 10 ms. The second, a name, may hold blanks.
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1).split(" ");
+    const [, kilobytes] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+    return { seconds: (Number(fields[11]) + Number(fields[12])) / 100, peakBytes: 1024 * Number(kilobytes) };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * `guardapesos train` in a process of its own, with these settings.
+ * @param onEvent told of each event, the milliseconds since the process was started, and the process
+ * @returns its exit code, or the signal that ended it
+ */
+export async function train(settings, onEvent, { cwd, env } = {}) {
+  const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const started = performance.now();
+  const child = spawn(process.execPath, [program, "train", "--json", ...flags], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("exit", (code, signal) => resolve(code ?? signal));
+  });
+  for await (const line of createInterface({ input: child.stdout })) {
+    const event = JSON.parse(line);
+    if (event.type === "error") throw new Error(`training failed: ${event.message}`);
+    onEvent(event, performance.now() - started, child);
+  }
+  return ended;
+}

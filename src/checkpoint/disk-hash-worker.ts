@@ -1,0 +1,24 @@
+/** The thread of disk-hash.ts. It imports next to nothing, so that it is at work at once. */
+import { createHash } from "node:crypto";
+import { closeSync, openSync, readSync } from "node:fs";
+import { answerCalls } from "../base/worker-calls.js";
+
+const block = Buffer.allocUnsafeSlow(2 ** 20);
+
+const calls = {
+  // eslint-disable-next-line @typescript-eslint/require-await -- this thread has nothing else to do
+  sha256: async (path: string) => {
+    const hash = createHash("sha256");
+    const file = openSync(path, "r");
+    try {
+      for (let bytes; (bytes = readSync(file, block)) > 0;) hash.update(block.subarray(0, bytes));
+    } finally {
+      closeSync(file);
+    }
+    return hash.digest("hex");
+  },
+};
+
+export type HashCalls = typeof calls;
+
+answerCalls(calls);
