@@ -43,7 +43,6 @@ export {
   type Source,
 } from "./resolve.js";
 export { loadCheckpoint, type LoadOptions } from "./load.js";
-export { loadNewest, type Newest } from "./load-newest.js";
 export { verifyGeneration, type Damage, type Verification, type VerifyOptions } from "./verify.js";
 export {
   decideRetention,
@@ -73,18 +72,4 @@ export {
 } from "./backup.js";
 export { storeStats, type KindStats, type StoreStats } from "./stats.js";
 export { stateOfFolder, type FolderState } from "./folder.js";
-export {
-  createMirrorFile,
-  folderIdentity,
-  mirrorPaths,
-  publishFacts,
-  readArrays,
-  readFacts,
-  removeMirror,
-  removeOrphans,
-  type FiledArrays,
-  type MirrorFacts,
-  type MirrorFile,
-} from "./mirror-file.js";
-export type { MirrorPaths } from "./names.js";
 export { examine, type Finding, type FindingCode } from "./doctor.js";

@@ -1,6 +1,6 @@
 /** The engine's thread: `session.run` blocks whichever thread calls it, so it calls from here. */
 import { answerCalls, HandOver } from "../base/worker-calls.js";
-import type { MirrorPaths } from "../checkpoint/index.js";
+import type { MirrorPaths } from "../checkpoint/names.js";
 import { createMirror, type Copy, type Mirror } from "./mirror.js";
 import { requireHalf } from "../engine/session.js";
 import { createTrainer } from "./trainer.js";

@@ -2,7 +2,7 @@
 import { Worker } from "node:worker_threads";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import type { NamedArray } from "../base/named-arrays.js";
-import type { MirrorPaths } from "../checkpoint/index.js";
+import type { MirrorPaths } from "../checkpoint/names.js";
 import { callWorker } from "../base/worker-calls.js";
 import { workerEntry } from "../base/worker-entry.js";
 import type { EngineCalls, PrepareRequest, StepAnswer } from "./engine-worker.js";

@@ -9,8 +9,8 @@ import {
   readArrays,
   type FiledArrays,
   type MirrorFile,
-  type MirrorPaths,
-} from "../checkpoint/index.js";
+} from "../checkpoint/mirror-file.js";
+import type { MirrorPaths } from "../checkpoint/names.js";
 import type { NamedArray } from "../base/named-arrays.js";
 import type { TrainState } from "./train-state.js";
 

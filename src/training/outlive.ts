@@ -4,21 +4,18 @@
  * and saves it before anything else.
  */
 import { resolve } from "node:path";
+import { listGenerations, startWriter, type Generation, type Series } from "../checkpoint/index.js";
 import {
   folderIdentity,
-  listGenerations,
   mirrorPaths,
   publishFacts,
   readArrays,
   readFacts,
   removeMirror,
   removeOrphans,
-  startWriter,
-  type Generation,
   type MirrorFacts,
-  type MirrorPaths,
-  type Series,
-} from "../checkpoint/index.js";
+} from "../checkpoint/mirror-file.js";
+import type { MirrorPaths } from "../checkpoint/names.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 import { fromJson, toJson } from "./progress.js";
 import type { Reserve } from "./rescue.js";

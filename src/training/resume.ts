@@ -3,11 +3,11 @@ import { GuardapesosError } from "../base/errors.js";
 import {
   filesOf,
   loadCheckpoint,
-  loadNewest,
   resolveReference,
   type Resolved,
   type Series,
 } from "../checkpoint/index.js";
+import { loadNewest } from "../checkpoint/load-newest.js";
 import type { Checkpoint, CheckpointKind } from "../checkpoint/checkpoint.js";
 import {
   defaultPreset,

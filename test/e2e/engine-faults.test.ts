@@ -26,6 +26,8 @@ const endedIn = (events: readonly RunEvent[]) => events.find((event) => event.ty
 /** Trains until the fault. @returns what was told */
 async function trainInto(kind: string, at: number, folder: string): Promise<readonly RunEvent[]> {
   vi.stubEnv("PLANTED_FAULT", `${kind} ${at}`);
+  // In shared memory a copy of such a small state is free: there is one before every step.
+  vi.stubEnv("GUARDAPESOS_MIRROR", "off");
   const told: RunEvent[] = [];
   const code = { hang: "ENGINE_HUNG", memory: "ENGINE_MEMORY" }[kind] ?? "ENGINE_DIED";
   const running = trainHere(folder, { onEvent: (event) => told.push(event) });
