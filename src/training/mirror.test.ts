@@ -46,7 +46,7 @@ describe("the copy", () => {
     expect(reads()).toBe(0);
     mirror.stepped(50);
     expect((await inCopy(refresh(stateOf(1, 2)))).counters.get("generator/a")).toBe(2);
-    // Measured now: half a second, so 50 seconds.
+    // Half a second still, as is assumed until the second one: so 50 seconds.
     mirror.stepped(10);
     pass(39);
     expect(await refresh(stateOf(3, 4))).toBeUndefined();

@@ -102,6 +102,7 @@ export function createMirror(
   let copiedAt = now();
   let nextStep = 0;
   let cost: number | undefined;
+  let touched = false;
 
   return {
     async refresh(bytes, read) {
@@ -110,7 +111,9 @@ export function createMirror(
       if (!mirrorDue(facts)) return undefined;
       const copy = hold(bytes, await read());
       copiedAt = now();
-      cost = copiedAt - started;
+      // The first one touches new memory, which may take ten times as long, and says nothing of the next.
+      if (touched) cost = copiedAt - started;
+      touched = true;
       return copy;
     },
     stepped(seconds) {
