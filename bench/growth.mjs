@@ -3,9 +3,8 @@
  * step is short enough. Prints a Markdown table.
  *   node bench/growth.mjs [--quick]
  */
-import { execFileSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { buildIfStale } from "../bin/build.mjs";
+import { answerOf } from "./processes.mjs";
 
 await buildIfStale();
 const { presets, resolutions } = await import("../dist/progan/config.js");
@@ -36,14 +35,8 @@ function counted(channels, resolution, batch) {
 }
 
 function measured(channels, resolution, batch) {
-  const script = fileURLToPath(new URL("./step.mjs", import.meta.url));
-  const words = [channels, resolution, batch, quick ? 1 : 3].map(String);
-  const { milliseconds, peakBytes } = JSON.parse(
-    execFileSync(process.execPath, [script, ...words], { encoding: "utf8" })
-      .trim()
-      .split("\n")
-      .at(-1),
-  );
+  const words = [channels, resolution, batch, quick ? 1 : 3];
+  const { milliseconds, peakBytes } = answerOf(process.execPath, "./step.mjs", words);
   return { seconds: Math.min(...milliseconds) / 1000, peakBytes };
 }
 

@@ -22,6 +22,13 @@ export function torchVersion() {
   return known.version;
 }
 
+/** Runs a script beside this one to its end. @returns the JSON of its last line */
+export function answerOf(program, script, words) {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const output = execFileSync(program, [path, ...words.map(String)], { encoding: "utf8" });
+  return JSON.parse(output.trim().split("\n").at(-1));
+}
+
 /** PyTorch's side of the files, waiting for commands; undefined where there is no PyTorch. */
 export async function startTorch(channels) {
   if (torchVersion() === undefined) return undefined;

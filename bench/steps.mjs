@@ -3,9 +3,7 @@
  * so that a noisy machine disturbs both.
  *   node bench/steps.mjs [--quick]
  */
-import { execFileSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { python, torchVersion } from "./processes.mjs";
+import { answerOf, python, torchVersion } from "./processes.mjs";
 import { median, row, runAlone, say } from "./rows.mjs";
 
 export const title = "The training step";
@@ -20,9 +18,7 @@ const full = [
 ];
 
 function runOnce(program, script, configuration) {
-  const path = fileURLToPath(new URL(script, import.meta.url));
-  const output = execFileSync(program, [path, ...configuration.map(String)], { encoding: "utf8" });
-  const { milliseconds, peakBytes } = JSON.parse(output.trim().split("\n").at(-1));
+  const { milliseconds, peakBytes } = answerOf(program, script, configuration);
   return { milliseconds: median(milliseconds), megabytes: peakBytes / 1e6 };
 }
 

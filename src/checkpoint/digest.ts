@@ -71,6 +71,9 @@ export function nonFiniteIn(records: Readonly<Record<string, TensorRecord>>): nu
   return Object.values(records).reduce((sum, record) => sum + record.nonFinite, 0);
 }
 
+const sameBytes = (one: TensorDigest, other: TensorDigest | undefined): boolean =>
+  one.crc32 === other?.crc32 && one.sha256 === other?.sha256;
+
 /** The first tensor that differs between two sets of records of one digest, and how; undefined when none does. */
 export function firstDifference(
   expected: Readonly<Record<string, TensorDigest>>,
@@ -83,8 +86,7 @@ export function firstDifference(
     if (before.shape.join() !== now.shape.join()) {
       return { where, reason: "shape", shape: now.shape, expected: before.shape };
     }
-    if (before.crc32 !== now.crc32 || before.sha256 !== now.sha256)
-      return { where, reason: "tensor-changed" };
+    if (!sameBytes(before, now)) return { where, reason: "tensor-changed" };
   }
   return undefined;
 }
@@ -95,7 +97,5 @@ export function sameWeights(
   other: Readonly<Record<string, TensorRecord>>,
 ): boolean {
   const weights = Object.keys(one).filter((key) => key.startsWith("weights/"));
-  const same = (a: TensorRecord, b: TensorRecord | undefined): boolean =>
-    b !== undefined && a.crc32 === b.crc32 && a.sha256 === b.sha256;
-  return weights.length > 0 && weights.every((key) => same(one[key]!, other[key]));
+  return weights.length > 0 && weights.every((key) => sameBytes(one[key]!, other[key]));
 }

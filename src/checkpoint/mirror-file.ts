@@ -8,6 +8,7 @@ import { closeSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { z } from "zod";
+import { isMemoryFileSystem } from "../base/memory-file-system.js";
 import { sizeOf, type NamedArray, type NamedArrays } from "../base/named-arrays.js";
 import type { Json } from "./checkpoint.js";
 import { checkpointsFolder, mirrorNamed, mirrorNames, type MirrorPaths, type Series } from "./names.js";
@@ -57,8 +58,6 @@ const factsSchema = z.object({
   content: z.custom<MirrorFacts["content"]>((value) => typeof value === "object" && value !== null),
 });
 
-/** The type of Linux's file system in memory (statfs). */
-const tmpfs = 0x01021994;
 /** Room that others keep, as a share of the copy. */
 const spare = 0.25;
 
@@ -76,7 +75,7 @@ export async function mirrorPaths(weights: string, series: Series): Promise<Mirr
 
 function isInMemory(folder: string): boolean {
   try {
-    return process.platform === "linux" && statfsSync(folder).type === tmpfs;
+    return process.platform === "linux" && isMemoryFileSystem(statfsSync(folder).type);
   } catch {
     return false;
   }

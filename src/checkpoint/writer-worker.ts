@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { packError } from "../base/errors.js";
 import { invariant } from "../base/invariant.js";
+import { createReportPace } from "../base/report-pace.js";
 import { backup } from "./backup.js";
 import { openStore, type Store, type StoreOptions } from "./store.js";
 import type { WriterReply, WriterRequest } from "./writer.js";
@@ -10,8 +11,6 @@ invariant(parentPort !== null, "the writer runs in a thread");
 const port = parentPort;
 const options = workerData as StoreOptions;
 const tell = (reply: WriterReply): void => port.postMessage(reply);
-/** Milliseconds between two words on a save's progress: each costs both threads something. */
-const pause = 100;
 const closing = new AbortController();
 let copying: Promise<void> = Promise.resolve();
 
@@ -27,11 +26,9 @@ async function serve(store: Store, request: WriterRequest): Promise<void> {
   switch (request.type) {
     case "save": {
       const { id, checkpoint } = request;
-      let toldAt = -Infinity;
+      const isTime = createReportPace();
       const onProgress = (share: number): void => {
-        if (share < 1 && performance.now() - toldAt < pause) return;
-        toldAt = performance.now();
-        tell({ type: "progress", id, share });
+        if (isTime(share >= 1)) tell({ type: "progress", id, share });
       };
       return answer(id, () => store.save(checkpoint, onProgress));
     }

@@ -5,6 +5,7 @@
  */
 import { totalmem } from "node:os";
 import { setImmediate } from "node:timers/promises";
+import { createReportPace } from "../base/report-pace.js";
 import { createSpill, temporaryFolders, type Spill } from "./image-spill.js";
 
 /** What a container may use is less than what the machine has; 0, or more than there is, where nothing is set. */
@@ -55,8 +56,6 @@ export interface CachedImages<Item> {
 }
 
 type Loaded = { readonly pixels: Uint8Array } | { readonly error: unknown };
-
-const secondsBetweenReports = 0.1;
 
 export function createImageCache(options: CacheOptions): ImageCache {
   const { cacheBytes = defaultCacheBytes, spillFolders: folders = temporaryFolders() } = options;
@@ -111,12 +110,9 @@ async function fill<Item>(
       (error: unknown) => ({ error }),
     );
 
-  let reportedAt = -Infinity;
+  const isTime = createReportPace();
   const report = (done: number) => {
-    const now = performance.now() / 1000;
-    if (done < items.length && now - reportedAt < secondsBetweenReports) return;
-    reportedAt = now;
-    options.onProgress(done, items.length);
+    if (isTime(done >= items.length)) options.onProgress(done, items.length);
   };
 
   report(0);

@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { reasonOf } from "../base/errors.js";
+import { isMemoryFileSystem } from "../base/memory-file-system.js";
 
 export interface Spill {
   /**
@@ -41,9 +42,6 @@ export const temporaryFolders = (): readonly string[] =>
 const newName = (): string => `guardapesos-images-${randomUUID()}.tmp`;
 /** Of nothing but such a file: in this folder there may be anything. */
 const ownName = /^guardapesos-images-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/;
-
-/** Linux's magic numbers of tmpfs and ramfs: a file there takes memory. */
-const inMemory = new Set([0x01021994, 0x858458f6]);
 
 /** Bytes written between two looks at how much room is left. */
 const lookEvery = 2 ** 20;
@@ -135,7 +133,7 @@ async function openWithoutName(folders: readonly string[]) {
   let problem = "tmpfs";
   for (const folder of folders) {
     try {
-      if (inMemory.has((await statfs(folder)).type)) continue;
+      if (isMemoryFileSystem((await statfs(folder)).type)) continue;
       await removeLeftOvers(folder);
       const path = join(folder, newName());
       const file = await open(path, "wx+", 0o600);

@@ -83,21 +83,16 @@ export function createMirror(
 ): Mirror {
   const toMemory = sharedMemory();
   let file: MirrorFile | undefined;
-  let hold = (bytes: number, state: TrainState): Copy => {
-    file = paths && createMirrorFile(paths, bytes);
-    hold = (_, one) => (file ? toFile(file, one) : toMemory(one));
-    return hold(bytes, state);
-  };
-  const toFile = (open: MirrorFile, state: TrainState): Copy => {
+  const hold = (state: TrainState): Copy => {
     const { arrays, ...rest } = state;
     try {
-      return { where: "file", file: open.write(arrays), rest };
+      if (file) return { where: "file", file: file.write(arrays), rest };
     } catch {
       // Others have taken the room.
-      open.remove();
+      file?.remove();
       file = undefined;
-      return toMemory(state);
     }
+    return toMemory(state);
   };
   let copiedAt = now();
   let nextStep = 0;
@@ -109,7 +104,9 @@ export function createMirror(
       const started = now();
       const facts = { secondsSince: started - copiedAt, nextStep, cost: cost ?? bytes / assumedSpeed };
       if (!mirrorDue(facts)) return undefined;
-      const copy = hold(bytes, await read());
+      const state = await read();
+      if (!touched) file = paths && createMirrorFile(paths, bytes);
+      const copy = hold(state);
       copiedAt = now();
       // The first one touches new memory, which may take ten times as long, and says nothing of the next.
       if (touched) cost = copiedAt - started;

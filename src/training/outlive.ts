@@ -16,6 +16,7 @@ import {
   type MirrorFacts,
 } from "../checkpoint/mirror-file.js";
 import type { MirrorPaths } from "../checkpoint/names.js";
+import { isOf } from "../checkpoint/recover.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 import { fromJson, toJson } from "./progress.js";
 import type { Reserve } from "./rescue.js";
@@ -92,7 +93,7 @@ export async function takeUpLeft(weights: string, series: Series): Promise<strin
   const writer = await startWriter({ folder: weights, ...series });
   try {
     const { whole } = await listGenerations(weights);
-    const newest = whole.find((one) => one.series.label === series.label && one.series.name === series.name);
+    const newest = whole.find((one) => isOf(one, series));
     const progress = fromJson(facts.content["progress"] as { readonly [key: string]: Json });
     const isWanted = progress && isNewest(facts, await folderIdentity(weights), newest);
     const arrays = isWanted && (await readArrays({ path: paths.arrays, ...facts.arrays }));
