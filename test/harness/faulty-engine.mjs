@@ -2,6 +2,7 @@
  * The engine's thread with a fault in it: PLANTED_FAULT="KIND N" comes at the N-th graph that it runs, where a driver or
  * the system would have it.
  */
+import { setTimeout as wait } from "node:timers/promises";
 import { InferenceSession } from "onnxruntime-node";
 
 const [kind, at] = process.env.PLANTED_FAULT.split(" ");
@@ -22,8 +23,11 @@ const faults = {
 
 const { run } = InferenceSession.prototype;
 let runs = 0;
-InferenceSession.prototype.run = function (...given) {
-  return ++runs === Number(at) ? faults[kind]() : run.apply(this, given);
+InferenceSession.prototype.run = async function (...given) {
+  if (++runs === Number(at)) return faults[kind]();
+  // So long that copying the state before it costs next to nothing, also on a busy machine.
+  await wait(100);
+  return run.apply(this, given);
 };
 
 await import("../../dist/training/engine-worker.js");
