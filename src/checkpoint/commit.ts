@@ -4,10 +4,11 @@
  */
 import { join } from "node:path";
 import { invariant } from "../base/invariant.js";
+import { countNonFinite, type NamedArray } from "../base/named-arrays.js";
 import { writeTorchFile } from "../torch/index.js";
 import { attempt } from "./attempt.js";
 import type { Checkpoint, Json, NetworkState, StoreProblem } from "./checkpoint.js";
-import { nonFiniteIn, recordsOf } from "./digest.js";
+import { nonFiniteIn, recordsOf, type Known } from "./digest.js";
 import { writeText, type Disk } from "./disk.js";
 import { renderVerified, type Generation } from "./generations.js";
 import { manifestFormat, renderManifest, type FileRecord, type Manifest } from "./manifest.js";
@@ -80,17 +81,19 @@ export async function commitGeneration(
       progress,
     };
     const own = pieces.get(network)!;
-    const crcs = new Map<object, number>();
+    const known = new Map<object, Known>();
     const { bytes, sha256 } = await writeTorchFile(join(folder, file), toTorch(state, header), {
       open: (path) => disk.create(path),
       onPiece: (piece) => own.push(piece),
-      onStorage: (identity, crc) => crcs.set(identity, crc),
+      // Counted here, while the disk is busy, and not afterwards.
+      onStorage: (data, crc) =>
+        known.set(data, { crc, nonFinite: countNonFinite(data as NamedArray["data"]) }),
       onProgress: (written) => {
         done.set(network, written);
         onBytes?.([...done.values()].reduce((sum, one) => sum + one, 0));
       },
     });
-    return { network, file, bytes, sha256, tensors: recordsOf(state, "crc32", crcs) };
+    return { network, file, bytes, sha256, tensors: recordsOf(state, "crc32", known) };
   };
   try {
     await disk.makeFolder(folder);

@@ -33,21 +33,27 @@ function digestOf({ shape, data }: NamedArray, digest: DigestName, crc?: number)
   return { shape, crc32: (crc ?? crc32(bytes)).toString(16).padStart(8, "0") };
 }
 
-/** @param crc the CRC-32 of the bytes, where it is known already */
-export function recordOf(array: NamedArray, digest: DigestName = "crc32", crc?: number): TensorRecord {
-  return { ...digestOf(array, digest, crc), nonFinite: countNonFinite(array.data) };
+/** What may be known already of an array: the CRC-32 of its bytes, and how many of its numbers are not finite. */
+export interface Known {
+  readonly crc: number;
+  readonly nonFinite: number;
+}
+
+export function recordOf(array: NamedArray, digest: DigestName = "crc32", known?: Known): TensorRecord {
+  const nonFinite = known?.nonFinite ?? countNonFinite(array.data);
+  return { ...digestOf(array, digest, known?.crc), nonFinite };
 }
 
 /**
  * The records of all tensors; an array that stands under several names is read once.
- * @param crcs CRC-32s that are known already, by the memory that they are of
+ * @param known by the memory that it is of
  */
 export function recordsOf(
   state: NetworkState,
   digest: DigestName = "crc32",
-  crcs: ReadonlyMap<object, number> = new Map(),
+  known: ReadonlyMap<object, Known> = new Map(),
 ): Record<string, TensorRecord> {
-  return eachOnce(state, (array) => recordOf(array, digest, crcs.get(array.data)));
+  return eachOnce(state, (array) => recordOf(array, digest, known.get(array.data)));
 }
 
 /** The same without counting what is not finite: enough to compare tensors with their records. */

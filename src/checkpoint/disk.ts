@@ -150,16 +150,23 @@ export const nodeDisk: Disk = {
   create: (path) => openFile(path, newFileMode),
   async *chunks(path) {
     const file = await fs.open(path, "r");
+    let reading: ReturnType<typeof read> | undefined;
+    const read = (block: Buffer) => file.read(block, 0, block.length);
     try {
-      // One block for the whole file: a stream would take a new one for each read.
+      // Two blocks for the whole file, one read while the other is looked at: a stream would take a new one for each read.
       const { size } = await file.stat();
-      const block = Buffer.allocUnsafeSlow(Math.max(1, Math.min(size, 2 ** 20)));
+      const length = Math.max(1, Math.min(size, 2 ** 20));
+      let [block, next] = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(length)];
+      reading = read(block);
       for (;;) {
-        const { bytesRead } = await file.read(block, 0, block.length);
+        const { bytesRead } = await reading;
         if (bytesRead === 0) return;
+        reading = read(next);
         yield block.subarray(0, bytesRead);
+        [block, next] = [next, block];
       }
     } finally {
+      await reading?.catch(() => undefined);
       await file.close();
     }
   },

@@ -1,9 +1,11 @@
 /** The thread behind writer.ts: one store, driven by messages; saves one after the other, a backup beside them. */
 import { parentPort, workerData } from "node:worker_threads";
 import { packError } from "../base/errors.js";
+import { isShared } from "../base/named-arrays.js";
 import { invariant } from "../base/invariant.js";
 import { createReportPace } from "../base/report-pace.js";
 import { backup } from "./backup.js";
+import type { Checkpoint } from "./checkpoint.js";
 import { openStore, type Store, type StoreOptions } from "./store.js";
 import type { WriterReply, WriterRequest } from "./writer.js";
 
@@ -22,6 +24,17 @@ async function answer(id: number, work: () => ReturnType<Store["save"] | typeof 
   }
 }
 
+/** The memory of a checkpoint, which is needed no more. */
+function giveBack({ networks }: Checkpoint): void {
+  const arrays = [...networks.values()].flatMap(({ stateDict, adam }) => [
+    ...stateDict.values(),
+    ...[...(adam?.entries.values() ?? [])].flatMap(({ expAvg, expAvgSq }) => [expAvg, expAvgSq]),
+  ]);
+  const own = arrays.filter((array) => !isShared(array)).map(({ data }) => data.buffer);
+  const buffers = [...new Set(own)];
+  port.postMessage({ type: "returned", buffers } satisfies WriterReply, buffers);
+}
+
 async function serve(store: Store, request: WriterRequest): Promise<void> {
   switch (request.type) {
     case "save": {
@@ -30,7 +43,13 @@ async function serve(store: Store, request: WriterRequest): Promise<void> {
       const onProgress = (share: number): void => {
         if (isTime(share >= 1)) tell({ type: "progress", id, share });
       };
-      return answer(id, () => store.save(checkpoint, onProgress));
+      return answer(id, async () => {
+        try {
+          return await store.save(checkpoint, onProgress);
+        } finally {
+          giveBack(checkpoint);
+        }
+      });
     }
     case "backup": {
       const { label, name, folder } = options;

@@ -42,6 +42,25 @@ describe("the writer's thread", () => {
     expect(stateDict.get("rgb_layers.0.weight")).toBe(stateDict.get("initial_rgb.weight"));
   });
 
+  it("gives back the memory of what it has saved, or failed to save, once", async () => {
+    const folder = await temporaryFolder();
+    const writer = await startWriter(options(folder));
+    const bytesOf = (buffers: readonly ArrayBuffer[]) => buffers.map(({ byteLength }) => byteLength).sort();
+    const wanted = [...new Set([...sample(1).networks.values()].flatMap(({ stateDict, adam }) => [
+      ...stateDict.values(),
+      ...[...(adam?.entries.values() ?? [])].flatMap(({ expAvg, expAvgSq }) => [expAvg, expAvgSq]),
+    ]))].map(({ data }) => data.byteLength).sort(); // prettier-ignore
+    await writer.save(sample(1), []);
+    expect(bytesOf(writer.takeReturned())).toEqual(wanted);
+    expect(writer.takeReturned()).toEqual([]);
+    await rm(folder, { recursive: true });
+    await writeFile(folder, "in the way");
+    await expect(writer.save(sample(2), [])).rejects.toThrow();
+    expect(bytesOf(writer.takeReturned())).toEqual(wanted);
+    await rm(folder);
+    await writer.close();
+  });
+
   it("ends saves that were asked for before it closes", async () => {
     const folder = await temporaryFolder();
     const writer = await startWriter(options(folder));

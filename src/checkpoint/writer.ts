@@ -23,6 +23,7 @@ export type WriterReply =
   | { readonly type: "opened"; readonly opening: Opening }
   | { readonly type: "not-opened"; readonly error: ErrorMessage }
   | { readonly type: "progress"; readonly id: number; readonly share: number }
+  | { readonly type: "returned"; readonly buffers: readonly ArrayBuffer[] }
   | { readonly type: "done"; readonly id: number; readonly report: SaveReport | BackupReport }
   | { readonly type: "failed"; readonly id: number; readonly error: ErrorMessage };
 
@@ -41,6 +42,8 @@ export interface Writer {
     transfer: readonly ArrayBuffer[],
     onProgress?: (share: number) => void,
   ): Promise<SaveReport>;
+  /** The memory of the checkpoints whose saves have ended since the last call, to be used again. */
+  takeReturned(): readonly ArrayBuffer[];
   /**
    * Copies the newest whole generation of this label and name unless today has its backup, beside any saves. Throws as
    * `backup` does.
@@ -68,13 +71,15 @@ interface Thread {
  * one begins with a new thread.
  */
 export async function startWriter(options: StoreOptions): Promise<Writer> {
-  let thread = await startThread(options);
+  const returned: ArrayBuffer[] = [];
+  const onReturned = (buffers: readonly ArrayBuffer[]): void => void returned.push(...buffers);
+  let thread = await startThread(options, onReturned);
   let { parent } = options;
   let closing = false;
   const revive = async (): Promise<Thread> => {
     // The lock of a thread that is dead, in a process that is not: nobody else would remove it.
     await nodeDisk.remove(thread.opening.lock).catch(() => undefined);
-    thread = await startThread({ ...options, parent });
+    thread = await startThread({ ...options, parent }, onReturned);
     return thread;
   };
   /** At once where it can: what is handed over must not change meanwhile. */
@@ -91,6 +96,7 @@ export async function startWriter(options: StoreOptions): Promise<Writer> {
         parent = report.generation.id;
         return report;
       }),
+    takeReturned: () => returned.splice(0),
     backup: (backup) =>
       withThread(({ call }) => call<BackupReport>((id) => ({ type: "backup", id, options: backup }))),
     close() {
@@ -106,7 +112,10 @@ interface Waiting {
   readonly onProgress: ((share: number) => void) | undefined;
 }
 
-async function startThread(options: StoreOptions): Promise<Thread> {
+async function startThread(
+  options: StoreOptions,
+  onReturned: (buffers: readonly ArrayBuffer[]) => void,
+): Promise<Thread> {
   const worker = new Worker(workerEntry(import.meta.url, "./writer-worker.js"), { workerData: options });
   const waiting = new Map<number, Waiting>();
   let ended: Error | undefined;
@@ -125,6 +134,7 @@ async function startThread(options: StoreOptions): Promise<Thread> {
     worker.on("message", (reply: WriterReply) => {
       if (reply.type === "opened") resolve(reply.opening);
       else if (reply.type === "not-opened") end(unpackError(reply.error));
+      else if (reply.type === "returned") onReturned(reply.buffers);
       else receive(reply, waiting);
     });
   });
@@ -149,7 +159,7 @@ async function startThread(options: StoreOptions): Promise<Thread> {
 }
 
 function receive(
-  reply: Exclude<WriterReply, { type: "opened" | "not-opened" }>,
+  reply: Exclude<WriterReply, { type: "opened" | "not-opened" | "returned" }>,
   waiting: Map<number, Waiting>,
 ): void {
   const call = waiting.get(reply.id);

@@ -6,7 +6,7 @@ import { requireHalf } from "../engine/session.js";
 import { createTrainer } from "./trainer.js";
 import type { ImageRequest, StepRequest, StepResult, Trainer, TrainerOptions } from "./trainer-contract.js";
 import type { Resolution } from "../progan/config.js";
-import type { TrainState } from "./train-state.js";
+import { ownBuffers, type TrainState } from "./train-state.js";
 
 let trainer: Trainer | undefined;
 let mirror: Mirror;
@@ -24,11 +24,12 @@ interface Load {
   readonly mirrorIn: MirrorPaths | undefined;
 }
 
-export interface StepAnswer extends Omit<StepResult, "before"> {
-  readonly before: TrainState | undefined;
+export interface StepAnswer extends StepResult {
   /** The arrays of the request, given back. */
   readonly images: readonly Float32Array<ArrayBuffer>[];
 }
+
+const handOver = (state: TrainState): HandOver<TrainState> => new HandOver(state, ownBuffers(state));
 
 const calls = {
   load: async ({ options, state, mirrorIn }: Load) => {
@@ -43,20 +44,15 @@ const calls = {
     const mirrored = await mirror.refresh(trainer!.bytes, () => trainer!.view());
     if (mirrored) tell(mirrored);
     const started = performance.now();
-    const { before, ...result } = await trainer!.step(request);
+    const result = await trainer!.step(request);
     mirror.stepped((performance.now() - started) / 1000);
     const images = request.batches.map((batch) => batch.images);
-    const answer: StepAnswer = { ...result, before: before?.state, images };
-    const free = [...(before?.free ?? []), ...images.map(({ buffer }) => buffer)];
-    return new HandOver(answer, free);
+    const answer: StepAnswer = { ...result, images };
+    return new HandOver(answer, [...ownBuffers(result.before), ...images.map(({ buffer }) => buffer)]);
   },
   images: (request: ImageRequest) => trainer!.images(request),
-  // Not handed over: the message makes the copy.
-  copy: () => trainer!.copy(),
-  take: async () => {
-    const { state, free } = await trainer!.take();
-    return new HandOver(state, free);
-  },
+  copy: async () => handOver(await trainer!.copy()),
+  take: async () => handOver(await trainer!.take()),
 };
 
 export type EngineCalls = typeof calls;

@@ -8,7 +8,7 @@ import { workerEntry } from "../base/worker-entry.js";
 import type { EngineCalls, PrepareRequest, StepAnswer } from "./engine-worker.js";
 import type { ImageRequest, StepRequest, TrainerOptions } from "./trainer-contract.js";
 import type { Copy } from "./mirror.js";
-import type { TrainState } from "./train-state.js";
+import { ownBuffers, type TrainState } from "./train-state.js";
 import { patienceWith, watch } from "./watchdog.js";
 
 /** What the engine tells by itself. */
@@ -44,8 +44,8 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-/** Distinct buffers of a state, each of which holds one array whole. */
-function ownBuffers(state: TrainState): TrainState {
+/** The same state, each array in a buffer of its own, whole. */
+function separate(state: TrainState): TrainState {
   const seen = new Set<ArrayBuffer>();
   const arrays = new Map<string, NamedArray>();
   for (const [name, { shape, data }] of state.arrays) {
@@ -66,7 +66,7 @@ export async function startEngine(
   listener: EngineListener = {},
   mirrorIn?: MirrorPaths,
 ): Promise<Engine> {
-  const state = ownBuffers(given);
+  const state = separate(given);
   const thread = callWorker<EngineCalls>(new Worker(workerEntry(import.meta.url, "./engine-worker.js")));
   /** The longest step of each resolution. */
   const longest = new Map<number, number>();
@@ -89,16 +89,15 @@ export async function startEngine(
     }
   }
 
-  const buffers = [...state.arrays.values()].map(({ data }) => data.buffer);
-  await answered(thread.call("load", { options, state, mirrorIn }, buffers));
+  await answered(thread.call("load", { options, state, mirrorIn }, ownBuffers(state)));
   return {
     prepare: (request) => answered(thread.call("prepare", request)),
     async step(request) {
-      const { resolution, batches } = request;
-      const images = batches.map((batch) => batch.images.buffer);
+      const { resolution, batches, spare = [] } = request;
+      const given = [...batches.map((batch) => batch.images.buffer), ...spare];
       const started = performance.now();
       const usual = longest.get(resolution);
-      const result = await answered(thread.call("step", request, images, listener.mirrored), usual);
+      const result = await answered(thread.call("step", request, given, listener.mirrored), usual);
       longest.set(resolution, Math.max(usual ?? 0, (performance.now() - started) / 1000));
       return result;
     },

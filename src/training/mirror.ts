@@ -11,7 +11,7 @@ import {
   type MirrorFile,
 } from "../checkpoint/mirror-file.js";
 import type { MirrorPaths } from "../checkpoint/names.js";
-import type { NamedArray } from "../base/named-arrays.js";
+import { sharedArray, type NamedArray } from "../base/named-arrays.js";
 import type { TrainState } from "./train-state.js";
 
 /** Share of training time that copying may take. */
@@ -57,15 +57,12 @@ export interface Mirror {
   stepped(seconds: number): void;
 }
 
-/** Shared memory. Everything that takes a Float32Array takes one over it, too; what it must not be is handed over. */
 function sharedMemory(): (state: TrainState) => Copy {
   const arrays = new Map<string, NamedArray>();
-  const shared = (length: number): NamedArray["data"] =>
-    new Float32Array(new SharedArrayBuffer(4 * length)) as Float32Array as NamedArray["data"];
   return (state) => {
     for (const [name, { shape, data }] of state.arrays) {
       const known = arrays.get(name)?.data;
-      const own = known?.length === data.length ? known : shared(data.length);
+      const own = known?.length === data.length ? known : sharedArray(data.length);
       own.set(data);
       arrays.set(name, { shape, data: own });
     }

@@ -19,7 +19,7 @@ import { resumeCommand } from "./resume-command.js";
 import { begin, type Beginning } from "./resume.js";
 import { createBackups } from "./backups.js";
 import { createSaves, type Saves, type Setup } from "./saves.js";
-import type { Stop } from "./stop.js";
+import type { Stop, StopWish } from "./stop.js";
 import { parameterCounts } from "./train-state.js";
 
 type Ended = RunEventOf<"ended">;
@@ -89,14 +89,17 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
   const startedAt = performance.now();
   let over: Ended | undefined;
   let working: { readonly saves: Saves; readonly rescue: Rescue; readonly engine: Engine } | undefined;
-  stop.listen(({ signal, times }) => {
+  const mayLeave = (times: number): boolean =>
+    times > 1 && working !== undefined && working.engine.busy && working.rescue.mayLeave();
+  const answerStop = ({ signal, times }: StopWish): void => {
     // "ended" is the last event, also for someone who goes on pressing.
     if (over) return;
-    const leaving = times > 1 && working !== undefined && working.engine.busy && working.rescue.mayLeave();
+    const leaving = mayLeave(times);
     const { running: saving = false, share } = working?.saves ?? {};
     emit({ type: "stop-requested", signal, times, saving, share, leaving });
     if (leaving) working?.engine.leave();
-  });
+  };
+  stop.listen(answerStop);
   const label = await labelOf(options);
   const { beginning, source, device, threads, watch, writer, takenUp } = await open(
     options,
@@ -216,6 +219,8 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
         mirrored: (copy) => {
           const reserve = rescue.keep(copy);
           if (reserve) outliving.publish(reserve);
+          // Who has pressed again while it was being made waits for the batch no longer.
+          if (stop.wish && mayLeave(stop.wish.times)) answerStop(stop.wish);
         },
         slow: (seconds, usual, giveUpAfter) => emit({ type: "engine-slow", seconds, usual, giveUpAfter }),
       },
@@ -229,6 +234,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
         source,
         engine: made,
         saves,
+        spare: () => writer.takeReturned(),
         stop,
         heat,
         emit,

@@ -9,7 +9,7 @@ import type { Generation, SaveReport, Writer } from "../checkpoint/index.js";
 import type { Place } from "../progan/schedule.js";
 import type { Emit, SavedFile, WarningCode } from "./events.js";
 import { positionOf, toJson, type Progress } from "./progress.js";
-import { toNetworks, type TrainState } from "./train-state.js";
+import { ownBuffers, toNetworks, type TrainState } from "./train-state.js";
 
 /** Everything that a checkpoint says beside the state and the place. */
 export type Setup = Omit<Progress, "place" | "scales">;
@@ -90,10 +90,7 @@ export function createSaves(
         networks: toNetworks(state, setup.config, setup.config.learningRate),
         progress: progressOf(state, place, setup),
       };
-      // Shared memory is read where it is.
-      const buffers = [...state.arrays.values()].map(({ data }) => data.buffer as ArrayBufferLike);
-      const own = buffers.filter((buffer) => buffer instanceof ArrayBuffer);
-      const report = await writer.save(checkpoint, own, (done) => {
+      const report = await writer.save(checkpoint, ownBuffers(state), (done) => {
         share = done;
       });
       verifiedAt = performance.now();

@@ -3,7 +3,7 @@
  * it). Names in the engine: `generator/NAME`, with `/exp_avg` and `/exp_avg_sq` for Adam's moments.
  */
 import type { AdamEntry, NetworkState } from "../checkpoint/checkpoint.js";
-import { sizeOf, type NamedArray } from "../base/named-arrays.js";
+import { isShared, sizeOf, type NamedArray } from "../base/named-arrays.js";
 import { GuardapesosError } from "../base/errors.js";
 import type { Architecture } from "../progan/config.js";
 import {
@@ -23,6 +23,13 @@ export interface TrainState {
   readonly counters: Map<string, number>;
   /** In mixed precision. */
   readonly scales?: LossScales | undefined;
+}
+
+/** The buffers that can be handed over with a state: all but shared memory. None of no state. */
+export function ownBuffers(state: TrainState | undefined): ArrayBuffer[] {
+  return [...(state?.arrays.values() ?? [])]
+    .filter((array) => !isShared(array))
+    .map(({ data }) => data.buffer);
 }
 
 /** Fresh weights, no Adam state. */

@@ -35,12 +35,14 @@ export interface StepRequest {
   readonly batches: readonly BatchData[];
   /** Whether to give back the state as it was before this step. */
   readonly handOver: boolean;
+  /** Memory of states that were handed over and are needed no more. */
+  readonly spare?: readonly ArrayBuffer[];
 }
 
 export interface StepResult {
   readonly losses: Losses;
   /** The state before the step, if it was asked for. */
-  readonly before: Snapshot | undefined;
+  readonly before: TrainState | undefined;
   /** Updates that were left out because gradients overflowed, and the loss scale from now on. */
   readonly skipped: readonly SkippedUpdate[];
 }
@@ -52,12 +54,6 @@ export interface SkippedUpdate {
   readonly skipped: number;
 }
 
-export interface Snapshot {
-  readonly state: TrainState;
-  /** Buffers of those of its arrays that the trainer has let go of: free to hand over. The others it still uses. */
-  readonly free: readonly ArrayBuffer[];
-}
-
 export interface ImageRequest {
   readonly resolution: Resolution;
   readonly alpha: number;
@@ -65,19 +61,23 @@ export interface ImageRequest {
   readonly latents: NamedArray;
 }
 
+/**
+ * Every array of a state that a trainer gives away has a buffer of its own that the trainer uses no more, or lies in shared
+ * memory that nobody writes to.
+ */
 export interface Trainer {
   /** Makes the graphs of a resolution, so that the first step does not have to. `batches`: the sizes in that step. */
   prepare(resolution: Resolution, batches: readonly number[], alpha: number): Promise<void>;
   step(request: StepRequest): Promise<StepResult>;
   /** (count, image channels, resolution, resolution) from latent vectors. */
   images(request: ImageRequest): Promise<NamedArray>;
-  /** The state now, which the trainer goes on using. */
+  /** A copy of the state now. */
   copy(): Promise<TrainState>;
   /** The state now, to be read before anything else is asked: the trainer goes on writing to it. */
   view(): Promise<TrainState>;
   /** Bytes of the state. */
   readonly bytes: number;
   /** The state now, which the trainer then no longer has. */
-  take(): Promise<Snapshot>;
+  take(): Promise<TrainState>;
   release(): Promise<void>;
 }

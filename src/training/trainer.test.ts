@@ -4,7 +4,7 @@ import { hashOf } from "../../test/harness/state.js";
 import { normal } from "../base/random.js";
 import type { Architecture, Resolution } from "../progan/config.js";
 import { activeParameters, networks, stepsOf } from "../progan/parameters.js";
-import { freshState, type TrainState } from "./train-state.js";
+import { freshState, ownBuffers, type TrainState } from "./train-state.js";
 import { createTrainer } from "./trainer.js";
 import type { BatchData, StepRequest, Trainer } from "./trainer-contract.js";
 
@@ -34,19 +34,21 @@ function batchAt(index: number, resolution: Resolution, weight = 1): BatchData {
 
 const stepAt = (
   index: number,
-  { resolution = 8, alpha = 0.5, handOver = false, batches = 1 }: Partial<Options> = {},
+  { resolution = 8, alpha = 0.5, handOver = false, batches = 1, spare }: Partial<Options> = {},
 ): StepRequest => ({
   resolution,
   alpha,
   learningRate: 1e-3,
   batches: Array.from({ length: batches }, (_, i) => batchAt(index + i, resolution, 1 / batches)),
   handOver,
+  ...(spare ? { spare } : {}),
 });
 interface Options {
   resolution: Resolution;
   alpha: number;
   handOver: boolean;
   batches: number;
+  spare: readonly ArrayBuffer[];
 }
 
 const hashes = ({ arrays, counters }: TrainState): Record<string, string | number> => ({
@@ -72,11 +74,29 @@ describe.each([1, 2])("a trainer, with %i batches to a step", (batches) => {
     await trainer.step(stepAt(0, { batches }));
     const then = hashes(await trainer.copy());
     const { before } = await trainer.step(stepAt(batches, { handOver: true, batches }));
-    expect(hashes(before!.state)).toEqual(then);
+    expect(hashes(before!)).toEqual(then);
     for (const turn of [2, 3]) await trainer.step(stepAt(turn * batches, { batches }));
     await trainer.step(stepAt(20, { resolution: 16, batches }));
-    expect(hashes(before!.state)).toEqual(then);
+    expect(hashes(before!)).toEqual(then);
     expect(hashes(await trainer.copy())).not.toEqual(then);
+  });
+
+  it("goes on in the memory of states that were given back, exactly as without", async () => {
+    const [first, second] = [1, 1].map((seed) => trainerOver(freshState(architecture, seed)));
+    const used = async (trainer: Trainer) => ownBuffers(await trainer.view());
+    const { before } = await first!.step(stepAt(0, { handOver: true, batches }));
+    const buffers = ownBuffers(before);
+    expect(buffers.length).toBeGreaterThan(0);
+    for (const buffer of buffers) new Float32Array(buffer).fill(NaN);
+    await first!.step(stepAt(batches, { batches, spare: buffers, handOver: true }));
+    const now = await used(first!);
+    expect(buffers.filter((buffer) => now.includes(buffer)).length).toBeGreaterThan(buffers.length / 2);
+    for (const turn of [0, 1]) await second!.step(stepAt(turn * batches, { batches }));
+    for (const turn of [2, 3]) {
+      await first!.step(stepAt(turn * batches, { batches }));
+      await second!.step(stepAt(turn * batches, { batches }));
+    }
+    expect(hashes(await first!.copy())).toEqual(hashes(await second!.copy()));
   });
 
   it("goes on from a state as the one that it came from, also at another resolution and beyond the fade-in", async () => {
@@ -120,17 +140,17 @@ describe("a trainer", () => {
     const broken = stepAt(1);
     const short = { ...broken.batches[0]!, images: new Float32Array(3) };
     await expect(trainer.step({ ...broken, batches: [short] })).rejects.toThrow();
-    expect(hashes((await trainer.take()).state)).toEqual(then);
+    expect(hashes(await trainer.take())).toEqual(then);
   });
 
   it("gives its state away once, every array in a buffer of its own", async () => {
     const trainer = trainerOver(freshState(architecture, 1));
     await trainer.step(stepAt(0));
     const then = hashes(await trainer.copy());
-    const { state, free } = await trainer.take();
+    const state = await trainer.take();
     expect(hashes(state)).toEqual(then);
-    expect(new Set(free).size).toBe(state.arrays.size);
-    expect((await trainer.take()).state.arrays.size).toBe(0);
+    expect(new Set([...state.arrays.values()].map(({ data }) => data.buffer)).size).toBe(state.arrays.size);
+    expect((await trainer.take()).arrays.size).toBe(0);
   });
 
   it("draws images without changing anything, many as few", async () => {

@@ -1,7 +1,7 @@
 /**
  * The training itself, inside the engine's thread: holds the state, makes the graphs of a resolution when they are
  * first needed, and computes steps. A state that has been given away is never written to again, so the state before a
- * step can be given away whole when the step is done: that is how a save costs training nothing.
+ * step can be given away whole when the step is done, without a copy; once it is saved, its memory comes back for the next.
  *
  * A device keeps the state and updates it in the graph. In memory the graph ends with the gradients, of which the
  * engine hands out copies, and Adam then works in place where nobody else holds the arrays: nothing in it can fail.
@@ -17,7 +17,7 @@ import {
   type EngineTensor,
   type Session,
 } from "../engine/session.js";
-import { sizeOf, type NamedArray } from "../base/named-arrays.js";
+import { isShared, sharedCopy, sizeOf, type NamedArray } from "../base/named-arrays.js";
 import { normal, uniform } from "../base/random.js";
 import type { Resolution } from "../progan/config.js";
 import { activeParameters, networks, stepsOf, type Network } from "../progan/parameters.js";
@@ -35,7 +35,8 @@ import {
   type StepShape,
 } from "./step-graph.js";
 import type { TrainState } from "./train-state.js";
-import type { BatchData, Noise, Snapshot, StepRequest, Trainer, TrainerOptions } from "./trainer-contract.js";
+import { createSpareMemory } from "./spare-memory.js";
+import type { BatchData, Noise, StepRequest, Trainer, TrainerOptions } from "./trainer-contract.js";
 
 type Tensors = Map<string, EngineTensor>;
 
@@ -45,6 +46,9 @@ interface Stepped {
   /** Networks whose gradients overflowed: `next` has them as they were. */
   readonly overflowed: readonly Network[];
 }
+
+const buffersOf = (tensors: Tensors): ArrayBuffer[] =>
+  [...tensors.values()].map((tensor) => fromEngine(tensor).data.buffer);
 
 const imagesAtOnce = 16;
 
@@ -60,7 +64,7 @@ export function createTrainer(
     beta: uniform(seed, "beta", index, size),
   }),
 ): Trainer {
-  /** Arrays that no graph of this resolution uses. */
+  /** Arrays that no graph of this resolution uses. Once given away, they lie in shared memory, which is never written to. */
   const resting = new Map(state.arrays);
   const counters = new Map(state.counters);
   let scales: LossScales | undefined = precision === "mixed" ? (state.scales ?? firstScales) : undefined;
@@ -69,8 +73,7 @@ export function createTrainer(
   let active: Tensors = new Map();
   let here: Resolution | undefined;
   const sessions = new Map<string, Session>();
-  /** Buffers that someone outside may still read. */
-  const lent = new WeakSet<ArrayBuffer>();
+  const spare = createSpareMemory();
 
   const activeNames = (resolution: Resolution) => activeOf(architecture, resolution);
   const clocks = () => clocksOf(activeNames(here!), counters);
@@ -101,7 +104,9 @@ export function createTrainer(
       if (!resting.has(`${network}/${name}`)) continue;
       for (const part of ["", "/exp_avg", "/exp_avg_sq"]) {
         const full = `${network}/${name}${part}`;
-        arrays.set(full, resting.get(full) ?? { shape, data: new Float32Array(sizeOf(shape)) });
+        const rested = resting.get(full) ?? { shape, data: new Float32Array(sizeOf(shape)) };
+        // The engine reads no shared memory.
+        arrays.set(full, isShared(rested) ? { shape, data: new Float32Array(rested.data) } : rested);
         resting.delete(full);
       }
     }
@@ -152,7 +157,7 @@ export function createTrainer(
 
   /**
    * A network's next state from its gradients `NAME/gradient`.
-   * @param inPlace whether the current state may be written over, if it is in memory and nobody else holds it
+   * @param inPlace whether the current state may be written over, if it is in memory
    */
   async function updated(
     network: Network,
@@ -173,7 +178,7 @@ export function createTrainer(
       const second = fromEngine(current.get(`${full}/exp_avg_sq`)!).data;
       const slope = slopes.get(`${full}/gradient`)!;
       const target = (data: Float32Array<ArrayBuffer>) =>
-        inPlace && !lent.has(data.buffer) ? data : new Float32Array(data.length);
+        inPlace ? data : new Float32Array(spare.take(data.byteLength));
       const into = { parameter: target(parameter), second: target(second) };
       adamInMemory(parameter, fromEngine(slope).data, second, clock, adamHyperparameters, into);
       next.set(full, toEngine({ shape, data: into.parameter }));
@@ -252,20 +257,24 @@ export function createTrainer(
     };
   }
 
-  /** The whole state in memory. @param next what training goes on with: a skipped update leaves arrays in both */
-  async function snapshot(
+  /** The whole state, in memory that is not written to any more. @param next what training goes on with */
+  async function given(
     of: Tensors,
     { counters: counts, scales: own }: Omit<TrainState, "arrays">,
     next: Tensors,
-  ): Promise<Snapshot> {
-    const used = await copy.download(of);
-    const arrays = new Map([...resting, ...used]);
-    for (const { data } of arrays.values()) lent.add(data.buffer);
-    return {
-      state: { arrays, counters: new Map(counts), scales: own },
-      free: [...used].flatMap(([name, { data }]) => (next.get(name) === of.get(name) ? [] : [data.buffer])),
-    };
+  ): Promise<TrainState> {
+    for (const [name, array] of resting) if (!isShared(array)) resting.set(name, sharedCopy(array));
+    const arrays = new Map(resting);
+    for (const [name, { shape, data }] of await copy.download(of)) {
+      const used = !copy.onDevice && next.get(name) === of.get(name);
+      arrays.set(name, { shape, data: used ? data.slice() : data });
+    }
+    return { arrays, counters: new Map(counts), scales: own };
   }
+
+  /** Sizes of the arrays that a state which is handed over must be replaced by. */
+  const replaced = (): number[] =>
+    [...active].filter(([name]) => !name.endsWith("/exp_avg")).map(([, { size }]) => 4 * size);
 
   return {
     async prepare(resolution, batches, alpha) {
@@ -281,10 +290,11 @@ export function createTrainer(
     },
     async step(request) {
       await enter(request.resolution);
+      if (request.spare?.length) spare.keep(request.spare, replaced());
       const old = active;
       const then = { counters: new Map(counters), scales };
       // On a device the old state must be fetched before it is given back; in memory it is simply kept.
-      const early = request.handOver && copy.onDevice ? await snapshot(old, then, new Map()) : undefined;
+      const early = request.handOver && copy.onDevice ? await given(old, then, new Map()) : undefined;
       const { next, figures, overflowed } = await (isWhole(request.batches) ? stepWhole : stepAccumulated)(
         request,
       );
@@ -294,9 +304,16 @@ export function createTrainer(
         if (overflowed.includes(network)) continue;
         counters.set(`${network}/${name}`, (counters.get(`${network}/${name}`) ?? 0) + 1);
       }
-      const before = request.handOver ? (early ?? (await snapshot(old, then, next))) : undefined;
+      const before = request.handOver ? (early ?? (await given(old, then, next))) : undefined;
       const kept = new Set(next.values());
       dispose([...old.values()].filter((tensor) => !kept.has(tensor)));
+      if (!copy.onDevice && !before && !isWhole(request.batches)) {
+        const used = new Set(buffersOf(next));
+        spare.keep(
+          buffersOf(old).filter((buffer) => !used.has(buffer)),
+          replaced(),
+        );
+      }
       const skipped = overflowed.map((network) => {
         const { scale, skipped: count } = scales![network];
         return { network, scale, skipped: count };
@@ -319,9 +336,7 @@ export function createTrainer(
       }
       return { shape: [count!, architecture.imageChannels, resolution, resolution], data: all };
     },
-    async copy() {
-      return (await snapshot(active, { counters, scales }, active)).state;
-    },
+    copy: () => given(active, { counters, scales }, active),
     async view() {
       const arrays = new Map([...resting, ...(await copy.download(active))]);
       return { arrays, counters: new Map(counters), scales };
@@ -338,9 +353,9 @@ export function createTrainer(
     },
     async take() {
       await leave();
-      const state = { arrays: new Map(resting), counters: new Map(counters), scales };
+      const arrays = new Map(resting);
       resting.clear();
-      return { state, free: [...state.arrays.values()].map(({ data }) => data.buffer) };
+      return { arrays, counters: new Map(counters), scales };
     },
     release: releaseSessions,
   };

@@ -194,6 +194,21 @@ describe("a second signal", { timeout: 300_000 }, () => {
     expect(await stateAt(join(folder, "weights"))).toEqual(await stateAt(join(other, "weights")));
   });
 
+  it("while the copy to save is still being made leaves as soon as there is one", async () => {
+    const folder = await testFolder();
+    const running = start(folder, train({ ...slow, channels: "128", latent: "128", start: "32", end: "32" }));
+    const begun = await running.when(isType("stage-started"));
+    const first = await running.when(batchesDone(1));
+    running.signal("SIGINT");
+    await wait(120);
+    running.signal("SIGINT");
+    const ended = await running.ended;
+    expect(ended.code).toBe(130);
+    expect(endOf(ended)).toMatchObject({ how: "stopped", batchesLost: 0, position: { batches: 1 } });
+    const batchTakes = Date.parse(first.at) - Date.parse(begun.at);
+    expect(Date.parse(ended.lines.at(-1)!.at) - Date.parse(first.at)).toBeLessThan(batchTakes / 2);
+  });
+
   it("in the first batch of all leaves at once: there is nothing to save", async () => {
     const folder = await testFolder();
     const running = start(folder, train(slow));

@@ -340,7 +340,7 @@ describe.skipIf(goldMissing)(`parity with PyTorch (${goldFolder})`, () => {
           expect(Math.abs(losses[figure] - f64[k]!), `${name} at step ${k}`).toBeLessThan(tolerance);
         }
       }
-      const { state } = await trainer.take();
+      const state = await trainer.take();
       for (const network of networks) {
         for (const [parameter, count] of Object.entries(expected.adam_step[network])) {
           expect(state.counters.get(`${network}/${parameter}`) ?? null, parameter).toBe(count);

@@ -53,10 +53,10 @@ describe.skipIf(!existsSync(driver) || !loader)(
           batches,
           handOver: true,
         });
-        return { before: before!.state, skipped };
+        return { before: before!, skipped };
       };
       const [first, second, third] = [await step(0), await step(1), await step(2)];
-      const { state: after } = await trainer.take();
+      const after = await trainer.take();
       await trainer.release();
 
       expect([first, second, third].map(({ skipped }) => skipped)).toEqual(

@@ -60,11 +60,11 @@ async function train(
     const handOver = k === plan.length - 1;
     const result = await trainer.step({ resolution, alpha, learningRate: 1e-3, batches, handOver });
     losses.push(...Object.values(result.losses as unknown as Record<string, number>));
-    before = result.before?.state ?? before;
+    before = result.before ?? before;
   }
   const latents = { shape: [2, architecture.latent], data: normal(7, "preview", 0, 2 * architecture.latent) };
   const images = await trainer.images({ resolution: 8, alpha: 0.5, latents });
-  const { state: after } = await trainer.take();
+  const after = await trainer.take();
   await trainer.release();
   return { losses, before: before!, after, images: images.data };
 }
