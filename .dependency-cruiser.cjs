@@ -25,6 +25,7 @@ const layers = Object.entries(below).map(([folder, allowed]) => ({
 
 /** The files that touch the world. Everything else is a function of what it is given. */
 const inputAndOutput = [
+  "base/thread-priority",
   "cli/",
   "dashboard/server",
   "checkpoint/disk",

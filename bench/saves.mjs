@@ -21,12 +21,16 @@ export const title = "What saving takes from training";
  */
 async function watchTraining(settings, enough = () => false) {
   const run = { ends: [], saves: [], stateBytes: 0 };
+  let over = false;
   await train(settings, (event, _, child) => {
+    // What the end itself saves is another matter.
+    if (over) return;
     const at = Date.parse(event.at);
     if (event.type === "stepped") {
       const used = usageOf(child.pid);
       run.ends.push({ at, seconds: used?.seconds, peakBytes: used?.peakBytes });
-      if (enough(run)) child.kill("SIGKILL");
+      over = enough(run);
+      if (over) child.kill("SIGINT");
     }
     if (event.type === "save-started") run.saves.push({ from: at, to: Infinity });
     if (event.type === "saved") {
@@ -104,8 +108,10 @@ async function smallAndOften(folder, quick) {
 
 /** @param saves how many are awaited, one every `interval` */
 async function fullSize(folder, { channels, batchSize, interval, saves, without }) {
-  const settings = fullSettings(folder, channels, batchSize);
-  await makeFullPair(folder, settings);
+  const made = fullSettings(folder, channels, batchSize);
+  await makeFullPair(folder, made);
+  // No epoch ends meanwhile: its picture and its own save would be taken for the cost of these.
+  const settings = { ...made, phantoms: 500 * batchSize };
   say(`c${channels} at 16x16, ${without} batches without saves`);
   const plain = await watchTraining(
     { ...settings, autosave: 1000000 },

@@ -40,9 +40,12 @@ if (isMainThread) {
 
 const seconds = (since) => (performance.now() - since) / 1000;
 
-/** Writes, syncs, reads back: what no save can do without. */
+/**
+ * Writes, syncs, reads back: what no save can do without. The file stays: the pages of one that is removed would be there at
+ * once for the next, while a save finds other ones.
+ */
 function diskAlone(folder, bytes, synced) {
-  const path = join(folder, "bytes");
+  const path = join(mkdtempSync(join(folder, "alone-")), "bytes");
   const started = performance.now();
   const file = openSync(path, "w+");
   for (let done = 0; done < bytes; done += block.length)
@@ -53,7 +56,6 @@ function diskAlone(folder, bytes, synced) {
     readSync(file, block, 0, Math.min(block.length, bytes - done), done);
   const all = seconds(started);
   closeSync(file);
-  rmSync(path);
   return { written, all };
 }
 
@@ -75,6 +77,7 @@ async function stopOnce(folder, channels, batchSize, impatient) {
   const onEvent = ({ type, bytes }, _, child) => {
     const press = () => {
       pressed ??= performance.now();
+      result.pressedAt ??= Date.now();
       child.kill("SIGINT");
     };
     if (type === "stepped") steps.push({ at: Date.now(), now: performance.now() });
@@ -99,7 +102,9 @@ async function stopOnce(folder, channels, batchSize, impatient) {
     .split("\n")
     .map((line) => line.split(" ").map(Number));
   // In the first quarter of a second the record still holds gaps from before.
-  const training = told.filter(([at]) => at > steps[0].at + 250).map(([, gap]) => gap);
+  const training = told
+    .filter(([at]) => at > steps[0].at + 250 && at < result.pressedAt + 250)
+    .map(([, gap]) => gap);
   if (training.length > 0) result.longestGap = Math.max(...training);
   rmSync(weights, { recursive: true });
   return result;
@@ -128,19 +133,19 @@ async function copies(folder, bytes) {
 export async function measure({ quick, folder: parent = tmpdir() }) {
   await buildIfStale();
   const folder = mkdtempSync(join(parent, "guardapesos-stop-"));
-  const [channels, long, rounds] = quick ? [16, 2, 1] : [512, 16, 2];
+  const [channels, long, rounds] = quick ? [16, 2, 1] : [512, 16, 3];
   try {
     const [once, twice, disk] = [[], [], []];
+    const { bytes } = await stopOnce(folder, channels, 1, false);
     for (let round = 0; round < rounds; round++) {
-      say(`round ${round + 1} of ${rounds}: once`);
-      once.push(await stopOnce(folder, channels, 1, false));
-      disk.push(diskAlone(folder, once[0].bytes, true).all);
-      say(`round ${round + 1} of ${rounds}: twice`);
-      twice.push(await stopOnce(folder, channels, long, true));
-      disk.push(diskAlone(folder, once[0].bytes, true).all);
-    }
-    const copied = await copies(folder, once[0].bytes);
-    const size = `${Math.round(once[0].bytes / 1e6)} MB`;
+      for (const [way, runs, batchSize] of [["once", once, 1], ["twice", twice, long]]) {
+        say(`round ${round + 1} of ${rounds}: ${way}`);
+        disk.push(diskAlone(folder, bytes, true).all);
+        runs.push(await stopOnce(folder, channels, batchSize, way === "twice"));
+      }
+    } // prettier-ignore
+    const copied = await copies(folder, bytes);
+    const size = `${Math.round(bytes / 1e6)} MB`;
     const saving = ({ safe, saveBegins }) => safe - saveBegins;
     const of = (what, ours, unit = "s", goal) =>
       row({ what, unit, ours: ours.filter(Number.isFinite), goal });

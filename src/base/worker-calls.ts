@@ -2,7 +2,7 @@
  * Calls to a worker thread: one message there, one answer back, in order. Errors keep their code; buffers that are
  * listed are handed over, not copied; a thread that dies fails every call that waits for it.
  */
-import { parentPort, type Worker } from "node:worker_threads";
+import { parentPort, type MessagePort, type Worker } from "node:worker_threads";
 import { packError, unpackError, type ErrorMessage } from "./errors.js";
 
 /** What a thread can be asked: one argument, one answer. `any` only here: each user names its own calls. */
@@ -60,11 +60,11 @@ type Result<C extends Calls, Name extends keyof C> =
   Awaited<ReturnType<C[Name]>> extends HandOver<infer Value> ? Value : Awaited<ReturnType<C[Name]>>;
 
 export interface Caller<C extends Calls> {
-  /** @param buffers given away with the argument */
+  /** @param given away with the argument, in which they are */
   call<Name extends keyof C & string>(
     name: Name,
     argument: Argument<C, Name>,
-    buffers?: readonly ArrayBuffer[],
+    given?: readonly (ArrayBuffer | MessagePort)[],
     onProgress?: (progress: never) => void,
   ): Promise<Result<C, Name>>;
   /** Whether a call waits for its answer. */
@@ -108,7 +108,7 @@ export function callWorker<C extends Calls>(worker: Worker): Caller<C> {
     else one.reject(unpackError(answer.error));
   });
   return {
-    call(name, argument, buffers = [], onProgress) {
+    call(name, argument, given = [], onProgress) {
       return new Promise((resolve, reject) => {
         if (dead) {
           reject(dead);
@@ -116,7 +116,7 @@ export function callWorker<C extends Calls>(worker: Worker): Caller<C> {
         }
         const id = calls++;
         waiting.set(id, { resolve, reject, onProgress });
-        worker.postMessage({ id, name, argument } satisfies Call, [...buffers]);
+        worker.postMessage({ id, name, argument } satisfies Call, [...given]);
       });
     },
     get busy() {

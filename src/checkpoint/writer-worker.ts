@@ -6,12 +6,12 @@ import { invariant } from "../base/invariant.js";
 import { createReportPace } from "../base/report-pace.js";
 import { backup } from "./backup.js";
 import type { Checkpoint } from "./checkpoint.js";
-import { openStore, type Store, type StoreOptions } from "./store.js";
-import type { WriterReply, WriterRequest } from "./writer.js";
+import { openStore, type Store } from "./store.js";
+import type { WriterData, WriterReply, WriterRequest } from "./writer.js";
 
 invariant(parentPort !== null, "the writer runs in a thread");
 const port = parentPort;
-const options = workerData as StoreOptions;
+const { options, returns } = workerData as WriterData;
 const tell = (reply: WriterReply): void => port.postMessage(reply);
 const closing = new AbortController();
 let copying: Promise<void> = Promise.resolve();
@@ -26,13 +26,14 @@ async function answer(id: number, work: () => ReturnType<Store["save"] | typeof 
 
 /** The memory of a checkpoint, which is needed no more. */
 function giveBack({ networks }: Checkpoint): void {
+  if (!returns) return;
   const arrays = [...networks.values()].flatMap(({ stateDict, adam }) => [
     ...stateDict.values(),
     ...[...(adam?.entries.values() ?? [])].flatMap(({ expAvg, expAvgSq }) => [expAvg, expAvgSq]),
   ]);
   const own = arrays.filter((array) => !isShared(array)).map(({ data }) => data.buffer);
   const buffers = [...new Set(own)];
-  port.postMessage({ type: "returned", buffers } satisfies WriterReply, buffers);
+  returns.postMessage(buffers, buffers);
 }
 
 async function serve(store: Store, request: WriterRequest): Promise<void> {
@@ -60,6 +61,7 @@ async function serve(store: Store, request: WriterRequest): Promise<void> {
     case "close":
       closing.abort();
       await Promise.all([store.close(), copying]);
+      returns?.close();
       port.close();
   }
 }

@@ -2,7 +2,7 @@
  * The store behind a thread of its own, so that saving never makes training wait: hashing, writing, fsync and reading back
  * happen there. Nothing interrupts a save that has begun; `close` waits for it.
  */
-import { Worker } from "node:worker_threads";
+import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
 import { GuardapesosError, reasonOf, unpackError, type ErrorMessage } from "../base/errors.js";
 import { workerEntry } from "../base/worker-entry.js";
 import type { BackupOptions, BackupReport } from "./backup.js";
@@ -11,6 +11,12 @@ import { nodeDisk } from "./disk.js";
 import type { Opening } from "./recover.js";
 import type { SaveReport } from "./save.js";
 import type { StoreOptions } from "./store.js";
+
+/** What the thread begins with. */
+export interface WriterData {
+  readonly options: StoreOptions;
+  readonly returns: MessagePort | undefined;
+}
 
 /** To the thread. */
 export type WriterRequest =
@@ -23,7 +29,6 @@ export type WriterReply =
   | { readonly type: "opened"; readonly opening: Opening }
   | { readonly type: "not-opened"; readonly error: ErrorMessage }
   | { readonly type: "progress"; readonly id: number; readonly share: number }
-  | { readonly type: "returned"; readonly buffers: readonly ArrayBuffer[] }
   | { readonly type: "done"; readonly id: number; readonly report: SaveReport | BackupReport }
   | { readonly type: "failed"; readonly id: number; readonly error: ErrorMessage };
 
@@ -32,6 +37,11 @@ export type DailyBackup = Pick<BackupOptions, "keep" | "reserve">;
 export interface Writer {
   /** What opening found and mended; of the newest thread. */
   readonly opening: Opening;
+  /**
+   * Where the memory of each checkpoint arrives once its save has ended, as a list of buffers. For the thread that can use it:
+   * the arrival of so much memory holds a thread up.
+   */
+  readonly returned: MessagePort;
   /**
    * Saves as Store.save does; several calls are done one after the other.
    * @param transfer buffers of the checkpoint's arrays that are handed over without a copy and are empty here afterwards;
@@ -42,8 +52,6 @@ export interface Writer {
     transfer: readonly ArrayBuffer[],
     onProgress?: (share: number) => void,
   ): Promise<SaveReport>;
-  /** The memory of the checkpoints whose saves have ended since the last call, to be used again. */
-  takeReturned(): readonly ArrayBuffer[];
   /**
    * Copies the newest whole generation of this label and name unless today has its backup, beside any saves. Throws as
    * `backup` does.
@@ -71,15 +79,15 @@ interface Thread {
  * one begins with a new thread.
  */
 export async function startWriter(options: StoreOptions): Promise<Writer> {
-  const returned: ArrayBuffer[] = [];
-  const onReturned = (buffers: readonly ArrayBuffer[]): void => void returned.push(...buffers);
-  let thread = await startThread(options, onReturned);
+  const { port1: returned, port2: returns } = new MessageChannel();
+  let thread = await startThread(options, returns);
   let { parent } = options;
   let closing = false;
   const revive = async (): Promise<Thread> => {
     // The lock of a thread that is dead, in a process that is not: nobody else would remove it.
     await nodeDisk.remove(thread.opening.lock).catch(() => undefined);
-    thread = await startThread({ ...options, parent }, onReturned);
+    // The port went with the dead thread; without one, the memory of saves is left to be collected.
+    thread = await startThread({ ...options, parent });
     return thread;
   };
   /** At once where it can: what is handed over must not change meanwhile. */
@@ -89,6 +97,7 @@ export async function startWriter(options: StoreOptions): Promise<Writer> {
     get opening() {
       return thread.opening;
     },
+    returned,
     save: (checkpoint, transfer, onProgress) =>
       withThread(async ({ call }) => {
         const request = (id: number): WriterRequest => ({ type: "save", id, checkpoint });
@@ -96,7 +105,6 @@ export async function startWriter(options: StoreOptions): Promise<Writer> {
         parent = report.generation.id;
         return report;
       }),
-    takeReturned: () => returned.splice(0),
     backup: (backup) =>
       withThread(({ call }) => call<BackupReport>((id) => ({ type: "backup", id, options: backup }))),
     close() {
@@ -112,11 +120,11 @@ interface Waiting {
   readonly onProgress: ((share: number) => void) | undefined;
 }
 
-async function startThread(
-  options: StoreOptions,
-  onReturned: (buffers: readonly ArrayBuffer[]) => void,
-): Promise<Thread> {
-  const worker = new Worker(workerEntry(import.meta.url, "./writer-worker.js"), { workerData: options });
+async function startThread(options: StoreOptions, returns?: MessagePort): Promise<Thread> {
+  const worker = new Worker(workerEntry(import.meta.url, "./writer-worker.js"), {
+    workerData: { options, returns } satisfies WriterData,
+    transferList: returns ? [returns] : [],
+  });
   const waiting = new Map<number, Waiting>();
   let ended: Error | undefined;
   const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
@@ -134,7 +142,6 @@ async function startThread(
     worker.on("message", (reply: WriterReply) => {
       if (reply.type === "opened") resolve(reply.opening);
       else if (reply.type === "not-opened") end(unpackError(reply.error));
-      else if (reply.type === "returned") onReturned(reply.buffers);
       else receive(reply, waiting);
     });
   });
@@ -159,7 +166,7 @@ async function startThread(
 }
 
 function receive(
-  reply: Exclude<WriterReply, { type: "opened" | "not-opened" | "returned" }>,
+  reply: Exclude<WriterReply, { type: "opened" | "not-opened" }>,
   waiting: Map<number, Waiting>,
 ): void {
   const call = waiting.get(reply.id);

@@ -1,6 +1,7 @@
 /** The engine's thread: `session.run` blocks whichever thread calls it, so it calls from here. */
+import { receiveMessageOnPort, type MessagePort } from "node:worker_threads";
 import { answerCalls, HandOver } from "../base/worker-calls.js";
-import type { MirrorPaths } from "../checkpoint/names.js";
+import type { EngineTies } from "./engine.js";
 import { createMirror, type Copy, type Mirror } from "./mirror.js";
 import { requireHalf } from "../engine/session.js";
 import { createTrainer } from "./trainer.js";
@@ -10,6 +11,7 @@ import { ownBuffers, type TrainState } from "./train-state.js";
 
 let trainer: Trainer | undefined;
 let mirror: Mirror;
+let returned: MessagePort | undefined;
 
 export interface PrepareRequest {
   readonly resolution: Resolution;
@@ -17,11 +19,9 @@ export interface PrepareRequest {
   readonly alpha: number;
 }
 
-interface Load {
+interface Load extends EngineTies {
   readonly options: TrainerOptions;
   readonly state: TrainState;
-  /** Where copies of the state outlive the process, if anywhere. */
-  readonly mirrorIn: MirrorPaths | undefined;
 }
 
 export interface StepAnswer extends StepResult {
@@ -29,14 +29,23 @@ export interface StepAnswer extends StepResult {
   readonly images: readonly Float32Array<ArrayBuffer>[];
 }
 
+/** The memory of the state that has come back last, if one has. */
+function takeReturned(): ArrayBuffer[] {
+  let buffers: ArrayBuffer[] = [];
+  for (let next; (next = returned && receiveMessageOnPort(returned));)
+    buffers = next.message as ArrayBuffer[];
+  return buffers;
+}
+
 const handOver = (state: TrainState): HandOver<TrainState> => new HandOver(state, ownBuffers(state));
 
 const calls = {
-  load: async ({ options, state, mirrorIn }: Load) => {
+  load: async ({ options, state, mirrorIn, returned: port }: Load) => {
     await trainer?.release();
     if (options.precision === "mixed") await requireHalf(options.engine);
     trainer = createTrainer(options, state);
     mirror = createMirror(mirrorIn);
+    returned = port;
   },
   prepare: ({ resolution, batches, alpha }: PrepareRequest) => trainer!.prepare(resolution, batches, alpha),
   /** @param tell given a copy of the state before this step, if one was made */
@@ -44,7 +53,7 @@ const calls = {
     const mirrored = await mirror.refresh(trainer!.bytes, () => trainer!.view());
     if (mirrored) tell(mirrored);
     const started = performance.now();
-    const result = await trainer!.step(request);
+    const result = await trainer!.step({ ...request, spare: takeReturned() });
     mirror.stepped((performance.now() - started) / 1000);
     const images = request.batches.map((batch) => batch.images);
     const answer: StepAnswer = { ...result, images };

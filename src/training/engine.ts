@@ -1,9 +1,10 @@
 /** The engine as the training loop sees it: the same trainer, in a thread of its own. */
-import { Worker } from "node:worker_threads";
+import { Worker, type MessagePort } from "node:worker_threads";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import type { NamedArray } from "../base/named-arrays.js";
 import type { MirrorPaths } from "../checkpoint/names.js";
 import { callWorker } from "../base/worker-calls.js";
+import { deferBusyThreads } from "../base/thread-priority.js";
 import { workerEntry } from "../base/worker-entry.js";
 import type { EngineCalls, PrepareRequest, StepAnswer } from "./engine-worker.js";
 import type { ImageRequest, StepRequest, TrainerOptions } from "./trainer-contract.js";
@@ -39,7 +40,7 @@ export interface Engine {
   take(): Promise<TrainState>;
   /** Whether it is at work. */
   readonly busy: boolean;
-  /** Does not wait for what it is doing: that, and all that comes, fails with EngineLeft. The thread goes on by itself. */
+  /** Does not wait for what it is doing: that, and all that comes, fails with EngineLeft. The thread goes on by itself, after all others. */
   leave(): void;
   close(): Promise<void>;
 }
@@ -56,17 +57,21 @@ function separate(state: TrainState): TrainState {
   return { ...state, arrays };
 }
 
-/**
- * Starts the engine on a state, whose arrays it takes.
- * @param mirrorIn where copies of the state outlive the process, if anywhere
- */
+export interface EngineTies {
+  /** Where copies of the state outlive the process, if anywhere. */
+  readonly mirrorIn?: MirrorPaths | undefined;
+  /** Where the memory of states that it has handed over comes back, as lists of buffers; it is handed over. */
+  readonly returned?: MessagePort | undefined;
+}
+
+/** Starts the engine on a state, whose arrays it takes. */
 export async function startEngine(
   options: TrainerOptions,
-  given: TrainState,
+  from: TrainState,
   listener: EngineListener = {},
-  mirrorIn?: MirrorPaths,
+  ties: EngineTies = {},
 ): Promise<Engine> {
-  const state = separate(given);
+  const state = separate(from);
   const thread = callWorker<EngineCalls>(new Worker(workerEntry(import.meta.url, "./engine-worker.js")));
   /** The longest step of each resolution. */
   const longest = new Map<number, number>();
@@ -89,15 +94,16 @@ export async function startEngine(
     }
   }
 
-  await answered(thread.call("load", { options, state, mirrorIn }, ownBuffers(state)));
+  const given = [...ownBuffers(state), ...(ties.returned ? [ties.returned] : [])];
+  await answered(thread.call("load", { options, state, ...ties }, given));
   return {
     prepare: (request) => answered(thread.call("prepare", request)),
     async step(request) {
-      const { resolution, batches, spare = [] } = request;
-      const given = [...batches.map((batch) => batch.images.buffer), ...spare];
+      const { resolution, batches } = request;
+      const images = batches.map((batch) => batch.images.buffer);
       const started = performance.now();
       const usual = longest.get(resolution);
-      const result = await answered(thread.call("step", request, given, listener.mirrored), usual);
+      const result = await answered(thread.call("step", request, images, listener.mirrored), usual);
       longest.set(resolution, Math.max(usual ?? 0, (performance.now() - started) / 1000));
       return result;
     },
@@ -107,7 +113,10 @@ export async function startEngine(
     get busy() {
       return thread.busy;
     },
-    leave: () => thread.abandon(new EngineLeft()),
+    leave: () => {
+      if (thread.busy) deferBusyThreads();
+      thread.abandon(new EngineLeft());
+    },
     close: () => thread.end(),
   };
 }

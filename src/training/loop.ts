@@ -39,8 +39,6 @@ export interface Parts {
   readonly source: ImageSource;
   readonly engine: Engine;
   readonly saves: Saves;
-  /** Memory of states that have been saved. */
-  readonly spare: () => readonly ArrayBuffer[];
   readonly stop: Stop;
   readonly heat: Guard;
   readonly emit: Emit;
@@ -219,7 +217,6 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
       learningRate: config.learningRate,
       batches: plan.map((batch, i) => ({ ...batch, images: data[i]! })),
       handOver: save !== undefined && !now,
-      spare: parts.spare(),
     });
     heat.busy(false);
     stage.batches.reuse(used);

@@ -224,7 +224,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
         },
         slow: (seconds, usual, giveUpAfter) => emit({ type: "engine-slow", seconds, usual, giveUpAfter }),
       },
-      outliving.paths,
+      { mirrorIn: outliving.paths, returned: writer.returned },
     );
     const made = engine;
     working = { saves, rescue, engine };
@@ -234,7 +234,6 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
         source,
         engine: made,
         saves,
-        spare: () => writer.takeReturned(),
         stop,
         heat,
         emit,
