@@ -5,6 +5,7 @@
  * Errors are Node's own (ENOSPC, EIO, ...); `diskError` turns them into what a user is told.
  */
 import * as fs from "node:fs/promises";
+import { giveBlock, takeBlock } from "../base/blocks.js";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import { openFile, type FileSink } from "../torch/index.js";
 
@@ -150,14 +151,11 @@ export const nodeDisk: Disk = {
   create: (path) => openFile(path, newFileMode),
   async *chunks(path) {
     const file = await fs.open(path, "r");
-    let reading: ReturnType<typeof read> | undefined;
-    const read = (block: Buffer) => file.read(block, 0, block.length);
+    const read = (block: Uint8Array) => file.read(block, 0, block.length);
+    // One is read while the other is looked at.
+    let [block, next] = [takeBlock(), takeBlock()];
+    let reading = read(block);
     try {
-      // Two blocks for the whole file, one read while the other is looked at: a stream would take a new one for each read.
-      const { size } = await file.stat();
-      const length = Math.max(1, Math.min(size, 2 ** 20));
-      let [block, next] = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(length)];
-      reading = read(block);
       for (;;) {
         const { bytesRead } = await reading;
         if (bytesRead === 0) return;
@@ -166,7 +164,9 @@ export const nodeDisk: Disk = {
         [block, next] = [next, block];
       }
     } finally {
-      await reading?.catch(() => undefined);
+      await reading.catch(() => undefined);
+      giveBlock(block);
+      giveBlock(next);
       await file.close();
     }
   },

@@ -3,9 +3,9 @@
  * being written, and counts. Large pieces are written from where they lie, without a copy.
  */
 import { createHash } from "node:crypto";
+import { blockSize, giveBlock, takeBlock } from "../base/blocks.js";
 import type { FileSink } from "./sink.js";
 
-const BLOCK = 2 ** 20;
 /** Pieces up to this size are copied into a block; larger ones would cost more to copy than a write of their own. */
 const SMALL = 128 * 2 ** 10;
 
@@ -36,9 +36,8 @@ export interface StreamOptions {
 
 export function byteStream(sink: FileSink, { onProgress, onPiece }: StreamOptions = {}): ByteStream {
   const hash = createHash("sha256");
-  // Two blocks: one is filled while the other is written. Not cleared first: only what was filled is ever read.
-  let block: Uint8Array = Buffer.allocUnsafeSlow(BLOCK);
-  let spare: Uint8Array | undefined;
+  // One is filled while the other is written.
+  let [block, spare] = [takeBlock(), takeBlock()];
   let filled = 0;
   let position = 0;
   let written = 0;
@@ -58,7 +57,7 @@ export function byteStream(sink: FileSink, { onProgress, onPiece }: StreamOption
     if (filled === 0) return;
     const full = block.subarray(0, filled);
     await send(full);
-    [block, spare] = [spare ?? Buffer.allocUnsafeSlow(BLOCK), block];
+    [block, spare] = [spare, block];
     filled = 0;
   };
 
@@ -74,13 +73,16 @@ export function byteStream(sink: FileSink, { onProgress, onPiece }: StreamOption
         await send(bytes);
         return;
       }
-      if (filled + bytes.length > BLOCK) await flush();
+      if (filled + bytes.length > blockSize) await flush();
       block.set(bytes, filled);
       filled += bytes.length;
     },
     async finish() {
       await flush();
       await pending;
+      // Not after a failure: a write from them may still be under way.
+      giveBlock(block);
+      giveBlock(spare);
       return { bytes: position, sha256: hash.digest("hex") };
     },
   };

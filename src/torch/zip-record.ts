@@ -4,6 +4,7 @@
  * unpacked as it is read and never gives more than the directory says.
  */
 import { createInflateRaw, crc32 } from "node:zlib";
+import { blockSize, giveBlock, takeBlock } from "../base/blocks.js";
 import type { TorchProblem } from "../base/torch-problem.js";
 import { invalid } from "./problems.js";
 import type { Source } from "./source.js";
@@ -11,8 +12,6 @@ import { LIMIT, LOCAL, STORED, type Entry } from "./zip-directory.js";
 import { originOf, readPart, uint64 } from "./zip-part.js";
 
 const CHUNK = 4 * 2 ** 20;
-/** Of a record that is read whole: the next is read while one is summed. */
-const PIECE = 2 * 2 ** 20;
 /** A record up to this size is read straight into its place. */
 const SMALL = 64 * 2 ** 10;
 
@@ -97,9 +96,6 @@ export function recordReader(source: Source, entry: Entry): RecordReader {
   };
 }
 
-/** Buffers that reading is done with. */
-const idle: Uint8Array[] = [];
-
 /**
  * By way of two buffers that are in use all the time: they are summed from the processor's cache, and new memory is touched
  * once, by the copy, not by the system first and by the sum again. @returns its CRC-32
@@ -109,9 +105,9 @@ async function readWhole(source: Source, position: number, target: Uint8Array): 
     await source.readInto(position, target);
     return crc32(target);
   }
-  const buffers = [0, 1].map(() => idle.pop() ?? Buffer.allocUnsafeSlow(PIECE));
-  const pieces = ahead(target.length, PIECE, 1, (at, length) => {
-    const piece = buffers[(at / PIECE) % 2]!.subarray(0, length);
+  const buffers = [takeBlock(), takeBlock()];
+  const pieces = ahead(target.length, blockSize, 1, (at, length) => {
+    const piece = buffers[(at / blockSize) % 2]!.subarray(0, length);
     return source.readInto(position + at, piece).then(() => piece);
   });
   let crc = 0;
@@ -122,7 +118,7 @@ async function readWhole(source: Source, position: number, target: Uint8Array): 
     at += piece.length;
   }
   // Not after a failure: another read into them may still be under way.
-  if (idle.length === 0) idle.push(...buffers);
+  buffers.forEach(giveBlock);
   return crc;
 }
 

@@ -1,0 +1,19 @@
+/**
+ * Blocks of 1 MiB for reading and writing files by. Those that are given back are used again: new ones cost the system more
+ * than what is done with them, and make the collector run for memory that is outside its heap.
+ */
+export const blockSize = 2 ** 20;
+
+/** As many as two files at once need, each being filled and emptied in turn. */
+const kept = 4;
+const idle: Uint8Array<ArrayBuffer>[] = [];
+
+/** A block, whatever is in it. */
+export function takeBlock(): Uint8Array<ArrayBuffer> {
+  return idle.pop() ?? Buffer.allocUnsafeSlow(blockSize);
+}
+
+/** REQUIRES: nothing reads from the block or writes to it any more, also no call to the system that has not ended. */
+export function giveBlock(block: Uint8Array<ArrayBuffer>): void {
+  if (idle.length < kept) idle.push(block);
+}
