@@ -10,7 +10,7 @@ const idle: Uint8Array<ArrayBuffer>[] = [];
 
 /** A block, whatever is in it. */
 export function takeBlock(): Uint8Array<ArrayBuffer> {
-  return idle.pop() ?? Buffer.allocUnsafeSlow(blockSize);
+  return idle.pop() ?? new Uint8Array(blockSize);
 }
 
 /** REQUIRES: nothing reads from the block or writes to it any more, also no call to the system that has not ended. */

@@ -44,7 +44,7 @@ describe("the writer's thread", () => {
 
   it("gives back the memory of what it has saved, or failed to save, once", async () => {
     const folder = await temporaryFolder();
-    const writer = await startWriter(options(folder));
+    const writer = await startWriter({ ...options(folder), ballast: false });
     const { returned } = writer;
     const bytesOf = (buffers: readonly ArrayBuffer[]) => buffers.map(({ byteLength }) => byteLength).sort();
     const wanted = [...new Set([...sample(1).networks.values()].flatMap(({ stateDict, adam }) => [

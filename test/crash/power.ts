@@ -68,7 +68,7 @@ export function record(root: string): Recording {
   };
   const written = (node: Node, bytes: Uint8Array) => {
     const at = sizes.get(node)!;
-    operations.push({ call: "write", type: "write", node, at, bytes: bytes.slice() });
+    operations.push({ call: "write", type: "write", node, at, bytes: Uint8Array.from(bytes) });
     sizes.set(node, at + bytes.length);
   };
 
