@@ -124,9 +124,11 @@ function queued(session: Session, ballast: boolean): Pick<Store, "save" | "close
     save(checkpoint, onProgress) {
       invariant(!closing, "nothing is saved after close");
       const save = last.then(() => saveGeneration(session, checkpoint, onProgress));
+      // Asked now: once it is saved, its memory may be someone else's.
+      const bytes = spaceNeeded(checkpoint, copiesOf(session, "emergency"));
+      const { kind } = checkpoint;
       last = save.then(
-        () =>
-          ballast && !closing && checkpoint.kind !== "emergency" ? refill(session, checkpoint) : undefined,
+        () => (ballast && !closing && kind !== "emergency" ? refill(session, bytes) : undefined),
         () => undefined,
       );
       return save;
@@ -139,10 +141,8 @@ function queued(session: Session, ballast: boolean): Pick<Store, "save" | "close
   };
 }
 
-/** Ballast is a luxury: where there is no room beside two more saves, or it fails, there is none. */
-async function refill(session: Session, checkpoint: Checkpoint): Promise<void> {
-  const { disk, weights } = session;
-  const bytes = spaceNeeded(checkpoint, copiesOf(session, "emergency"));
+/** Ballast is a luxury: where there is no room beside two more saves of so many bytes, or it fails, there is none. */
+async function refill({ disk, weights }: Session, bytes: number): Promise<void> {
   const free = await disk.freeSpace(weights).catch(() => 0);
   if (free > 3 * bytes) await keepBallast(disk, weights, bytes).catch(() => undefined);
 }

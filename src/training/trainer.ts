@@ -290,7 +290,7 @@ export function createTrainer(
     },
     async step(request) {
       await enter(request.resolution);
-      if (request.spare?.length) spare.keep(request.spare, replaced());
+      if (request.spare?.length && !copy.onDevice) spare.keep(request.spare, replaced());
       const old = active;
       const then = { counters: new Map(counters), scales };
       // On a device the old state must be fetched before it is given back; in memory it is simply kept.
