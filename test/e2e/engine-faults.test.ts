@@ -16,7 +16,7 @@ vi.mock("../../src/base/worker-entry.js", async (original) => {
 });
 vi.mock("../../src/training/watchdog.js", async (original) => {
   const real = await original<typeof import("../../src/training/watchdog.js")>();
-  return { ...real, patienceWith: () => ({ announceAfter: 1, giveUpAfter: 2 }) };
+  return { ...real, patienceWith: () => ({ announceAfter: 0.5, giveUpAfter: 3 }) };
 });
 
 afterEach(() => vi.unstubAllEnvs());

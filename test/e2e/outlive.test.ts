@@ -38,9 +38,12 @@ async function place() {
   /** The step of the copy that is there; undefined while none is. */
   const copied = (): number | undefined => {
     const name = readdirSync(memory).find((one) => one.endsWith(".json"));
-    return name === undefined
-      ? undefined
-      : (JSON.parse(readFileSync(join(memory, name), "utf8")) as { step: number }).step;
+    if (name === undefined) return undefined;
+    try {
+      return (JSON.parse(readFileSync(join(memory, name), "utf8")) as { step: number }).step;
+    } catch {
+      return undefined; // it has just gone, to make room for the next
+    }
   };
   return { folder, memory, run, inMemory, copied, weights: join(folder, "weights") };
 }
