@@ -11,7 +11,7 @@ import type { Source } from "./source.js";
 import { LIMIT, LOCAL, STORED, type Entry } from "./zip-directory.js";
 import { originOf, readPart, uint64 } from "./zip-part.js";
 
-const CHUNK = 4 * 2 ** 20;
+const CHUNK = 2 ** 20;
 /** A record up to this size is read straight into its place. */
 const SMALL = 64 * 2 ** 10;
 
