@@ -30,6 +30,11 @@ export function isShared({ data }: NamedArray): boolean {
   return (data.buffer as ArrayBufferLike) instanceof SharedArrayBuffer;
 }
 
+/** The buffers of arrays that can be handed over: all but shared memory, each once. */
+export function buffersOf(arrays: Iterable<NamedArray>): ArrayBuffer[] {
+  return [...new Set([...arrays].filter((array) => !isShared(array)).map(({ data }) => data.buffer))];
+}
+
 /** How many elements are NaN or infinite. */
 export function countNonFinite(data: Float32Array): number {
   if (isAllFinite(data)) return 0;

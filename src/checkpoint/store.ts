@@ -125,10 +125,12 @@ function queued(session: Session, ballast: boolean): Pick<Store, "save" | "close
       invariant(!closing, "nothing is saved after close");
       const save = last.then(() => saveGeneration(session, checkpoint, onProgress));
       // Asked now: once it is saved, its memory may be someone else's.
-      const bytes = spaceNeeded(checkpoint, copiesOf(session, "emergency"));
-      const { kind } = checkpoint;
+      const bytes =
+        ballast && checkpoint.kind !== "emergency"
+          ? spaceNeeded(checkpoint, copiesOf(session, "emergency"))
+          : undefined;
       last = save.then(
-        () => (ballast && !closing && kind !== "emergency" ? refill(session, bytes) : undefined),
+        () => (bytes === undefined || closing ? undefined : refill(session, bytes)),
         () => undefined,
       );
       return save;

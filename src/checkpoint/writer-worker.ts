@@ -1,7 +1,7 @@
 /** The thread behind writer.ts: one store, driven by messages; saves one after the other, a backup beside them. */
 import { parentPort, workerData } from "node:worker_threads";
 import { packError } from "../base/errors.js";
-import { isShared } from "../base/named-arrays.js";
+import { buffersOf } from "../base/named-arrays.js";
 import { invariant } from "../base/invariant.js";
 import { createReportPace } from "../base/report-pace.js";
 import { backup } from "./backup.js";
@@ -31,8 +31,7 @@ function giveBack({ networks }: Checkpoint): void {
     ...stateDict.values(),
     ...[...(adam?.entries.values() ?? [])].flatMap(({ expAvg, expAvgSq }) => [expAvg, expAvgSq]),
   ]);
-  const own = arrays.filter((array) => !isShared(array)).map(({ data }) => data.buffer);
-  const buffers = [...new Set(own)];
+  const buffers = buffersOf(arrays);
   returns.postMessage(buffers, buffers);
 }
 

@@ -21,7 +21,7 @@ import type { Json } from "../checkpoint/checkpoint.js";
 import { fromJson, toJson } from "./progress.js";
 import type { Reserve } from "./rescue.js";
 import { progressOf } from "./saves.js";
-import { toNetworks } from "./train-state.js";
+import { ownBuffers, toNetworks } from "./train-state.js";
 
 /** The reason that its checkpoint is kept with. */
 const reason = "killed";
@@ -109,8 +109,7 @@ export async function takeUpLeft(weights: string, series: Series): Promise<strin
         networks,
         progress: toJson(progress),
       } as const;
-      const own = [...arrays.values()].map(({ data }) => data.buffer);
-      id = (await writer.save(checkpoint, own)).generation.id;
+      id = (await writer.save(checkpoint, ownBuffers({ arrays }))).generation.id;
     }
     await removeMirror(paths);
     return id;

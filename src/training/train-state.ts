@@ -3,7 +3,7 @@
  * it). Names in the engine: `generator/NAME`, with `/exp_avg` and `/exp_avg_sq` for Adam's moments.
  */
 import type { AdamEntry, NetworkState } from "../checkpoint/checkpoint.js";
-import { isShared, sizeOf, type NamedArray } from "../base/named-arrays.js";
+import { buffersOf, sizeOf, type NamedArray } from "../base/named-arrays.js";
 import { GuardapesosError } from "../base/errors.js";
 import type { Architecture } from "../progan/config.js";
 import {
@@ -25,11 +25,9 @@ export interface TrainState {
   readonly scales?: LossScales | undefined;
 }
 
-/** The buffers that can be handed over with a state: all but shared memory. None of no state. */
-export function ownBuffers(state: TrainState | undefined): ArrayBuffer[] {
-  return [...(state?.arrays.values() ?? [])]
-    .filter((array) => !isShared(array))
-    .map(({ data }) => data.buffer);
+/** The buffers that can be handed over with a state. None of no state. */
+export function ownBuffers(state: Pick<TrainState, "arrays"> | undefined): ArrayBuffer[] {
+  return buffersOf(state?.arrays.values() ?? []);
 }
 
 /** Fresh weights, no Adam state. */

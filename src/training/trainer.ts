@@ -47,7 +47,7 @@ interface Stepped {
   readonly overflowed: readonly Network[];
 }
 
-const buffersOf = (tensors: Tensors): ArrayBuffer[] =>
+const memoryOf = (tensors: Tensors): ArrayBuffer[] =>
   [...tensors.values()].map((tensor) => fromEngine(tensor).data.buffer);
 
 const imagesAtOnce = 16;
@@ -308,9 +308,9 @@ export function createTrainer(
       const kept = new Set(next.values());
       dispose([...old.values()].filter((tensor) => !kept.has(tensor)));
       if (!copy.onDevice && !before && !isWhole(request.batches)) {
-        const used = new Set(buffersOf(next));
+        const used = new Set(memoryOf(next));
         spare.keep(
-          buffersOf(old).filter((buffer) => !used.has(buffer)),
+          memoryOf(old).filter((buffer) => !used.has(buffer)),
           replaced(),
         );
       }
