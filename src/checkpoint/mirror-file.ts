@@ -8,6 +8,7 @@ import { closeSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { z } from "zod";
+import { blockSize, giveBlock, takeBlock } from "../base/blocks.js";
 import { isMemoryFileSystem } from "../base/memory-file-system.js";
 import { sizeOf, type NamedArray, type NamedArrays } from "../base/named-arrays.js";
 import type { Json } from "./checkpoint.js";
@@ -103,14 +104,18 @@ export function createMirrorFile(paths: MirrorPaths, bytes: number): MirrorFile 
       rmSync(paths.facts, { force: true });
       let position = 0;
       let crc = 0;
+      const block = takeBlock();
       for (const { data } of arrays.values()) {
-        const bytesOf = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-        for (let done = 0; done < bytesOf.length;) {
-          done += writeSync(file, bytesOf, done, bytesOf.length - done, position + done);
+        for (const piece of piecesOf(data)) {
+          // From the block, as every file is written (see torch/stream).
+          block.set(piece);
+          for (let done = 0; done < piece.length;)
+            done += writeSync(file, block, done, piece.length - done, position + done);
+          position += piece.length;
+          crc = crc32(block.subarray(0, piece.length), crc);
         }
-        position += bytesOf.length;
-        crc = crc32(bytesOf, crc);
       }
+      giveBlock(block);
       const layout = [...arrays].map(([name, { shape }]) => ({ name, shape }));
       return { path: paths.arrays, layout, crc };
     },
@@ -119,6 +124,12 @@ export function createMirrorFile(paths: MirrorPaths, bytes: number): MirrorFile 
       remove();
     },
   };
+}
+
+/** An array's bytes, where they lie, in pieces that a block has room for. */
+function* piecesOf({ buffer, byteOffset, byteLength }: NamedArray["data"]): Generator<Uint8Array> {
+  for (let at = 0; at < byteLength; at += blockSize)
+    yield new Uint8Array(buffer, byteOffset + at, Math.min(blockSize, byteLength - at));
 }
 
 /** Says what the newest copy is, in one instant. */
@@ -152,18 +163,23 @@ export async function readArrays({
   let found = 0;
   const file = await fs.open(path, "r").catch(() => undefined);
   if (!file) return undefined;
+  const block = takeBlock();
   try {
     for (const { name, shape } of layout) {
       const data = new Float32Array(sizeOf(shape));
-      const bytes = new Uint8Array(data.buffer);
-      for (let done = 0; done < bytes.length;) {
-        const { bytesRead } = await file.read(bytes, done, bytes.length - done);
-        if (bytesRead === 0) return undefined;
-        done += bytesRead;
+      for (const piece of piecesOf(data)) {
+        for (let done = 0; done < piece.length;) {
+          const { bytesRead } = await file.read(block, done, piece.length - done);
+          if (bytesRead === 0) return undefined;
+          done += bytesRead;
+        }
+        const bytes = block.subarray(0, piece.length);
+        found = crc32(bytes, found);
+        piece.set(bytes);
       }
-      found = crc32(bytes, found);
       arrays.set(name, { shape, data });
     }
+    giveBlock(block);
   } finally {
     await file.close();
   }
