@@ -23,22 +23,22 @@ type Answer =
   | { readonly id: number; readonly kind: "value"; readonly value: unknown }
   | { readonly id: number; readonly kind: "error"; readonly error: ErrorMessage };
 
-/** An answer with buffers that the answering thread gives away. */
+/** An answer with what of it the answering thread gives away. */
 export class HandOver<Value> {
   readonly value: Value;
-  readonly buffers: readonly ArrayBuffer[];
+  readonly given: readonly (ArrayBuffer | MessagePort)[];
 
-  constructor(value: Value, buffers: readonly ArrayBuffer[]) {
+  constructor(value: Value, given: readonly (ArrayBuffer | MessagePort)[]) {
     this.value = value;
-    this.buffers = buffers;
+    this.given = given;
   }
 }
 
 /** In the worker: answers calls, one after the other. */
 export function answerCalls(calls: Calls): void {
   const port = parentPort!;
-  const answer = (message: Answer, buffers: readonly ArrayBuffer[] = []): void =>
-    port.postMessage(message, [...buffers]);
+  const answer = (message: Answer, given: readonly (ArrayBuffer | MessagePort)[] = []): void =>
+    port.postMessage(message, [...given]);
   let last: Promise<void> = Promise.resolve();
   port.on("message", ({ id, name, argument }: Call) => {
     last = last.then(async () => {
@@ -46,7 +46,7 @@ export function answerCalls(calls: Calls): void {
         const result: unknown = await calls[name]!(argument, (value: unknown) =>
           answer({ id, kind: "progress", value }),
         );
-        if (result instanceof HandOver) answer({ id, kind: "value", value: result.value }, result.buffers);
+        if (result instanceof HandOver) answer({ id, kind: "value", value: result.value }, result.given);
         else answer({ id, kind: "value", value: result });
       } catch (error) {
         answer({ id, kind: "error", error: packError(error) });
@@ -56,8 +56,8 @@ export function answerCalls(calls: Calls): void {
 }
 
 type Argument<C extends Calls, Name extends keyof C> = Parameters<C[Name]>[0];
-type Result<C extends Calls, Name extends keyof C> =
-  Awaited<ReturnType<C[Name]>> extends HandOver<infer Value> ? Value : Awaited<ReturnType<C[Name]>>;
+type Received<Answered> = Answered extends HandOver<infer Value> ? Value : Answered;
+type Result<C extends Calls, Name extends keyof C> = Received<Awaited<ReturnType<C[Name]>>>;
 
 export interface Caller<C extends Calls> {
   /** @param given away with the argument, in which they are */

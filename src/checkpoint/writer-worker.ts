@@ -1,9 +1,10 @@
 /** The thread behind writer.ts: one store, driven by messages; saves one after the other, a backup beside them. */
-import { parentPort, workerData } from "node:worker_threads";
+import { MessagePort, parentPort, workerData } from "node:worker_threads";
 import { packError } from "../base/errors.js";
 import { buffersOf } from "../base/named-arrays.js";
 import { invariant } from "../base/invariant.js";
 import { createReportPace } from "../base/report-pace.js";
+import { open } from "../base/sealed.js";
 import { backup } from "./backup.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { openStore, type Store } from "./store.js";
@@ -38,7 +39,12 @@ function giveBack({ networks }: Checkpoint): void {
 async function serve(store: Store, request: WriterRequest): Promise<void> {
   switch (request.type) {
     case "save": {
-      const { id, checkpoint } = request;
+      const { id } = request;
+      const { networks } = request.checkpoint;
+      const checkpoint = {
+        ...request.checkpoint,
+        networks: networks instanceof MessagePort ? open(networks) : networks,
+      };
       const isTime = createReportPace();
       const onProgress = (share: number): void => {
         if (isTime(share >= 1)) tell({ type: "progress", id, share });

@@ -4,6 +4,7 @@
  */
 import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
 import { GuardapesosError, reasonOf, unpackError, type ErrorMessage } from "../base/errors.js";
+import type { Sealed } from "../base/sealed.js";
 import { workerEntry } from "../base/worker-entry.js";
 import type { BackupOptions, BackupReport } from "./backup.js";
 import type { Checkpoint } from "./checkpoint.js";
@@ -18,9 +19,14 @@ export interface WriterData {
   readonly returns: MessagePort | undefined;
 }
 
+/** A checkpoint whose networks may have been sealed by another thread: this one then never sees them. */
+export type Delivery = Omit<Checkpoint, "networks"> & {
+  readonly networks: Checkpoint["networks"] | Sealed<Checkpoint["networks"]>;
+};
+
 /** To the thread. */
 export type WriterRequest =
-  | { readonly type: "save"; readonly id: number; readonly checkpoint: Checkpoint }
+  | { readonly type: "save"; readonly id: number; readonly checkpoint: Delivery }
   | { readonly type: "backup"; readonly id: number; readonly options: DailyBackup }
   | { readonly type: "close" };
 
@@ -44,12 +50,12 @@ export interface Writer {
   readonly returned: MessagePort;
   /**
    * Saves as Store.save does; several calls are done one after the other.
-   * @param transfer buffers of the checkpoint's arrays that are handed over without a copy and are empty here afterwards;
-   *   arrays over other buffers are copied before this returns
+   * @param transfer what is handed over without a copy and is empty here afterwards: buffers of the checkpoint's arrays, or its
+   *   sealed networks; arrays over other buffers are copied before this returns
    */
   save(
-    checkpoint: Checkpoint,
-    transfer: readonly ArrayBuffer[],
+    checkpoint: Delivery,
+    transfer: readonly (ArrayBuffer | MessagePort)[],
     onProgress?: (share: number) => void,
   ): Promise<SaveReport>;
   /**
@@ -68,7 +74,7 @@ interface Thread {
   readonly ended: Error | undefined;
   readonly call: <Report>(
     request: (id: number) => WriterRequest,
-    transfer?: readonly ArrayBuffer[],
+    transfer?: readonly (ArrayBuffer | MessagePort)[],
     onProgress?: (share: number) => void,
   ) => Promise<Report>;
   readonly close: () => Promise<void>;

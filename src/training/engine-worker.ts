@@ -7,9 +7,10 @@ import { requireHalf } from "../engine/session.js";
 import { createTrainer } from "./trainer.js";
 import type { ImageRequest, StepRequest, StepResult, Trainer, TrainerOptions } from "./trainer-contract.js";
 import type { Resolution } from "../progan/config.js";
-import { ownBuffers, type TrainState } from "./train-state.js";
+import { sealState, type SealedState, type TrainState } from "./train-state.js";
 
 let trainer: Trainer | undefined;
+let architecture: TrainerOptions["architecture"];
 let mirror: Mirror;
 let returned: MessagePort | undefined;
 
@@ -24,7 +25,8 @@ interface Load extends EngineTies {
   readonly state: TrainState;
 }
 
-export interface StepAnswer extends StepResult {
+export interface StepAnswer extends Omit<StepResult, "before"> {
+  readonly before: SealedState | undefined;
   /** The arrays of the request, given back. */
   readonly images: readonly Float32Array<ArrayBuffer>[];
 }
@@ -37,13 +39,16 @@ function takeReturned(): ArrayBuffer[] {
   return buffers;
 }
 
-const handOver = (state: TrainState): HandOver<TrainState> => new HandOver(state, ownBuffers(state));
+const sealed = (state: TrainState, learningRate: number): SealedState =>
+  sealState(state, architecture, learningRate);
+const handOver = (state: SealedState): HandOver<SealedState> => new HandOver(state, [state.networks]);
 
 const calls = {
   load: async ({ options, state, mirrorIn, returned: port }: Load) => {
     await trainer?.release();
     if (options.precision === "mixed") await requireHalf(options.engine);
     trainer = createTrainer(options, state);
+    ({ architecture } = options);
     mirror = createMirror(mirrorIn);
     returned = port;
   },
@@ -56,12 +61,19 @@ const calls = {
     const result = await trainer!.step({ ...request, spare: takeReturned() });
     mirror.stepped((performance.now() - started) / 1000);
     const images = request.batches.map((batch) => batch.images);
-    const answer: StepAnswer = { ...result, images };
-    return new HandOver(answer, [...ownBuffers(result.before), ...images.map(({ buffer }) => buffer)]);
+    const before = result.before && sealed(result.before, request.learningRate);
+    const answer: StepAnswer = { ...result, before, images };
+    return new HandOver(answer, [
+      ...(before ? [before.networks] : []),
+      ...images.map(({ buffer }) => buffer),
+    ]);
   },
   images: (request: ImageRequest) => trainer!.images(request),
-  copy: async () => handOver(await trainer!.copy()),
-  take: async () => handOver(await trainer!.take()),
+  copy: async (learningRate: number) => handOver(sealed(await trainer!.copy(), learningRate)),
+  take: async (learningRate: number) => {
+    const state = await trainer!.take();
+    return state.arrays.size > 0 ? handOver(sealed(state, learningRate)) : undefined;
+  },
 };
 
 export type EngineCalls = typeof calls;

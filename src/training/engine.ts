@@ -9,7 +9,7 @@ import { workerEntry } from "../base/worker-entry.js";
 import type { EngineCalls, PrepareRequest, StepAnswer } from "./engine-worker.js";
 import type { ImageRequest, StepRequest, TrainerOptions } from "./trainer-contract.js";
 import type { Copy } from "./mirror.js";
-import { ownBuffers, type TrainState } from "./train-state.js";
+import { ownBuffers, type SealedState, type TrainState } from "./train-state.js";
 import { patienceWith, watch } from "./watchdog.js";
 
 /** What the engine tells by itself. */
@@ -34,10 +34,13 @@ export interface Engine {
   prepare(request: PrepareRequest): Promise<void>;
   step(request: StepRequest): Promise<StepAnswer>;
   images(request: ImageRequest): Promise<NamedArray>;
-  /** A copy of the newest finished state. */
-  copy(): Promise<TrainState>;
-  /** The newest finished state; the engine then has none. Works after a step that failed, too. */
-  take(): Promise<TrainState>;
+  /** A copy of the newest finished state. @param learningRate what a checkpoint says it was trained at */
+  copy(learningRate: number): Promise<SealedState>;
+  /**
+   * The newest finished state; the engine then has none. Works after a step that failed, too.
+   * @returns undefined when it has been taken already
+   */
+  take(learningRate: number): Promise<SealedState | undefined>;
   /** Whether it is at work. */
   readonly busy: boolean;
   /** Does not wait for what it is doing: that, and all that comes, fails with EngineLeft. The thread goes on by itself, after all others. */
@@ -108,8 +111,8 @@ export async function startEngine(
       return result;
     },
     images: (request) => answered(thread.call("images", request)),
-    copy: () => answered(thread.call("copy", undefined)),
-    take: () => answered(thread.call("take", undefined)),
+    copy: (learningRate) => answered(thread.call("copy", learningRate)),
+    take: (learningRate) => answered(thread.call("take", learningRate)),
     get busy() {
       return thread.busy;
     },

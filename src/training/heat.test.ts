@@ -13,7 +13,7 @@ import type { RunEvent } from "./events.js";
 import { batchesDivided, divided, findSensor } from "./heat.js";
 
 const hooks = vi.hoisted(() => ({
-  refuses: (checkpoint: Checkpoint): boolean => checkpoint.networks.size === 0,
+  refuses: ({ step }: Pick<Checkpoint, "kind" | "step">): boolean => step < 0,
 }));
 vi.mock("../checkpoint/index.js", async (original) => {
   const real = await original<typeof import("../checkpoint/index.js")>();

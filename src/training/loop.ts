@@ -4,6 +4,7 @@
  * A save takes the state as it was before the next step, which the engine gives back once that step is done; so saving
  * copies nothing and training does not wait.
  */
+import { invariant } from "../base/invariant.js";
 import { createBatches, type Batches } from "../progan/batches.js";
 import type { TrainingConfig } from "../progan/config.js";
 import type { ImageSet, ImageSource } from "../progan/image-source.js";
@@ -32,7 +33,7 @@ import { positionOf } from "./progress.js";
 import { createSaveCost } from "./save-cost.js";
 import type { Saves, Setup } from "./saves.js";
 import { unlessStopped, type Stop } from "./stop.js";
-import type { TrainState } from "./train-state.js";
+import type { SealedState } from "./train-state.js";
 
 export interface Parts {
   readonly maxBatches: number | undefined;
@@ -92,7 +93,12 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
   /** Batches at the newest emergency save that was begun. */
   let emergency: number | undefined;
 
-  const begin = async (state: TrainState, place: Place, save: SaveDecision, last: boolean): Promise<void> => {
+  const begin = async (
+    state: SealedState,
+    place: Place,
+    save: SaveDecision,
+    last: boolean,
+  ): Promise<void> => {
     await saves.begin(state, place, track.setup!(), save, last);
     savedBatches = place.batches;
     if (save.kind === "emergency") emergency = place.batches;
@@ -155,7 +161,9 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     const now = save && (end !== undefined || cool || completed.stage);
     if (now) {
       // Whoever is asked to stop wants to be gone; otherwise a copy, so that a save that fails can be tried again.
-      const state = await (end === "stopped" ? engine.take() : engine.copy());
+      const { learningRate } = config;
+      const state = await (end === "stopped" ? engine.take(learningRate) : engine.copy(learningRate));
+      invariant(state !== undefined, "a state that is taken away ends the training");
       await begin(state, track.place, save, end !== undefined);
     }
     if (completed.stage) {

@@ -6,6 +6,7 @@ import type { Track } from "./loop.js";
 import { stateIn, type Copy } from "./mirror.js";
 import type { Saves, Setup } from "./saves.js";
 import type { Stop } from "./stop.js";
+import { sealState, type SealedState } from "./train-state.js";
 
 /** A finished state outside the engine, and what a checkpoint says of it. */
 export interface Reserve {
@@ -27,6 +28,12 @@ export interface Rescue {
   save(engine: Engine | undefined, error: unknown): Promise<Error | undefined>;
 }
 
+/** Undefined when the copy is not whole. */
+async function sealedReserve({ copy, setup: { config } }: Reserve): Promise<SealedState | undefined> {
+  const state = await stateIn(copy);
+  return state && sealState(state, config, config.learningRate);
+}
+
 export function createRescue(saves: Saves, track: Track, stop: Stop): Rescue {
   let reserve: Reserve | undefined;
   const isSaved = (): boolean => track.sessionBatches === 0 || saves.savedBatches === track.place.batches;
@@ -43,12 +50,11 @@ export function createRescue(saves: Saves, track: Track, stop: Stop): Rescue {
     async save(engine, error) {
       await saves.settle();
       if (!track.setup || isSaved()) return undefined;
-      const newest = await engine?.take().catch(() => undefined);
-      // A state that was given to a save, which then failed, is not there any more.
-      const there = newest !== undefined && newest.arrays.size > 0;
-      const found = there
-        ? { state: newest, place: track.place, setup: track.setup() }
-        : reserve && { ...reserve, state: await stateIn(reserve.copy) };
+      const setup = track.setup();
+      const newest = await engine?.take(setup.config.learningRate).catch(() => undefined);
+      const found = newest
+        ? { state: newest, place: track.place, setup }
+        : reserve && { ...reserve, state: await sealedReserve(reserve) };
       if (!found?.state || found.place.batches <= (saves.savedBatches ?? 0)) return undefined;
       const decision = { kind: "emergency", reason: reasonFor(error) } as const;
       await saves.begin(found.state, found.place, found.setup, decision, true);

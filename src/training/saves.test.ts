@@ -5,7 +5,7 @@ import { presets } from "../progan/config.js";
 import { firstPlace } from "../progan/schedule.js";
 import type { RunEvent } from "./events.js";
 import { createSaves, type Setup } from "./saves.js";
-import { freshState } from "./train-state.js";
+import { freshState, sealState } from "./train-state.js";
 
 const config = { ...presets.demo, latent: 2, channels: 2 };
 const place = firstPlace(config);
@@ -44,7 +44,8 @@ async function saveWith(outcomes: readonly (Partial<SaveReport> | Error)[], last
     (one) => saved.push(one),
   );
   while (next < outcomes.length) {
-    await saves.begin(freshState(config, 1), place, setup, { kind: "auto", reason: "test" }, last);
+    const state = sealState(freshState(config, 1), config, config.learningRate);
+    await saves.begin(state, place, setup, { kind: "auto", reason: "test" }, last);
     await saves.settle();
   }
   return { told, saved, saves };

@@ -9,7 +9,7 @@ import type { Generation, SaveReport, Writer } from "../checkpoint/index.js";
 import type { Place } from "../progan/schedule.js";
 import type { Emit, SavedFile, WarningCode } from "./events.js";
 import { positionOf, toJson, type Progress } from "./progress.js";
-import { ownBuffers, toNetworks, type TrainState } from "./train-state.js";
+import type { SealedState, TrainState } from "./train-state.js";
 
 /** Everything that a checkpoint says beside the state and the place. */
 export type Setup = Omit<Progress, "place" | "scales">;
@@ -25,11 +25,11 @@ export function progressOf(
 
 export interface Saves {
   /**
-   * Begins a save once the one before has ended; resolves when it has begun. Takes the state's buffers.
+   * Begins a save once the one before has ended; resolves when it has begun. Takes the state.
    * @param setup how training is set up at that place
    * @param last whether training ends with it
    */
-  begin(state: TrainState, place: Place, setup: Setup, decision: SaveDecision, last: boolean): Promise<void>;
+  begin(state: SealedState, place: Place, setup: Setup, decision: SaveDecision, last: boolean): Promise<void>;
   /** Waits until nothing is being saved. @returns why the newest save failed; undefined when it did not */
   settle(): Promise<Error | undefined>;
   readonly running: boolean;
@@ -73,7 +73,7 @@ export function createSaves(
   let warnedAt = 2 * fewSaves;
 
   async function save(
-    state: TrainState,
+    state: SealedState,
     place: Place,
     setup: Setup,
     { kind, reason }: SaveDecision,
@@ -87,10 +87,10 @@ export function createSaves(
         kind,
         reason,
         step: place.step,
-        networks: toNetworks(state, setup.config, setup.config.learningRate),
+        networks: state.networks,
         progress: progressOf(state, place, setup),
       };
-      const report = await writer.save(checkpoint, ownBuffers(state), (done) => {
+      const report = await writer.save(checkpoint, [state.networks], (done) => {
         share = done;
       });
       verifiedAt = performance.now();

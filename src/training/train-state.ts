@@ -5,6 +5,7 @@
 import type { AdamEntry, NetworkState } from "../checkpoint/checkpoint.js";
 import { buffersOf, sizeOf, type NamedArray } from "../base/named-arrays.js";
 import { GuardapesosError } from "../base/errors.js";
+import { seal, type Sealed } from "../base/sealed.js";
 import type { Architecture } from "../progan/config.js";
 import {
   initialParameters,
@@ -70,6 +71,18 @@ export function toNetworks(
   lr: number,
 ): Map<Network, NetworkState> {
   return new Map(networks.map((network) => [network, toNetwork(network, state, architecture, lr)]));
+}
+
+/** A state on its way to the writer. */
+export interface SealedState {
+  readonly networks: Sealed<ReadonlyMap<Network, NetworkState>>;
+  readonly scales: LossScales | undefined;
+}
+
+/** Hands over a state's arrays, except those in shared memory. @param lr see toNetworks */
+export function sealState(state: TrainState, architecture: Architecture, lr: number): SealedState {
+  const sealed = seal(toNetworks(state, architecture, lr), ownBuffers(state));
+  return { networks: sealed, scales: state.scales };
 }
 
 /** What a network of a checkpoint is, from its shapes alone. */
