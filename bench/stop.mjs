@@ -1,6 +1,6 @@
 /**
  * How long it takes from a key to safe weights, for the full-size pair, beside what the disk of FOLDER alone needs to write,
- * sync and read back as many bytes; how soon the key is answered; the longest gap of the event loop while training; and
+ * sync and read back as many bytes; how soon the key is answered; the longest gap of the event loop while training, also beside saves; and
  * what copies of that state cost. At 32x32 the pair is 526 MB: the 582 MB of the whole one need a training at 1024x1024.
  *   node bench/stop.mjs [FOLDER] [--quick]
  */
@@ -60,17 +60,49 @@ function diskAlone(folder, bytes, synced) {
 }
 
 /**
- * Trains the pair, stops it in the middle of its third batch. Times are from the first key on, in seconds.
- * @param impatient whether the key is pressed again
+ * Trains the pair while the gaps of the event loop are recorded.
+ * @returns the longest gap between two instants, in milliseconds; undefined where none was recorded
  */
-async function stopOnce(folder, channels, batchSize, impatient) {
+async function trainWatched(folder, channels, batchSize, more, onEvent) {
   const weights = join(folder, "weights");
   const gapFile = join(folder, "gaps");
   writeFileSync(gapFile, "");
   const settings = {
     preset: "full", channels, latent: channels, start: 32, end: 32, "batch-sizes": batchSize, accumulate: 1,
-    phantoms: 4 * batchSize, epochs: 100, autosave: 1000000, backups: 0, device: "cpu", sensor: "none", weights,
+    epochs: 100, backups: 0, device: "cpu", sensor: "none", weights, ...more,
   }; // prettier-ignore
+  const watcher = `--import=data:text/javascript,${encodeURIComponent(gaps)}`;
+  await train(settings, onEvent, { cwd: folder, env: { GAPS: gapFile, NODE_OPTIONS: watcher } });
+  rmSync(weights, { recursive: true });
+  const told = readFileSync(gapFile, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => line.split(" ").map(Number));
+  return (from, to) => {
+    // In the first quarter of a second the record still holds gaps from before.
+    const between = told.filter(([at]) => at > from + 250 && at < to + 250).map(([, gap]) => gap);
+    return between.length > 0 ? Math.max(...between) : undefined;
+  };
+}
+
+/** The longest gap while the state is handed over to one save after the other. */
+async function gapBesideSaves(folder, channels, saves) {
+  const seen = { steps: [], saves: 0 };
+  const gapBetween = await trainWatched(folder, channels, 1, { phantoms: 400, autosave: 3 }, ({ type }, _, child) => {
+    if (type === "stepped") seen.steps.push(Date.now());
+    if (type === "saved" && ++seen.saves === saves) {
+      seen.stoppedAt = Date.now();
+      child.kill("SIGINT");
+    }
+  }); // prettier-ignore
+  return gapBetween(seen.steps[0], seen.stoppedAt);
+}
+
+/**
+ * Stops a training in the middle of its third batch. Times are from the first key on, in seconds.
+ * @param impatient whether the key is pressed again
+ */
+async function stopOnce(folder, channels, batchSize, impatient) {
   const steps = [];
   const result = { presses: [] };
   let pressed;
@@ -95,18 +127,9 @@ async function stopOnce(folder, channels, batchSize, impatient) {
     if (type === "save-started" && pressed) result.saveBegins = seconds(pressed);
     if (type === "saved") Object.assign(result, { safe: seconds(pressed), bytes });
   };
-  const watcher = `--import=data:text/javascript,${encodeURIComponent(gaps)}`;
-  await train(settings, onEvent, { cwd: folder, env: { GAPS: gapFile, NODE_OPTIONS: watcher } });
-  const told = readFileSync(gapFile, "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => line.split(" ").map(Number));
-  // In the first quarter of a second the record still holds gaps from before.
-  const training = told
-    .filter(([at]) => at > steps[0].at + 250 && at < result.pressedAt + 250)
-    .map(([, gap]) => gap);
-  if (training.length > 0) result.longestGap = Math.max(...training);
-  rmSync(weights, { recursive: true });
+  const settings = { phantoms: 4 * batchSize, autosave: 1000000 };
+  const gapBetween = await trainWatched(folder, channels, batchSize, settings, onEvent);
+  result.longestGap = gapBetween(steps[0].at, result.pressedAt);
   return result;
 }
 
@@ -144,6 +167,8 @@ export async function measure({ quick, folder: parent = tmpdir() }) {
         runs.push(await stopOnce(folder, channels, batchSize, way === "twice"));
       }
     } // prettier-ignore
+    say("the event loop beside saves");
+    const gap = await gapBesideSaves(folder, channels, 4);
     const copied = await copies(folder, bytes);
     const size = `${Math.round(bytes / 1e6)} MB`;
     const saving = ({ safe, saveBegins }) => safe - saveBegins;
@@ -163,6 +188,7 @@ export async function measure({ quick, folder: parent = tmpdir() }) {
     return [
       of("Ctrl+C: until the answer", [...once, ...twice].map(({ presses }) => 1000 * presses[0]), "ms"),
       ...ways,
+      of("longest gap of the event loop beside four saves, one every 3 batches", [gap], "ms", 50),
       of("copy into shared memory, the first time", [copied.first]),
       of("copy into shared memory, later", [copied.later]),
       of("copy into a file, not synced", [copied.unsynced]),
