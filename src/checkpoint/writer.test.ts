@@ -1,8 +1,10 @@
+import { once } from "node:events";
 import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { receiveMessageOnPort, type Worker } from "node:worker_threads";
 import { describe, expect, it, vi } from "vitest";
 import { sample, temporaryFolder } from "../../test/crash/sample.js";
+import { seal } from "../base/sealed.js";
 import { loadCheckpoint } from "./load.js";
 import { openStore } from "./store.js";
 import { startWriter } from "./writer.js";
@@ -60,6 +62,23 @@ describe("the writer's thread", () => {
     expect(bytesOf(receiveMessageOnPort(returned)!.message as ArrayBuffer[])).toEqual(wanted);
     await rm(folder);
     await writer.close();
+  });
+
+  it("saves networks that are sealed, and keeps none in memory that it could not take", async () => {
+    const folder = await temporaryFolder();
+    const writer = await startWriter(options(folder));
+    const sealed = (step: number) => {
+      const { networks, ...rest } = sample(step);
+      return { ...rest, networks: seal(networks, []) };
+    };
+    const first = sealed(1);
+    const report = await writer.save(first, [first.networks]);
+    expect(await loadCheckpoint(report.generation)).toEqual(sample(1));
+    await writer.close();
+    const second = sealed(2);
+    const closed = once(second.networks, "close");
+    await expect(writer.save(second, [second.networks])).rejects.toThrow(/ended/);
+    await closed;
   });
 
   it("ends saves that were asked for before it closes", async () => {

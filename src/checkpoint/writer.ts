@@ -2,7 +2,7 @@
  * The store behind a thread of its own, so that saving never makes training wait: hashing, writing, fsync and reading back
  * happen there. Nothing interrupts a save that has begun; `close` waits for it.
  */
-import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
+import { MessageChannel, MessagePort, Worker } from "node:worker_threads";
 import { GuardapesosError, reasonOf, unpackError, type ErrorMessage } from "../base/errors.js";
 import type { Sealed } from "../base/sealed.js";
 import { workerEntry } from "../base/worker-entry.js";
@@ -104,13 +104,19 @@ export async function startWriter(options: StoreOptions): Promise<Writer> {
       return thread.opening;
     },
     returned,
-    save: (checkpoint, transfer, onProgress) =>
-      withThread(async ({ call }) => {
-        const request = (id: number): WriterRequest => ({ type: "save", id, checkpoint });
-        const report = await call<SaveReport>(request, transfer, onProgress);
-        parent = report.generation.id;
-        return report;
-      }),
+    async save(checkpoint, transfer, onProgress) {
+      try {
+        return await withThread(async ({ call }) => {
+          const request = (id: number): WriterRequest => ({ type: "save", id, checkpoint });
+          const report = await call<SaveReport>(request, transfer, onProgress);
+          parent = report.generation.id;
+          return report;
+        });
+      } finally {
+        // Sealed networks that no thread has taken would stay in memory.
+        for (const one of transfer) if (one instanceof MessagePort) one.close();
+      }
+    },
     backup: (backup) =>
       withThread(({ call }) => call<BackupReport>((id) => ({ type: "backup", id, options: backup }))),
     close() {

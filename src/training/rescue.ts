@@ -6,7 +6,7 @@ import type { Track } from "./loop.js";
 import { stateIn, type Copy } from "./mirror.js";
 import type { Saves, Setup } from "./saves.js";
 import type { Stop } from "./stop.js";
-import { sealState, type SealedState } from "./train-state.js";
+import { sealState } from "./train-state.js";
 
 /** A finished state outside the engine, and what a checkpoint says of it. */
 export interface Reserve {
@@ -28,15 +28,16 @@ export interface Rescue {
   save(engine: Engine | undefined, error: unknown): Promise<Error | undefined>;
 }
 
-/** Undefined when the copy is not whole. */
-async function sealedReserve({ copy, setup: { config } }: Reserve): Promise<SealedState | undefined> {
-  const state = await stateIn(copy);
-  return state && sealState(state, config, config.learningRate);
-}
-
 export function createRescue(saves: Saves, track: Track, stop: Stop): Rescue {
   let reserve: Reserve | undefined;
   const isSaved = (): boolean => track.sessionBatches === 0 || saves.savedBatches === track.place.batches;
+  /** Undefined when there is none that is newer than what is saved, and whole. */
+  const fromReserve = async () => {
+    if (!reserve || reserve.place.batches <= (saves.savedBatches ?? 0)) return undefined;
+    const { copy, place, setup } = reserve;
+    const state = await stateIn(copy);
+    return state && { state: sealState(state, setup.config, setup.config.learningRate), place, setup };
+  };
   const reasonFor = (error: unknown): string => {
     if (error instanceof EngineLeft) return stop.wish?.signal ?? "bug";
     return isGuardapesosError(error) ? error.code : "bug";
@@ -52,10 +53,8 @@ export function createRescue(saves: Saves, track: Track, stop: Stop): Rescue {
       if (!track.setup || isSaved()) return undefined;
       const setup = track.setup();
       const newest = await engine?.take(setup.config.learningRate).catch(() => undefined);
-      const found = newest
-        ? { state: newest, place: track.place, setup }
-        : reserve && { ...reserve, state: await sealedReserve(reserve) };
-      if (!found?.state || found.place.batches <= (saves.savedBatches ?? 0)) return undefined;
+      const found = newest ? { state: newest, place: track.place, setup } : await fromReserve();
+      if (!found) return undefined;
       const decision = { kind: "emergency", reason: reasonFor(error) } as const;
       await saves.begin(found.state, found.place, found.setup, decision, true);
       return saves.settle();
