@@ -40,7 +40,13 @@ const inputAndOutput = [
 ];
 
 /** Threads are made, and listened to, here. */
-const threads = ["base/worker-calls", "checkpoint/writer", "checkpoint/disk-hash", "training/engine"];
+const threads = [
+  "base/worker-calls",
+  "base/sealed",
+  "checkpoint/writer",
+  "checkpoint/disk-hash",
+  "training/engine",
+];
 
 /** Every package has one place. */
 const packages = {

@@ -77,7 +77,7 @@ function costOf(run, warming) {
 }
 
 async function smallAndOften(folder, quick) {
-  const [rounds, channels, resolution, saves] = quick ? [1, 8, 8, 3] : [3, 64, 32, 10];
+  const [rounds, channels, resolution, saves] = quick ? [1, 8, 8, 3] : [3, 64, 32, 20];
   const between = 20;
   const warming = 10;
   const costs = [];
