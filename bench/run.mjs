@@ -10,7 +10,7 @@
  * instead, also for a run that is quick or of some parts.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { draw } from "./chart.mjs";
@@ -39,7 +39,8 @@ function fail(message) {
 }
 
 function drawAgain(file) {
-  const newest = readdirSync(results).filter((name) => name.endsWith(".json")).sort().at(-1); // prettier-ignore
+  const names = existsSync(results) ? readdirSync(results).filter((name) => name.endsWith(".json")) : [];
+  const newest = names.sort().at(-1);
   const from = file ?? (newest === undefined ? fail(`No result in ${results}`) : join(results, newest));
   writeFileSync(picture, draw(JSON.parse(readFileSync(from, "utf8"))));
   console.log(`${picture}, from ${from}`);
