@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
-import { open, seal, type Sealed } from "./sealed.js";
+import { seal, unseal, type Sealed } from "./sealed.js";
 
 /** A thread that seals an array and ends, or one that opens what it is given. */
 const thread = (code: string) =>
@@ -16,8 +16,8 @@ describe("a sealed value", () => {
     const sealed = seal(new Map([["a", [given, kept]]]), [given.buffer]);
     kept[0] = 9;
     expect(given.length).toBe(0);
-    expect(open(sealed)).toEqual(new Map([["a", [new Float32Array([1, 2]), new Float32Array([3])]]]));
-    expect(() => open(sealed)).toThrow();
+    expect(unseal(sealed)).toEqual(new Map([["a", [new Float32Array([1, 2]), new Float32Array([3])]]]));
+    expect(() => unseal(sealed)).toThrow();
   });
 
   it("passes through a thread unopened, and outlives the one that sealed it", async () => {

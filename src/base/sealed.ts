@@ -18,7 +18,8 @@ export function seal<Value>(value: Value, buffers: readonly ArrayBuffer[]): Seal
   return port2;
 }
 
-export function open<Value>(sealed: Sealed<Value>): Value {
+/** What was sealed. REQUIRES: it has not been opened. */
+export function unseal<Value>(sealed: Sealed<Value>): Value {
   const received = receiveMessageOnPort(sealed);
   invariant(received !== undefined, "what is sealed is opened once");
   sealed.close();

@@ -4,7 +4,7 @@ import { packError } from "../base/errors.js";
 import { buffersOf } from "../base/named-arrays.js";
 import { invariant } from "../base/invariant.js";
 import { createReportPace } from "../base/report-pace.js";
-import { open } from "../base/sealed.js";
+import { unseal } from "../base/sealed.js";
 import { backup } from "./backup.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { openStore, type Store } from "./store.js";
@@ -43,7 +43,7 @@ async function serve(store: Store, request: WriterRequest): Promise<void> {
       const { networks } = request.checkpoint;
       const checkpoint = {
         ...request.checkpoint,
-        networks: networks instanceof MessagePort ? open(networks) : networks,
+        networks: networks instanceof MessagePort ? unseal(networks) : networks,
       };
       const isTime = createReportPace();
       const onProgress = (share: number): void => {
