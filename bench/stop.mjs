@@ -1,7 +1,7 @@
 /**
  * How long it takes from a key to safe weights, for the full-size pair, beside what the disk of FOLDER alone needs to write,
- * sync and read back as many bytes; how soon the key is answered; the longest gap of the event loop while training, also beside saves; and
- * what copies of that state cost. At 32x32 the pair is 526 MB: the 582 MB of the whole one need a training at 1024x1024.
+ * sync and read back as many bytes; how soon the key is answered; the longest gap of the event loop while training, also
+ * beside saves; and what copies of that state cost. At 32x32 the pair is 526 MB: the 582 MB of the whole one need a training at 1024x1024.
  *   node bench/stop.mjs [FOLDER] [--quick]
  */
 import {

@@ -8,7 +8,7 @@ import { closeSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { z } from "zod";
-import { blockSize, giveBlock, takeBlock } from "../base/blocks.js";
+import { giveBlock, inBlocks, takeBlock } from "../base/blocks.js";
 import { isMemoryFileSystem } from "../base/memory-file-system.js";
 import { sizeOf, type NamedArray, type NamedArrays } from "../base/named-arrays.js";
 import type { Json } from "./checkpoint.js";
@@ -106,7 +106,7 @@ export function createMirrorFile(paths: MirrorPaths, bytes: number): MirrorFile 
       let crc = 0;
       const block = takeBlock();
       for (const { data } of arrays.values()) {
-        for (const piece of piecesOf(data)) {
+        for (const piece of inBlocks(bytesOf(data))) {
           // From the block, as every file is written (see torch/stream).
           block.set(piece);
           for (let done = 0; done < piece.length;)
@@ -126,11 +126,8 @@ export function createMirrorFile(paths: MirrorPaths, bytes: number): MirrorFile 
   };
 }
 
-/** An array's bytes, where they lie, in pieces that a block has room for. */
-function* piecesOf({ buffer, byteOffset, byteLength }: NamedArray["data"]): Generator<Uint8Array> {
-  for (let at = 0; at < byteLength; at += blockSize)
-    yield new Uint8Array(buffer, byteOffset + at, Math.min(blockSize, byteLength - at));
-}
+const bytesOf = ({ buffer, byteOffset, byteLength }: NamedArray["data"]): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Says what the newest copy is, in one instant. */
 export async function publishFacts(paths: MirrorPaths, facts: MirrorFacts): Promise<void> {
@@ -167,7 +164,7 @@ export async function readArrays({
   try {
     for (const { name, shape } of layout) {
       const data = new Float32Array(sizeOf(shape));
-      for (const piece of piecesOf(data)) {
+      for (const piece of inBlocks(bytesOf(data))) {
         for (let done = 0; done < piece.length;) {
           const { bytesRead } = await file.read(block, done, piece.length - done);
           if (bytesRead === 0) return undefined;

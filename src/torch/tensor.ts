@@ -3,12 +3,10 @@
  * its elements.
  */
 import { dtypes, type Dtype, type TypedArray } from "./dtypes.js";
+import { inBlocks } from "../base/blocks.js";
 import { invariant } from "../base/invariant.js";
 import { sizeOf } from "../base/named-arrays.js";
 import type { TorchStorage, TorchTensor } from "./values.js";
-
-/** Small enough to be in the processor's cache still when it is used for the second time. */
-const CHUNK = 2 ** 20;
 
 /** Strides of a row-major tensor: (2, 3, 4) -> (12, 4, 1), as PyTorch counts them. */
 export function rowMajorStrides(shape: readonly number[]): number[] {
@@ -110,7 +108,7 @@ function memoryStorage(dtype: Dtype, data: TypedArray): TorchStorage {
     },
     // eslint-disable-next-line @typescript-eslint/require-await -- a file's storage does wait
     chunks: async function* () {
-      for (let at = 0; at < bytes.length; at += CHUNK) yield bytes.subarray(at, at + CHUNK);
+      yield* inBlocks(bytes);
     },
   };
 }
