@@ -6,7 +6,8 @@
  * A device keeps the state and updates it in the graph. In memory the graph ends with the gradients, of which the
  * engine hands out copies, and Adam then works in place where nobody else holds the arrays: nothing in it can fail.
  */
-import { adamInMemory, clockAt } from "../engine/adam.js";
+import { clockAt } from "../engine/adam.js";
+import { adamInMemory } from "../engine/adam-in-memory.js";
 import type { Precision } from "../engine/precision.js";
 import {
   createSession,

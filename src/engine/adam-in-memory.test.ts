@@ -1,7 +1,10 @@
 /** Adam in memory against Adam in the graph: the same bits. */
 import fc from "fast-check";
+import { readFileSync } from "node:fs";
+import wabt from "wabt";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { adam, adamInMemory, clockAt } from "./adam.js";
+import { adam, clockAt } from "./adam.js";
+import { adamBlock, adamByLoop, adamInMemory, adamModule, createSimdAdam } from "./adam-in-memory.js";
 import { createGraph, input } from "./graph.js";
 import { createSession, fromEngine, toEngine, type Session } from "./session.js";
 
@@ -27,6 +30,30 @@ const values = (float: fc.Arbitrary<number>) =>
   fc.array(float, { minLength: length, maxLength: length }).map((list) => Float32Array.from(list));
 const anyFloat = fc.float({ noNaN: true, min: Math.fround(-1e15), max: Math.fround(1e15) });
 const moment = fc.float({ noNaN: true, min: 0, max: Math.fround(1e30) });
+
+it("is the module whose text stands beside it", async () => {
+  const text = readFileSync(new URL("adam.wat", import.meta.url), "utf8");
+  const assembled = (await wabt()).parseWat("adam.wat", text, { simd: true }).toBinary({}).buffer;
+  expect(Buffer.from(assembled).toString("base64")).toBe(adamModule);
+});
+
+it("gives the bits of the loop at every length around a block's", () => {
+  const simd = createSimdAdam()!;
+  const clock = clockAt(3, 1e-3, hyperparameters);
+  for (const size of [0, 1, 2, 3, 4, 5, adamBlock - 1, adamBlock, adamBlock + 1, 2 * adamBlock + 3]) {
+    const numbers = (from: number) => Float32Array.from({ length: size }, (_, i) => Math.sin(from + i));
+    const [parameter, gradient, second] = [numbers(1), numbers(2), numbers(3).map(Math.abs)];
+    const made = [simd, adamByLoop].map((update) => {
+      // A place of its own behind the numbers shows whether more is written than was asked for.
+      const [room, moments] = [new Float32Array(size + 1).fill(7), new Float32Array(size + 1).fill(7)];
+      const into = { parameter: room.subarray(0, size), second: moments.subarray(0, size) };
+      update(parameter, gradient, second, clock, hyperparameters, into);
+      return [room, moments];
+    });
+    expect(made[0]).toEqual(made[1]);
+    expect(made[0]!.map((array) => array[size])).toEqual([7, 7]);
+  }
+});
 
 it("gives the bits of the graph, in place and elsewhere", async () => {
   const cases = fc.asyncProperty(
@@ -56,4 +83,14 @@ it("gives the bits of the graph, in place and elsewhere", async () => {
     },
   );
   await fc.assert(cases, { numRuns: 200 });
+});
+
+it("computes without WebAssembly, too", () => {
+  const { WebAssembly: there } = globalThis as { WebAssembly?: unknown };
+  Reflect.deleteProperty(globalThis, "WebAssembly");
+  try {
+    expect(createSimdAdam()).toBeUndefined();
+  } finally {
+    Object.defineProperty(globalThis, "WebAssembly", { value: there, writable: true, configurable: true });
+  }
 });
