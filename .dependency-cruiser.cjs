@@ -50,7 +50,7 @@ const threads = [
 
 /** Every package has one place. */
 const packages = {
-  "onnxruntime-node": ["engine/session", "engine/probe"],
+  "onnxruntime-node": ["engine/onnx-runtime"],
   "@bufbuild/protobuf": ["engine/onnx/"],
   sharp: ["progan/sharp"],
   koffi: ["thermal/sensors/nvml-library", "cli/leave"],

@@ -5,10 +5,10 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import * as ort from "onnxruntime-node";
 import { buildIfStale } from "../bin/build.mjs";
 
 await buildIfStale();
+const ort = await import("../dist/engine/onnx-runtime.js");
 const { emit } = await import("../dist/engine/onnx/emit.js");
 const { oneClock, wholeStep } = await import("../dist/training/step-graph.js");
 

@@ -1,5 +1,5 @@
-/** Runs ONNX graphs: the only file that imports ONNX Runtime. Blocks its thread while it computes. */
-import * as ort from "onnxruntime-node";
+/** Runs ONNX graphs. Blocks its thread while it computes. */
+import * as ort from "./onnx-runtime.js";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import type { NamedArray, NamedArrays } from "../base/named-arrays.js";
 import { inputName, lowerGraph } from "./onnx/emit.js";

@@ -1,5 +1,5 @@
 /** The engine as the training loop sees it: the same trainer, in a thread of its own. */
-import { Worker, type MessagePort } from "node:worker_threads";
+import { SHARE_ENV, Worker, type MessagePort } from "node:worker_threads";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import type { NamedArray } from "../base/named-arrays.js";
 import type { MirrorPaths } from "../checkpoint/names.js";
@@ -75,7 +75,10 @@ export async function startEngine(
   ties: EngineTies = {},
 ): Promise<Engine> {
   const state = separate(from);
-  const thread = callWorker<EngineCalls>(new Worker(workerEntry(import.meta.url, "./engine-worker.js")));
+  const thread = callWorker<EngineCalls>(
+    // What engine/telemetry-off.ts sets is then set for the library, too.
+    new Worker(workerEntry(import.meta.url, "./engine-worker.js"), { env: SHARE_ENV }),
+  );
   /** The longest step of each resolution. */
   const longest = new Map<number, number>();
 

@@ -3,7 +3,7 @@
  * Half keeps 11 bits and float32 24, so with the same slopes of leaky ReLUs the one is off by 2^13 times the other.
  */
 import { createHash } from "node:crypto";
-import * as ort from "onnxruntime-node";
+import * as ort from "../../src/engine/onnx-runtime.js";
 import { describe, expect, it } from "vitest";
 import { sizeOf } from "../../src/base/named-arrays.js";
 import { normal } from "../../src/base/random.js";

@@ -3,7 +3,7 @@
  * the system would have it.
  */
 import { setTimeout as wait } from "node:timers/promises";
-import { InferenceSession } from "onnxruntime-node";
+import { InferenceSession } from "../../dist/engine/onnx-runtime.js";
 
 const [kind, at] = process.env.PLANTED_FAULT.split(" ");
 
