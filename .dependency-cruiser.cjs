@@ -10,8 +10,9 @@ const below = {
   torch: ["base"],
   thermal: ["base"],
   checkpoint: ["torch", "base"],
+  events: ["checkpoint", "thermal", "base"],
   progan: ["engine", "base"],
-  training: ["progan", "engine", "checkpoint", "thermal", "base"],
+  training: ["events", "progan", "engine", "checkpoint", "thermal", "base"],
   dashboard: ["training", "texts", "base"],
 };
 
@@ -81,7 +82,7 @@ module.exports = {
       to: {
         path: "^src/",
         pathNot:
-          "^src/(texts/|base/(errors|torch-problem)|training/(events|plan)|checkpoint/(checkpoint|doctor|retention-policy|stats))",
+          "^src/(texts/|base/(errors|torch-problem)|events/event|training/plan|checkpoint/(checkpoint|doctor|retention-policy|stats))",
       },
     },
     {

@@ -181,3 +181,8 @@ export function unpackError(packed: ErrorMessage): Error {
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** The stack of any thrown value, for a bug's report; empty where there is none. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? "") : "";
+}

@@ -1,5 +1,5 @@
 /** What every command is given: where to write, in which language, and how to read its settings. */
-import { isGuardapesosError, reasonOf } from "../base/errors.js";
+import { isGuardapesosError, reasonOf, stackOf } from "../base/errors.js";
 import type { StoreProblem } from "../checkpoint/index.js";
 import type { Texts } from "../texts/index.js";
 import { sentenceOf, textsOf } from "../texts/index.js";
@@ -73,5 +73,5 @@ export function tellError(context: Context, error: unknown): void {
     const mark = output.symbols ? "❌" : texts.commands.error;
     output.writeError(`${output.colors.red(`${mark} ${message}`)}\n`);
   }
-  if (!known) output.writeError(`${error instanceof Error ? (error.stack ?? "") : ""}\n`);
+  if (!known) output.writeError(`${stackOf(error)}\n`);
 }

@@ -26,7 +26,7 @@ describe("docs/events.md", () => {
     const text = await page("events.md");
     for (const type of [...Object.keys(textsOf("en").events), "stepped"])
       expect(text).toMatch(new RegExp(`^\\| \`${type}\` +\\|`, "m"));
-    const source = await readFile(new URL("../training/events.ts", import.meta.url), "utf8");
+    const source = await readFile(new URL("../events/event.ts", import.meta.url), "utf8");
     const warnings = [...source.matchAll(/^ {2}\| "([A-Z_]+)"/gm)].map(([, code]) => code!);
     expect(warnings.length).toBeGreaterThan(5);
     for (const code of warnings) expect(text).toContain(`\`${code}\``);

@@ -1,7 +1,7 @@
 /** What the process says to the shell. The numbers are those of BSD's sysexits.h; docs/exit-codes.md explains them. */
 import type { ErrorCode } from "../base/errors.js";
 import { isGuardapesosError } from "../base/errors.js";
-import type { RunEventOf } from "../training/events.js";
+import type { RunEventOf } from "../events/event.js";
 
 /** A thrown value that is not one of ours. */
 const bugExitCode = 70;

@@ -5,7 +5,7 @@ import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { defaultThresholds } from "../thermal/thresholds.js";
 import { GuardapesosError } from "../base/errors.js";
-import type { RunEventOf } from "../training/events.js";
+import type { RunEventOf } from "../events/event.js";
 import type { RunOptions } from "../training/options.js";
 import { runProgram } from "./main.js";
 import { createOutput } from "./output.js";

@@ -3,7 +3,7 @@
  * a terminal that cannot show it gets the line without.
  */
 import type { CheckpointKind } from "../checkpoint/checkpoint.js";
-import type { RunEvent, RunEventOf, SavedFile, WarningCode } from "../training/events.js";
+import type { RunEvent, RunEventOf, SavedFile, WarningCode } from "../events/event.js";
 import { damageOf, problemOf } from "./en-damage.js";
 import { formats } from "./formats.js";
 import { heatAdvice, heatEvents } from "./en-heat.js";

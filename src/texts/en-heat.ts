@@ -1,5 +1,5 @@
 /** What heat makes a run say, and `guardapesos monitor`, in English. */
-import type { RunEvent, RunEventOf } from "../training/events.js";
+import type { RunEvent, RunEventOf } from "../events/event.js";
 import { formats } from "./formats.js";
 
 const { bytes, clock, decimal, duration, integer, percent } = formats("en");

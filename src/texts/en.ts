@@ -1,6 +1,6 @@
 /** The English catalogue. It defines what a catalogue is; Spanish must satisfy it. */
 import type { Damage } from "../base/errors.js";
-import type { Position } from "../training/events.js";
+import type { Position } from "../events/event.js";
 import { damageOf } from "./en-damage.js";
 import type { ErrorTexts } from "./en-errors.js";
 import { errors } from "./en-errors.js";

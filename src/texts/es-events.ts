@@ -1,6 +1,6 @@
 /** Lo que un entrenamiento dice en español; la forma la fija el inglés. */
 import type { CheckpointKind } from "../checkpoint/checkpoint.js";
-import type { RunEventOf, SavedFile, WarningCode } from "../training/events.js";
+import type { RunEventOf, SavedFile, WarningCode } from "../events/event.js";
 import type { EventTexts, ProgressTexts } from "./en-events.js";
 import { rule } from "./en-events.js";
 import { damageOf, problemOf } from "./es-damage.js";

@@ -1,5 +1,5 @@
 /** Lo que el calor hace decir a un entrenamiento, y `guardapesos monitor`, en español. */
-import type { RunEventOf } from "../training/events.js";
+import type { RunEventOf } from "../events/event.js";
 import type { heatEvents as english, MonitorTexts } from "./en-heat.js";
 import { formats } from "./formats.js";
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ErrorCode, ErrorData, Expected } from "../base/errors.js";
 import { GuardapesosError } from "../base/errors.js";
 import type { TorchFeature, TorchPart, TorchProblem } from "../base/torch-problem.js";
-import type { RunEvent } from "../training/events.js";
+import type { RunEvent } from "../events/event.js";
 import { formats } from "./formats.js";
 import { languageOf, readable, sentenceOf, textsOf } from "./index.js";
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { GuardapesosError } from "../base/errors.js";
 import type { BackupReport, Generation } from "../checkpoint/index.js";
 import { createBackups } from "./backups.js";
-import type { RunEvent } from "./events.js";
+import type { RunEvent } from "../events/event.js";
 
 const generation = {
   id: "7-auto",

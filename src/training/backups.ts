@@ -4,7 +4,7 @@
  */
 import { isGuardapesosError, reasonOf } from "../base/errors.js";
 import type { Generation, Writer } from "../checkpoint/index.js";
-import type { Emit } from "./events.js";
+import type { Emit } from "../events/event.js";
 
 export interface Backups {
   /** A generation has been saved. Returns at once. */

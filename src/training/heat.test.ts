@@ -9,7 +9,7 @@ import { GuardapesosError } from "../base/errors.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { presets, type TrainingConfig } from "../progan/config.js";
 import { defaultThresholds } from "../thermal/thresholds.js";
-import type { RunEvent } from "./events.js";
+import type { RunEvent } from "../events/event.js";
 import { batchesDivided, divided, findSensor } from "./heat.js";
 
 const hooks = vi.hoisted(() => ({

@@ -7,7 +7,7 @@ import type { HeatSummary } from "../thermal/history.js";
 import { openSensor, type SensorChoice } from "../thermal/sensors/open.js";
 import type { Sensor } from "../thermal/sensors/sensor.js";
 import type { Thresholds } from "../thermal/thresholds.js";
-import type { Emit, RunEventOf } from "./events.js";
+import type { Emit, RunEventOf } from "../events/event.js";
 
 export interface HeatOptions {
   readonly sensor: SensorChoice;

@@ -26,7 +26,7 @@ import type { SaveDecision } from "../checkpoint/save-policy.js";
 import type { Guard } from "../thermal/guard.js";
 import { decide, type Decision, type Facts } from "./decide.js";
 import type { Engine } from "./engine.js";
-import type { Emit } from "./events.js";
+import type { Emit } from "../events/event.js";
 import { batchesDivided, divided } from "./heat.js";
 import { createPace } from "./pace.js";
 import { positionOf } from "./progress.js";

@@ -5,7 +5,7 @@ import { isResolution, presetNames, type Resolution, type TrainingConfig } from 
 import type { Place } from "../progan/schedule.js";
 import type { HeatSummary } from "../thermal/history.js";
 import { precisions } from "../engine/precision.js";
-import type { Position } from "./events.js";
+import type { Position } from "../events/event.js";
 import type { LossScales } from "./loss-scale.js";
 
 const count = z.number().int().nonnegative();

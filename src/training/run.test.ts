@@ -7,7 +7,7 @@ import { generationsIn, stateAt } from "../../test/harness/state.js";
 import { trainHere } from "../../test/harness/training.js";
 import { GuardapesosError } from "../base/errors.js";
 import { listBackups, verifyGeneration, type Checkpoint } from "../checkpoint/index.js";
-import type { RunEvent } from "./events.js";
+import type { RunEvent } from "../events/event.js";
 
 const hooks = vi.hoisted(() => ({
   beforeWriter: (): Promise<void> => Promise.resolve(),

@@ -7,7 +7,7 @@ import type { ImageSource } from "../progan/image-source.js";
 import { openPhantoms } from "../progan/phantom.js";
 import { planDone } from "../progan/schedule.js";
 import { EngineLeft, startEngine, type Engine } from "./engine.js";
-import type { Emit, RunEventOf, WarningCode } from "./events.js";
+import type { Emit, RunEventOf, WarningCode } from "../events/event.js";
 import { batchesDivided, findSensor, watchHeat } from "./heat.js";
 import { loop, type LoopEnd, type Track } from "./loop.js";
 import type { RunOptions } from "./options.js";

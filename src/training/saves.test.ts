@@ -3,7 +3,7 @@ import { GuardapesosError } from "../base/errors.js";
 import type { Generation, SaveReport } from "../checkpoint/index.js";
 import { presets } from "../progan/config.js";
 import { firstPlace } from "../progan/schedule.js";
-import type { RunEvent } from "./events.js";
+import type { RunEvent } from "../events/event.js";
 import { createSaves, type Setup } from "./saves.js";
 import { freshState, sealState } from "./train-state.js";
 

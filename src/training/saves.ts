@@ -7,7 +7,7 @@ import { retryAfter, type SaveDecision } from "../checkpoint/save-policy.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { Generation, SaveReport, Writer } from "../checkpoint/index.js";
 import type { Place } from "../progan/schedule.js";
-import type { Emit, SavedFile, WarningCode } from "./events.js";
+import type { Emit, SavedFile, WarningCode } from "../events/event.js";
 import { positionOf, toJson, type Progress } from "./progress.js";
 import type { SealedState, TrainState } from "./train-state.js";
 

@@ -3,7 +3,7 @@ import { clockAt } from "../engine/adam.js";
 import { toEngine, type EngineTensor } from "../engine/session.js";
 import type { Architecture, Resolution } from "../progan/config.js";
 import { activeParameters, networks, stepsOf, type Network } from "../progan/parameters.js";
-import type { Losses } from "./events.js";
+import type { Losses } from "../events/event.js";
 import {
   adamHyperparameters,
   correctionName,

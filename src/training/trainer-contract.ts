@@ -5,7 +5,7 @@ import type { EngineOptions } from "../engine/session.js";
 import type { Architecture, Resolution } from "../progan/config.js";
 import type { Network } from "../progan/parameters.js";
 import type { BatchPlan } from "../progan/schedule.js";
-import type { Losses } from "./events.js";
+import type { Losses } from "../events/event.js";
 import type { TrainState } from "./train-state.js";
 
 export interface TrainerOptions {

@@ -8,7 +8,7 @@ import { batchesDone, call, endOf, errorOf, start, tiny, train } from "../harnes
 import { testFolder } from "../harness/folder.js";
 import { filesIn, generationsIn, stateAt, stateOf, type State } from "../harness/state.js";
 import { trainHere } from "../harness/training.js";
-import type { RunEventOf } from "../../src/training/events.js";
+import type { RunEventOf } from "../../src/events/event.js";
 import type { Trained } from "../harness/training.js";
 import { loadCheckpoint } from "../../src/checkpoint/index.js";
 import { begin } from "../../src/training/resume.js";

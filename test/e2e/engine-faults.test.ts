@@ -1,7 +1,7 @@
 /** The engine's thread hangs, dies or runs out of memory in the middle of a step: what was finished is saved. */
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { RunEvent } from "../../src/training/events.js";
+import type { RunEvent } from "../../src/events/event.js";
 import { testFolder } from "../harness/folder.js";
 import { generationsIn, stateAt, type State } from "../harness/state.js";
 import { trainHere } from "../harness/training.js";

@@ -8,7 +8,7 @@ import { batchesDone, call, endOf, eventsOf, start, tiny, train, type Settings }
 import { testFolder } from "../harness/folder.js";
 import { generationsIn, stateAt } from "../harness/state.js";
 import { trainHere } from "../harness/training.js";
-import type { RunEvent } from "../../src/training/events.js";
+import type { RunEvent } from "../../src/events/event.js";
 
 const python = "/usr/bin/python3";
 const hasTorch = spawnSync(python, ["-c", "import torch"]).status === 0;

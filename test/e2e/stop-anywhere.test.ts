@@ -1,7 +1,7 @@
 /** One training, stopped at every kind of thing that a run tells, ends as if nobody had ever touched it. */
 import { expect, it } from "vitest";
 import { resolutions } from "../../src/progan/config.js";
-import type { RunEvent } from "../../src/training/events.js";
+import type { RunEvent } from "../../src/events/event.js";
 import { testFolder } from "../harness/folder.js";
 import { stateAt } from "../harness/state.js";
 import { trainHere } from "../harness/training.js";

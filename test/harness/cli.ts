@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import type { RunEvent, RunEventOf } from "../../src/training/events.js";
+import type { RunEvent, RunEventOf } from "../../src/events/event.js";
 
 /** Of the command line. */
 export const program = fileURLToPath(new URL("../../bin/guardapesos.mjs", import.meta.url));

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { resolutions, type TrainingConfig } from "../../src/progan/config.js";
 import { defaultThresholds } from "../../src/thermal/thresholds.js";
-import type { RunEvent, RunEventOf } from "../../src/training/events.js";
+import type { RunEvent, RunEventOf } from "../../src/events/event.js";
 import type { RunOptions } from "../../src/training/options.js";
 import { run } from "../../src/training/run.js";
 import { createStop, type Stop } from "../../src/training/stop.js";

@@ -1,7 +1,7 @@
 /** `guardapesos inspect`: what is inside a `.pth` or `.safetensors` file. Nothing in it is run. */
 import { sizeOf } from "../../base/named-arrays.js";
 import type { Json } from "../../torch/index.js";
-import type { Position } from "../../training/events.js";
+import type { Position } from "../../events/event.js";
 import type { Context } from "../context.js";
 import { say, tell } from "../context.js";
 import type { commonOptions, inspectOptions, Settings } from "../options.js";

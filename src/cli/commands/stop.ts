@@ -1,7 +1,7 @@
 /** `guardapesos stop`: asks the training of a weights folder to stop, and waits until it is safe. */
 import { hostname } from "node:os";
 import { GuardapesosError } from "../../base/errors.js";
-import type { RunEventOf } from "../../training/events.js";
+import type { RunEventOf } from "../../events/event.js";
 import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
 import { exitCodeOfEnd } from "../exit-codes.js";

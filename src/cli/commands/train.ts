@@ -1,5 +1,7 @@
 /** `guardapesos train`: settings in, a run, its end as an exit code. */
-import { GuardapesosError } from "../../base/errors.js";
+import { randomBytes } from "node:crypto";
+import { GuardapesosError, reasonOf, stackOf } from "../../base/errors.js";
+import { createBus, type Listener } from "../../events/bus.js";
 import type { RunOptions } from "../../training/options.js";
 import type { TrainingSettings } from "../config-file.js";
 import type { Context } from "../context.js";
@@ -9,7 +11,6 @@ import { heatOptions } from "../heat-options.js";
 import { kebab, revocable, type configOption, type Settings, type trainingOptions } from "../options.js";
 import { overridesOf } from "../overrides.js";
 import { stopWithParent } from "../parent.js";
-import type { Presenter } from "../present/presenter.js";
 import { listenToFaults, listenToSignals } from "../signals.js";
 import { stopInTime } from "../stop-time.js";
 
@@ -64,18 +65,38 @@ function runOptions(settings: TrainingSettings, command: readonly string[]): Run
   };
 }
 
-async function presenterOf({ json, output, texts }: Context): Promise<Presenter> {
-  if (json) return (await import("../present/json.js")).createJsonPresenter(output);
-  return output.isTerminal
+/** What shows the run, and how the screen is left as it should be. */
+async function screenOf({
+  json,
+  output,
+  texts,
+}: Context): Promise<{ listener: Listener; close: () => void }> {
+  if (json) {
+    const { jsonListener } = await import("../present/json.js");
+    return { listener: jsonListener(output), close: () => undefined };
+  }
+  const { emit, close } = output.isTerminal
     ? (await import("../present/terminal.js")).createTerminalPresenter(output, texts)
     : (await import("../present/plain.js")).createPlainPresenter(output, texts);
+  return { listener: { event: ({ event }) => emit(event) }, close };
+}
+
+/** Tells once that something which listens to the run has a bug; training is not disturbed by it. */
+function faultTeller({ output, texts }: Context): (error: unknown) => void {
+  let told = false;
+  return (error) => {
+    if (!told) output.writeError(`${texts.commands.bug(reasonOf(error))}\n${stackOf(error)}\n`);
+    told = true;
+  };
 }
 
 /** Trains until the plan, the limit or a stop ends it. */
 export async function train(context: Context, flags: Flags): Promise<void> {
   const settings = withoutRevoked(await settingsOf(context, flags));
   const options = runOptions(settings, commandFrom(settings, flags, context.typed));
-  const presenter = await presenterOf(context);
+  const screen = await screenOf(context);
+  const bus = createBus({ run: randomBytes(16).toString("hex"), onFault: faultTeller(context) });
+  bus.listen(screen.listener);
   const { run, createStop } = await context.services.training();
   const stop = createStop();
   const { stopAfter: after, stopAt: at, stopWithParent: withParent = false } = settings;
@@ -83,16 +104,16 @@ export async function train(context: Context, flags: Flags): Promise<void> {
     listenToSignals(stop),
     listenToFaults((error) => stop.fail(error)),
     stopInTime(stop, { after, at }, (time) => {
-      presenter.emit({ type: "stop-planned", time: time.toISOString() });
+      bus.emit({ type: "stop-planned", time: time.toISOString() });
     }),
     withParent ? stopWithParent(stop) : () => undefined,
   ];
   context.leaveAtOnce = true;
   try {
-    const ended = await run(options, presenter.emit, stop);
+    const ended = await run(options, bus.emit, stop);
     context.exitCode = exitCodeOfEnd(ended);
   } finally {
-    presenter.close();
+    screen.close();
     for (const deafen of ears) deafen();
   }
 }

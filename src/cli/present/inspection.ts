@@ -2,7 +2,7 @@
 import { printable } from "../../base/printable.js";
 import type { Json, OptimizerDescription, TensorDescription, TorchDescription } from "../../torch/index.js";
 import type { Texts } from "../../texts/index.js";
-import type { Position } from "../../training/events.js";
+import type { Position } from "../../events/event.js";
 import { table } from "./table.js";
 
 type Tensor = Pick<

@@ -1,5 +1,5 @@
 /** Events and figures as lines of text, with or without emoji and colours. */
-import type { RunEvent, RunEventOf } from "../../training/events.js";
+import type { RunEvent, RunEventOf } from "../../events/event.js";
 import type { Place, Texts } from "../../texts/index.js";
 import { readable } from "../../texts/index.js";
 import type { Output } from "../output.js";

@@ -2,9 +2,9 @@ import { PassThrough } from "node:stream";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { GuardapesosError } from "../../base/errors.js";
 import { textsOf } from "../../texts/index.js";
-import type { RunEvent, RunEventOf } from "../../training/events.js";
+import type { RunEvent, RunEventOf } from "../../events/event.js";
 import { createOutput } from "../output.js";
-import { createJsonPresenter } from "./json.js";
+import { jsonListener } from "./json.js";
 import { placeOf, progressLines, styled } from "./lines.js";
 import { createPlainPresenter, plainInterval } from "./plain.js";
 import { createTerminalPresenter } from "./terminal.js";
@@ -240,16 +240,15 @@ describe("plain lines", () => {
 });
 
 describe("JSON lines", () => {
-  it("are the events themselves with their moment, one per line", () => {
+  it("are the events themselves with their moment, number and run, one per line", () => {
     const { output, text } = outputTo();
-    const { emit } = createJsonPresenter(output);
-    emit(saved);
-    emit(step());
+    const { event: tell } = jsonListener(output);
+    const envelope = { run: "5f", seq: 7, at: "2025-11-06T15:30:45.000Z" };
+    void tell({ envelope, event: saved });
+    void tell({ envelope: { ...envelope, seq: 8 }, event: step() });
     const [first, second, end] = text().split("\n");
-    const { at, ...event } = JSON.parse(first!) as Record<string, unknown>;
-    expect(event).toEqual(saved);
-    expect(new Date(at as string).toISOString()).toBe(at);
-    expect(JSON.parse(second!)).toMatchObject(step());
+    expect(JSON.parse(first!)).toEqual({ ...envelope, ...saved });
+    expect(JSON.parse(second!)).toMatchObject({ seq: 8, ...step() });
     expect(end).toBe("");
   });
 });

@@ -1,5 +1,5 @@
 /** Shows a run: on a terminal, as plain lines, or as JSON. */
-import type { Emit } from "../../training/events.js";
+import type { Emit } from "../../events/event.js";
 
 export interface Presenter {
   readonly emit: Emit;

@@ -5,7 +5,7 @@
 import { clearLine, cursorTo } from "node:readline";
 import { MultiBar } from "cli-progress";
 import type { Texts } from "../../texts/index.js";
-import type { RunEventOf } from "../../training/events.js";
+import type { RunEventOf } from "../../events/event.js";
 import type { Output } from "../output.js";
 import { linesOf, progressLines, styled, type Stepped } from "./lines.js";
 import type { Presenter } from "./presenter.js";

@@ -234,3 +234,19 @@ export type RunEventOf<Type extends keyof EventData> = Extract<RunEvent, { reado
 
 /** Where a run tells its events. Never throws, never waits. */
 export type Emit = (event: RunEvent) => void;
+
+/** What every event travels with. */
+export interface Envelope {
+  /** 32 hexadecimal digits, random: this start of this program. */
+  readonly run: string;
+  /** 1 for the first event of the run, then 1 more each time. */
+  readonly seq: number;
+  /** When it was told, ISO 8601 in UTC. */
+  readonly at: string;
+}
+
+/** An event as it was told. */
+export interface Told<Event extends RunEvent = RunEvent> {
+  readonly envelope: Envelope;
+  readonly event: Event;
+}
