@@ -1,6 +1,6 @@
 /** Calls into a real thread. */
 import { Worker } from "node:worker_threads";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { GuardapesosError } from "./errors.js";
 import { callWorker, type Calls, type Caller } from "./worker-calls.js";
 import { workerEntry } from "./worker-entry.js";
@@ -25,6 +25,12 @@ Promise.all([import("${module}"), import("${errors}")]).then(([{ answerCalls, Ha
     unsendable: async () => () => 1,
     crash: async () => { setTimeout(() => { throw new Error("the thread is lost"); }); return new Promise(() => {}); },
     leave: async () => process.exit(3),
+    mark: async ([time, marks]) => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time);
+      await new Promise((done) => setTimeout(done, 1));
+      Atomics.store(marks, 0, 1);
+      Atomics.notify(marks, 0);
+    },
     block: async (time) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time),
   });
 });
@@ -43,6 +49,7 @@ interface Known extends Calls {
   unsendable: (none: undefined) => Promise<void>;
   crash: (none: undefined) => Promise<void>;
   leave: (none: undefined) => Promise<void>;
+  mark: (given: readonly [time: number, marks: Int32Array]) => Promise<void>;
   block: (time: number) => Promise<string>;
 }
 
@@ -136,6 +143,16 @@ describe("a call to a thread", () => {
     await thread.end();
     expect(performance.now() - started).toBeLessThan(1000);
     expect([thread.busy, thread.dead?.message]).toEqual([false, "left alone"]);
+  });
+
+  it("to a thread that was abandoned is finished there: a thread in a native call is not to be ended", async () => {
+    const thread = startThread();
+    const marks = new Int32Array(new SharedArrayBuffer(4));
+    const waiting = thread.call("mark", [100, marks]);
+    thread.abandon(new Error("left alone"));
+    await expect(waiting).rejects.toThrow("left alone");
+    await thread.end();
+    await vi.waitFor(() => expect(Atomics.load(marks, 0)).toBe(1), { timeout: 30_000 });
   });
 
   it("at the end fails, and after it too", async () => {

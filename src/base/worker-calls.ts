@@ -73,7 +73,10 @@ export interface Caller<C extends Calls> {
   readonly dead: Error | undefined;
   /** Leaves the thread to itself, whatever it does: calls that wait, and all that come, fail with this. */
   abandon(error: Error): void;
-  /** Ends the thread; calls that wait for it fail. One that was abandoned is not waited for. */
+  /**
+   * Ends the thread; calls that wait for it fail. One that was abandoned is left to its work, and keeps no process alive:
+   * a native library whose call returns into a thread that was told to end may abort the whole process.
+   */
   end(): Promise<void>;
 }
 
@@ -130,8 +133,8 @@ export function callWorker<C extends Calls>(worker: Worker): Caller<C> {
       die(error);
     },
     async end() {
-      const ended = worker.terminate();
-      if (!abandoned) await ended;
+      if (abandoned) worker.unref();
+      else await worker.terminate();
     },
   };
 }

@@ -4,7 +4,7 @@
  * Facts are removed before the arrays are written over and published after it, and hold their checksum; so a copy that
  * was cut off in the middle is never taken for one.
  */
-import { closeSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { z } from "zod";
@@ -83,19 +83,37 @@ function isInMemory(folder: string): boolean {
 }
 
 /**
- * Makes the file for copies of so many bytes; undefined when there is no room for them. Blocks, as its `write` does.
+ * Makes the file for copies, still empty. Whoever makes it removes it at the end, and it is never made again: what a
+ * thread still does that nobody waits for leaves nothing behind.
  * REQUIRES: what a training before this one has left there has been taken up.
+ * @returns whether it could be made
  */
-export function createMirrorFile(paths: MirrorPaths, bytes: number): MirrorFile | undefined {
+export async function createMirrorFile(paths: MirrorPaths): Promise<boolean> {
+  try {
+    for (const path of [paths.facts, paths.arrays]) await fs.rm(path, { force: true });
+    await (await fs.open(paths.arrays, "wx", 0o600)).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Opens the file for copies of so many bytes; undefined when there is no room for them, or it has been removed. Blocks, as
+ * its `write` does.
+ */
+export function openMirrorFile(paths: MirrorPaths, bytes: number): MirrorFile | undefined {
   const remove = (): void => {
     for (const path of [paths.facts, paths.arrays]) rmSync(path, { force: true });
   };
   let file: number;
   try {
     const { bavail, bsize } = statfsSync(paths.folder);
-    remove();
-    if (bavail * bsize < bytes * (1 + spare)) return undefined;
-    file = openSync(paths.arrays, "wx", 0o600);
+    if (bavail * bsize < bytes * (1 + spare)) {
+      remove();
+      return undefined;
+    }
+    file = openSync(paths.arrays, constants.O_WRONLY | constants.O_NOFOLLOW);
   } catch {
     return undefined;
   }

@@ -3,6 +3,7 @@ import { truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../test/crash/sample.js";
+import { createMirrorFile, removeMirror } from "../checkpoint/mirror-file.js";
 import type { MirrorPaths } from "../checkpoint/names.js";
 import { createMirror, mirrorDue, stateIn, type Copy } from "./mirror.js";
 import type { TrainState } from "./train-state.js";
@@ -14,6 +15,12 @@ const stateOf = (...values: number[]): TrainState => ({
 
 const inCopy = async (copy: Promise<Copy | undefined>): Promise<TrainState> =>
   (await stateIn((await copy)!))!;
+
+const pathsIn = (folder: string): MirrorPaths => ({
+  folder,
+  arrays: join(folder, "a"),
+  facts: join(folder, "f"),
+});
 
 describe("whether a copy is due", () => {
   it("is a matter of its share of the time until the next one can be made", () => {
@@ -71,7 +78,9 @@ describe("the copy", () => {
 
   it("is in a file where it can be, its own, and follows arrays that grow", async () => {
     const folder = await temporaryFolder();
-    const { mirror, refresh } = mirrored({ folder, arrays: join(folder, "a"), facts: join(folder, "f") });
+    const paths = pathsIn(folder);
+    expect(await createMirrorFile(paths)).toBe(true);
+    const { mirror, refresh } = mirrored(paths);
     mirror.stepped(1000);
     const source = stateOf(1, 2);
     const copy = (await refresh(source, 8))!;
@@ -92,10 +101,22 @@ describe("the copy", () => {
       [1e18, folder],
       [8, join(folder, "none")],
     ] as const) {
-      const { mirror, refresh } = mirrored({ folder: at, arrays: join(at, "a"), facts: join(at, "f") });
+      expect(await createMirrorFile(pathsIn(at))).toBe(at === folder);
+      const { mirror, refresh } = mirrored(pathsIn(at));
       mirror.stepped(1e12);
       expect((await refresh(stateOf(1), bytes))?.where).toBe("memory");
       expect(existsSync(at) ? readdirSync(at) : []).toEqual([]);
     }
+  });
+
+  it("leaves no file when training has ended before it is made", async () => {
+    const folder = await temporaryFolder();
+    const paths = pathsIn(folder);
+    await createMirrorFile(paths);
+    const { mirror, refresh } = mirrored(paths);
+    mirror.stepped(1000);
+    await removeMirror(paths);
+    expect((await refresh(stateOf(1), 4))?.where).toBe("memory");
+    expect(readdirSync(folder)).toEqual([]);
   });
 });

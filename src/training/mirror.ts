@@ -4,12 +4,7 @@
  * up to date before a step, and only as often as its cost stays a small share of training: before every step whose batch
  * is long, every some steps otherwise.
  */
-import {
-  createMirrorFile,
-  readArrays,
-  type FiledArrays,
-  type MirrorFile,
-} from "../checkpoint/mirror-file.js";
+import { openMirrorFile, readArrays, type FiledArrays, type MirrorFile } from "../checkpoint/mirror-file.js";
 import type { MirrorPaths } from "../checkpoint/names.js";
 import { sharedArray, type NamedArray } from "../base/named-arrays.js";
 import type { TrainState } from "./train-state.js";
@@ -102,7 +97,7 @@ export function createMirror(
       const facts = { secondsSince: started - copiedAt, nextStep, cost: cost ?? bytes / assumedSpeed };
       if (!mirrorDue(facts)) return undefined;
       const state = await read();
-      if (!touched) file = paths && createMirrorFile(paths, bytes);
+      if (!touched) file = paths && openMirrorFile(paths, bytes);
       const copy = hold(state);
       copiedAt = now();
       // The first one touches new memory, which may take ten times as long, and says nothing of the next.

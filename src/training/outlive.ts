@@ -6,6 +6,7 @@
 import { resolve } from "node:path";
 import { listGenerations, startWriter, type Generation, type Series } from "../checkpoint/index.js";
 import {
+  createMirrorFile,
   folderIdentity,
   mirrorPaths,
   publishFacts,
@@ -37,8 +38,10 @@ export interface Outliving {
 /** @param run the line of descent of what is trained; REQUIRES: the weights folder is this training's alone */
 export async function outlive(weights: string, series: Series, run: string): Promise<Outliving> {
   const paths = await mirrorPaths(weights, series);
-  if (!paths) return { paths, publish: () => undefined, close: () => Promise.resolve() };
-  await removeOrphans(paths);
+  if (paths) await removeOrphans(paths);
+  if (!paths || !(await createMirrorFile(paths))) {
+    return { paths: undefined, publish: () => undefined, close: () => Promise.resolve() };
+  }
   const folder = await folderIdentity(weights);
   let last: Promise<void> = Promise.resolve();
   return {
