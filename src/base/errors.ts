@@ -69,6 +69,8 @@ export interface ErrorData {
   CHECKPOINT_PAIR_MISMATCH: { generator: string; critic: string; partner: string | undefined };
   CHECKPOINT_PARTNER_MISSING: { file: string; partner: string };
   CHECKPOINT_FORMAT_NEWER: { id: string; format: number };
+  /** What it says of its training, beside the weights. `where` is empty when that is missing altogether. */
+  PROGRESS_UNREADABLE: { id: string; where: string; detail: string };
   /** The newest one that would have been taken; no older one is better. */
   WEIGHTS_NOT_FINITE: { id: string; values: number };
   NOT_A_WEIGHTS_FOLDER: { folder: string };
@@ -127,7 +129,7 @@ export type Expected =
   /** What a card's temperature is read with. */
   | { readonly kind: "sensor" }
   /** One whole number, or exactly `count` of them. */
-  | { readonly kind: "integers"; readonly min: number; readonly count: number }
+  | { readonly kind: "integers"; readonly min: number; readonly max: number; readonly count: number }
   | { readonly kind: "one-of"; readonly values: readonly (string | number)[] };
 
 export type ErrorCode = keyof ErrorData;

@@ -137,6 +137,19 @@ export function headerIn(value: TorchValue): Header | undefined {
   return checked.success ? checked.data : undefined;
 }
 
+/**
+ * What is wrong with what a file says about itself; undefined when it can be understood, or the file says nothing. Such a
+ * file is one of ours, and no plain one.
+ */
+export function headerFault(
+  value: TorchValue,
+): { readonly where: string; readonly detail: string } | undefined {
+  if (!isDict(value) || !value.has("guardapesos")) return undefined;
+  const { error } = headerSchema.safeParse(fromPython(value.get("guardapesos")!));
+  const issue = error?.issues[0];
+  return issue && { where: ["guardapesos", ...issue.path].join("."), detail: issue.message };
+}
+
 export interface NetworkContent {
   readonly state: NetworkState;
   readonly header: Header | undefined;

@@ -21,7 +21,8 @@ import {
   partnerName,
   type Series,
 } from "./names.js";
-import { headerIn, type Header } from "./network-file.js";
+import { manifestFormat } from "./manifest.js";
+import { headerFault, headerIn, type Header } from "./network-file.js";
 import { isOf } from "./recover.js";
 import { verifyGeneration } from "./verify.js";
 
@@ -132,6 +133,7 @@ function uselessness(skipped: Skipped): GuardapesosError {
  * @throws CHECKPOINT_PARTNER_MISSING the other file of the pair is not there
  * @throws CHECKPOINT_DAMAGED the one that was asked for by id or path is not whole, or none is
  * @throws CHECKPOINT_FORMAT_NEWER, WEIGHTS_NOT_FINITE as newestWhole
+ * @throws PROGRESS_UNREADABLE a `.pth` of ours does not say intelligibly what it belongs to
  * @throws FOLDER_NOT_READABLE
  * @throws CHECKPOINT_PAIR_MISMATCH the files beside each other are of different saves, and the right one is not to be found
  */
@@ -328,11 +330,21 @@ async function newestLoose(disk: Disk, folder: string, options: ResolveOptions):
   return undefined;
 }
 
-/** What a `.pth` says about itself; undefined for a plain one. Opening reads a few kilobytes, no tensors. */
+/**
+ * What a `.pth` says about itself; undefined for a plain one. Opening reads a few kilobytes, no tensors.
+ * @throws PROGRESS_UNREADABLE, CHECKPOINT_FORMAT_NEWER for one of ours that cannot be understood: it must not pass for a plain
+ *   one
+ */
 async function readHeader(path: string): Promise<Header | undefined> {
   const file = await readTorchFile(path);
   try {
-    return headerIn(file.value);
+    const fault = headerFault(file.value);
+    if (fault !== undefined) throw new GuardapesosError("PROGRESS_UNREADABLE", { id: path, ...fault });
+    const header = headerIn(file.value);
+    if (header !== undefined && header.format > manifestFormat) {
+      throw new GuardapesosError("CHECKPOINT_FORMAT_NEWER", { id: path, format: header.format });
+    }
+    return header;
   } finally {
     await file.close();
   }

@@ -8,18 +8,12 @@ import * as z from "zod";
 import type { Expected } from "../base/errors.js";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import type { OptionName } from "../texts/index.js";
+import { autosaveOf } from "../progan/config.js";
 import { parseSensor } from "../thermal/sensors/open.js";
 import { nearest } from "./nearest.js";
 import type { Settings } from "./options.js";
 import { durationOf, timeOfDay } from "./stop-time.js";
-import {
-  intervalOf,
-  kebab,
-  namePattern,
-  perResolutionList,
-  specialFault,
-  trainingOptions,
-} from "./options.js";
+import { kebab, namePattern, perResolutionList, specialFault, trainingOptions } from "./options.js";
 
 const configFileName = "guardapesos.config.json";
 
@@ -47,13 +41,13 @@ function schemaOf(expected: Expected): z.ZodType {
     case "sensor":
       return z.string().refine((value) => parseSensor(value) !== undefined);
     case "interval":
-      return z.custom((value) => intervalOf(value) !== undefined).transform(intervalOf);
+      return z.custom((value) => autosaveOf(value) !== undefined).transform(autosaveOf);
     case "duration":
       return z.custom((value) => durationOf(value) !== undefined).transform(durationOf);
     case "time-of-day":
       return z.custom((value) => timeOfDay(value) !== undefined).transform(timeOfDay);
     case "integers": {
-      const one = z.int().min(expected.min);
+      const one = z.int().min(expected.min).max(expected.max);
       return z
         .union([one.transform((value) => [value]), z.array(one).length(expected.count)])
         .transform((values) => perResolutionList(values, expected.count));

@@ -54,6 +54,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "CHECKPOINT_ARCHITECTURE":
     case "CHECKPOINT_PAIR_MISMATCH":
     case "CHECKPOINT_FORMAT_NEWER":
+    case "PROGRESS_UNREADABLE":
     case "WEIGHTS_NOT_FINITE":
       return 65; // EX_DATAERR: what was read is not usable
     case "FOLDER_NOT_FOUND":

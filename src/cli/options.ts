@@ -7,7 +7,7 @@ import { Option } from "commander";
 import type { Expected } from "../base/errors.js";
 import { GuardapesosError } from "../base/errors.js";
 import { precisions } from "../engine/precision.js";
-import { presetNames, resolutions, type Autosave } from "../progan/config.js";
+import { autosaveOf, bounds, presetNames, resolutions, type Autosave } from "../progan/config.js";
 import type { OptionName, Texts } from "../texts/index.js";
 import { languages } from "../texts/index.js";
 import { parseSensor } from "../thermal/sensors/open.js";
@@ -21,7 +21,10 @@ const name = { kind: "name" } as const satisfies Expected;
 const atLeastOne = { kind: "integer", min: 1 } as const satisfies Expected;
 const aboveZero = { kind: "number", above: 0 } as const satisfies Expected;
 const onOff = { kind: "boolean" } as const satisfies Expected;
-const perResolution = { kind: "integers", min: 1, count: resolutions.length } as const satisfies Expected;
+const integer = <Bounds extends { min: number; max: number }>(within: Bounds) =>
+  ({ kind: "integer", ...within }) as const satisfies Expected;
+const perResolution = <Bounds extends { min: number; max: number }>(within: Bounds) =>
+  ({ kind: "integers", ...within, count: resolutions.length }) as const satisfies Expected;
 
 /** Of every command. */
 export const commonOptions = {
@@ -33,7 +36,7 @@ export const commonOptions = {
 const placeOptions = {
   weights: text,
   device: { kind: "one-of", values: devices },
-  threads: atLeastOne,
+  threads: integer(bounds.threads),
 } as const satisfies OptionTable;
 
 const degrees = { kind: "integer", min: 30, max: 120 } as const satisfies Expected;
@@ -60,17 +63,17 @@ export const trainingOptions = {
   weights: placeOptions.weights,
   name,
   preset: { kind: "one-of", values: presetNames },
-  latent: atLeastOne,
-  channels: atLeastOne,
+  latent: integer(bounds.latent),
+  channels: integer(bounds.channels),
   imageChannels: { kind: "one-of", values: [1, 3] },
   start: { kind: "one-of", values: resolutions },
   end: { kind: "one-of", values: resolutions },
-  epochs: perResolution,
-  batchSizes: perResolution,
-  accumulate: atLeastOne,
+  epochs: perResolution(bounds.epochs),
+  batchSizes: perResolution(bounds.batchSizes),
+  accumulate: integer(bounds.accumulate),
   precision: { kind: "one-of", values: precisions },
   lr: aboveZero,
-  seed: { kind: "integer", min: 0 },
+  seed: { kind: "integer", ...bounds.seed },
   autosave: { kind: "interval" },
   keepEvery: { kind: "integer", min: 0 },
   backups: { kind: "integer", min: 0 },
@@ -81,7 +84,7 @@ export const trainingOptions = {
   device: placeOptions.device,
   threads: placeOptions.threads,
   samples: text,
-  phantoms: atLeastOne,
+  phantoms: integer(bounds.phantoms),
   ...heatTable,
   fullBatches: onOff,
   fresh: onOff,
@@ -177,14 +180,6 @@ export function perResolutionList(values: readonly number[], count: number): rea
   return values.length === 1 ? Array.from({ length: count }, () => values[0]!) : undefined;
 }
 
-/** @returns undefined for what is no interval between saves */
-export function intervalOf(value: unknown): Autosave | undefined {
-  if (value === "auto") return value;
-  if (typeof value === "number") return Number.isSafeInteger(value) && value > 0 ? value : undefined;
-  const minutes = typeof value === "string" && /^\d+(\.\d+)?m$/.test(value) ? Number.parseFloat(value) : 0;
-  return minutes > 0 ? `${minutes}m` : undefined;
-}
-
 /** A name that can stand in a file name on every system. */
 export const namePattern = /^[\p{L}\p{N}_][\p{L}\p{N}._-]*$/u;
 
@@ -211,13 +206,13 @@ function parsed(typed: string, expected: Expected): unknown {
     case "sensor":
       return parseSensor(value) && value;
     case "interval":
-      return intervalOf(/^\d+$/.test(value) ? Number(value) : value);
+      return autosaveOf(/^\d+$/.test(value) ? Number(value) : value);
     case "duration":
       return durationOf(value);
     case "time-of-day":
       return timeOfDay(value);
     case "integers": {
-      const numbers = value.split(",").map((part) => parsed(part, { kind: "integer", min: expected.min }));
+      const numbers = value.split(",").map((part) => parsed(part, { ...expected, kind: "integer" }));
       return numbers.every((number) => typeof number === "number")
         ? perResolutionList(numbers, expected.count)
         : undefined;

@@ -215,6 +215,7 @@ export type WarningCode =
   | "THREADS_DIFFER" // other thread count than the checkpoint's: same training, other rounding
   | "DEVICE_DIFFERS" // other device than the checkpoint's: the same
   | "DATA_DIFFERS" // other images than the checkpoint's: the order cannot be the same
+  | "START_IGNORED" // --start is for a beginning: this training goes on where it was
   | "HALF_IMITATED" // mixed precision on the processor: rounded like half, and slower than float32
   | "PLAN_ALREADY_FINISHED"
   | "NO_OPTIMIZER_STATE" // the imported pair has weights alone: Adam starts fresh

@@ -20,8 +20,38 @@ export interface Architecture {
   readonly imageChannels: number;
 }
 
+/**
+ * What the numbers of a training may be, wherever they come from: typed, from a file of settings, or from a checkpoint.
+ * The upper ends lie beyond what any computer trains, and below what would make this program fail otherwise.
+ */
+export const bounds = {
+  latent: { min: 1, max: 16_384 },
+  channels: { min: 1, max: 16_384 },
+  /** Fewer than what tells the epochs of two resolutions apart (see epochKey). */
+  epochs: { min: 1, max: 999_999 },
+  batchSizes: { min: 1, max: 65_536 },
+  accumulate: { min: 1, max: 65_536 },
+  seed: { min: 0 },
+  phantoms: { min: 1, max: 10_000_000 },
+  /** Of the processor. */
+  threads: { min: 1, max: 1024 },
+} as const;
+
 /** Between two automatic saves: batches, minutes ("10m"), or an interval that follows from what a save costs. */
 export type Autosave = number | `${number}m` | "auto";
+
+/**
+ * An interval as it is typed or was saved. What it answers, it takes again as the same.
+ * @returns undefined for what is no interval
+ */
+export function autosaveOf(value: unknown): Autosave | undefined {
+  if (value === "auto") return value;
+  if (typeof value === "number") return Number.isSafeInteger(value) && value > 0 ? value : undefined;
+  // JavaScript writes small and large numbers with an exponent: 1e-7.
+  const isMinutes = typeof value === "string" && /^\d+(\.\d+)?(e[+-]?\d+)?m$/.test(value);
+  const minutes = isMinutes ? Number.parseFloat(value) : 0;
+  return minutes > 0 && Number.isFinite(minutes) ? `${minutes}m` : undefined;
+}
 
 export interface TrainingConfig extends Architecture {
   /** First and last resolution of the plan. */

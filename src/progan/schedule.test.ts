@@ -4,12 +4,14 @@ import { presets, resolutions, type TrainingConfig } from "./config.js";
 import {
   advance,
   batchesIn,
+  batchesOfEpoch,
   batchSizeAt,
   enterStage,
   epochKey,
   firstPlace,
   planDone,
   planStep,
+  recounted,
   type Place,
 } from "./schedule.js";
 
@@ -136,5 +138,33 @@ describe("the plan", () => {
     expect(enterStage(place, longer).resolution).toBe(4);
     const higher = { ...config, end: 8 as const };
     expect(enterStage(place, higher)).toMatchObject({ resolution: 8, epoch: 0, alpha: 1e-5 });
+  });
+});
+
+describe("the batches of an epoch", () => {
+  const onePlan = fc.tuple(plans, plans, fc.nat(200)).map(([one, other, steps]) => ({ one, other, steps }));
+
+  it("are those of the plan when nothing was changed, and never fewer than are done when the batches were", () => {
+    fc.assert(
+      fc.property(onePlan, ({ one, other, steps }) => {
+        const { images } = one;
+        let [config, place] = [configOf(one), enterStage(firstPlace(configOf(one)), configOf(one))];
+        for (let step = 0; !planDone(place, config); step++) {
+          if (step === steps) {
+            const { batchSize, accumulate } = other;
+            config = configOf({ ...one, batchSize, accumulate });
+            place = recounted(place, config);
+          }
+          const plan = planStep(place, config, images);
+          const next = advance(place, plan, config, images);
+          const all = batchesOfEpoch(place, plan, config, images);
+          const done = place.batch + plan.length;
+          expect(done).toBeLessThanOrEqual(all);
+          expect(done === all).toBe(next.image === 0);
+          if (step < steps) expect(all).toBe(batchesIn(config, place.resolution, images));
+          place = enterStage(next, config);
+        }
+      }),
+    );
   });
 });

@@ -66,6 +66,26 @@ export function batchesIn(config: Batching, resolution: Resolution, images: numb
   return steps * batchesPerStep(config, resolution) + Math.ceil(rest / batchSizeAt(config, resolution));
 }
 
+/**
+ * Batches in the epoch in which this step is made: those done, those of the step, and those left. Batches may have had other
+ * sizes before, so that they are not always what an epoch of the present ones has.
+ */
+export function batchesOfEpoch(
+  place: Place,
+  step: readonly BatchPlan[],
+  config: Batching,
+  images: number,
+): number {
+  const shown = step.reduce((sum, { size }) => sum + size, 0);
+  const left = images - place.image - shown;
+  return place.batch + step.length + batchesIn(config, place.resolution, left);
+}
+
+/** The same place, its batches counted in those of a training that goes on with others. */
+export function recounted(place: Place, config: Batching): Place {
+  return { ...place, batch: batchesIn(config, place.resolution, place.image) };
+}
+
 /** Tells the epochs of all resolutions apart, for the order of the images. */
 export function epochKey({ resolution, epoch }: Pick<Place, "resolution" | "epoch">): number {
   return resolutions.indexOf(resolution) * 1_000_000 + epoch;

@@ -39,7 +39,7 @@ function expectation(expected: Expected): string {
     case "time-of-day":
       return "a time of day such as 07:00 or 23:30";
     case "integers":
-      return `one whole number of at least ${expected.min}, or ${expected.count} of them (one per resolution from 4x4 to 1024x1024)`;
+      return `one whole number from ${expected.min} to ${expected.max}, or ${expected.count} of them (one per resolution from 4x4 to 1024x1024)`;
     case "one-of":
       return or(expected.values);
   }
@@ -140,6 +140,8 @@ export const errors: ErrorTexts = {
     `${file} is one half of a pair, and the other is not there: ${partner}. Put both into the same folder; nothing was touched.`,
   CHECKPOINT_FORMAT_NEWER: ({ id, format }) =>
     `Checkpoint ${id} was written by a newer guardapesos (format ${format}). Update guardapesos to read it; nothing was touched.`,
+  PROGRESS_UNREADABLE: ({ id, where, detail }) =>
+    `Checkpoint ${id} does not say in a way that this version understands where its training stood (${where === "" ? "" : `${where}: `}${detail}), so nothing goes on from it. Take another one with --resume (guardapesos list shows them), update guardapesos if a newer one wrote it, or start anew with --fresh; nothing was touched.`,
   NOT_A_WEIGHTS_FOLDER: ({ folder }) =>
     `${folder} is not a weights folder: there are neither checkpoints nor .pth files in it. Give the folder that training wrote to with --weights; nothing was touched.`,
   NO_BACKUP: ({ folder }) =>

@@ -75,6 +75,10 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `The checkpoint was trained on another device (${detail}): the training is the same, its last decimals are not.`,
   DATA_DIFFERS: (detail) =>
     `The images are not those of the checkpoint (${detail}): training goes on with the new ones, in a new order.`,
+  START_IGNORED: (detail) => {
+    const [wished = "", place = ""] = detail.split(" → ").map((side) => square(Number(side)));
+    return `--start is for the beginning of a training, and this one goes on where it was, at ${place}. To begin at ${wished}, start anew with --fresh.`;
+  },
   HALF_IMITATED: () =>
     "The processor does not compute in half precision: its rounding is imitated, which is slower than --precision float32. Mixed precision is for graphics cards.",
   PLAN_ALREADY_FINISHED: () =>

@@ -38,7 +38,7 @@ function expectation(expected: Expected): string {
     case "time-of-day":
       return "una hora del día como 07:00 o 23:30";
     case "integers":
-      return `un número entero a partir de ${expected.min}, o ${expected.count} de ellos (uno por resolución, de 4x4 a 1024x1024)`;
+      return `un número entero de ${expected.min} a ${expected.max}, o ${expected.count} de ellos (uno por resolución, de 4x4 a 1024x1024)`;
     case "one-of":
       return or(expected.values);
   }
@@ -140,6 +140,8 @@ export const errors: ErrorTexts = {
     `${file} es la mitad de una pareja y falta la otra: ${partner}. Pon las dos en la misma carpeta; no se ha tocado nada.`,
   CHECKPOINT_FORMAT_NEWER: ({ id, format }) =>
     `El checkpoint ${id} lo escribió un guardapesos más nuevo (formato ${format}). Actualiza guardapesos para leerlo; no se ha tocado nada.`,
+  PROGRESS_UNREADABLE: ({ id, where, detail }) =>
+    `El checkpoint ${id} no dice de un modo que esta versión entienda dónde estaba su entrenamiento (${where === "" ? "" : `${where}: `}${detail}), así que no se sigue desde él. Elige otro con --resume (guardapesos listar los muestra), actualiza guardapesos si lo escribió una versión más nueva, o empieza de cero con --fresh; no se ha tocado nada.`,
   NOT_A_WEIGHTS_FOLDER: ({ folder }) =>
     `${folder} no es una carpeta de pesos: no contiene checkpoints ni archivos .pth. Indica con --weights la carpeta en la que escribió el entrenamiento; no se ha tocado nada.`,
   NO_BACKUP: ({ folder }) =>

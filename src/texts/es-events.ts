@@ -42,6 +42,10 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `El checkpoint se entrenó en otro dispositivo (${detail}): el entrenamiento es el mismo, cambian los últimos decimales.`,
   DATA_DIFFERS: (detail) =>
     `Las imágenes no son las del checkpoint (${detail}): el entrenamiento sigue con las nuevas, en un orden nuevo.`,
+  START_IGNORED: (detail) => {
+    const [wished = "", place = ""] = detail.split(" → ").map((side) => square(Number(side)));
+    return `--start es para el comienzo de un entrenamiento, y este sigue donde estaba, en ${place}. Para comenzar en ${wished}, empieza de cero con --fresh.`;
+  },
   HALF_IMITATED: () =>
     "El procesador no calcula en media precisión: se imita su redondeo, que es más lento que --precision float32. La precisión mixta es para tarjetas gráficas.",
   PLAN_ALREADY_FINISHED: () =>

@@ -53,6 +53,11 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   CHECKPOINT_PAIR_MISMATCH: { generator: "g.pth", critic: "c.pth", partner: "d.pth" },
   CHECKPOINT_PARTNER_MISSING: { file: "g.pth", partner: "c.pth" },
   CHECKPOINT_FORMAT_NEWER: { id: "7-auto", format: 9 },
+  PROGRESS_UNREADABLE: {
+    id: "00000001-auto-20251106_153045",
+    where: "config.learningRate",
+    detail: "Invalid input",
+  },
   NOTHING_TO_GENERATE_FROM: { folder: "weights" },
   WEIGHTS_NOT_FINITE: { id: "7-auto", values: 12_345 },
   NOT_A_WEIGHTS_FOLDER: { folder: "scans" },
@@ -195,7 +200,7 @@ describe.each(both)("the catalogue in %s", (language) => {
       { kind: "duration" },
       { kind: "time-of-day" },
       { kind: "sensor" },
-      { kind: "integers", min: 1, count: 9 },
+      { kind: "integers", min: 1, max: 65536, count: 9 },
       { kind: "one-of", values: ["cpu", "cuda"] },
     ];
     const sentences = kinds.map((expected) =>

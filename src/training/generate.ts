@@ -8,7 +8,7 @@ import { rgbLayer } from "../progan/parameters.js";
 import { startEngine } from "./engine.js";
 import type { Device } from "./options.js";
 import { defaultTruncation } from "./preview.js";
-import { fromJson } from "./progress.js";
+import { readProgress } from "./progress.js";
 import { architectureOf, fromNetworks } from "./train-state.js";
 
 export interface GenerateOptions {
@@ -33,7 +33,7 @@ export interface Generated {
   readonly id: string;
 }
 
-/** @throws NOTHING_TO_GENERATE_FROM, CHECKPOINT_*, TORCH_FILE_*, DEVICE_UNAVAILABLE, ENGINE_* */
+/** @throws NOTHING_TO_GENERATE_FROM, PROGRESS_UNREADABLE, CHECKPOINT_*, TORCH_FILE_*, DEVICE_UNAVAILABLE, ENGINE_* */
 export async function generate(options: GenerateOptions): Promise<Generated> {
   const { source } = await resolveReference(options.weights, options.reference ?? "latest", {
     networks: ["generator"],
@@ -48,7 +48,7 @@ export async function generate(options: GenerateOptions): Promise<Generated> {
   const architecture = architectureOf(network);
   if (!architecture)
     throw new GuardapesosError("CHECKPOINT_ARCHITECTURE", { id, differences: ["initial.1.weight"] });
-  const progress = fromJson(checkpoint.progress);
+  const progress = source.from === "plain" ? undefined : readProgress(checkpoint.progress, id);
   // A plain file says nothing of where it stood: its Adam state does, and without one, all of it is taken.
   const trained = resolutions.filter((_, s) =>
     network.adam?.entries.has(`${rgbLayer("generator", s)}.conv.weight`),

@@ -11,6 +11,7 @@ import type { ImageSet, ImageSource } from "../progan/image-source.js";
 import {
   advance,
   batchesIn,
+  batchesOfEpoch,
   batchesPerStep,
   batchSizeAt,
   enterStage,
@@ -18,6 +19,7 @@ import {
   epochsAt,
   planDone,
   planStep,
+  recounted,
   stageDone,
   type BatchPlan,
   type Place,
@@ -106,9 +108,8 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
 
   const divide = (by: number): void => {
     track.config = divided(track.config, by);
-    const { resolution, image } = track.place;
-    track.place = { ...track.place, batch: batchesIn(track.config, resolution, image) };
-    emit(batchesDivided(track.config, resolution));
+    track.place = recounted(track.place, track.config);
+    emit(batchesDivided(track.config, track.place.resolution));
   };
 
   /** At least one; how many, the images decide. */
@@ -246,7 +247,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
       ...positionOf(next),
       ...losses,
       epochs: epochsAt(config, place.resolution),
-      batchesPerEpoch: batchesIn(config, place.resolution, images),
+      batchesPerEpoch: batchesOfEpoch(place, plan, config, images),
       ...pace.figures(next, config, images),
       waitedForImages: waited,
       saveAge: saves.age(),

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { presetNames, presets, resolutions } from "../progan/config.js";
-import { fromJson, positionOf, toJson, type Progress } from "./progress.js";
+import { fromJson, positionOf, readProgress, toJson, type Progress } from "./progress.js";
 
 const count = fc.nat(1_000_000);
 const scale = fc.record({
@@ -51,6 +51,51 @@ describe("the progress in a checkpoint", () => {
     for (const change of [{ resolution: 5 }, { step: -1 }, { batch: 1.5 }, { alpha: 1.1 }, { alpha: null }])
       expect(withPlace(change), JSON.stringify(change)).toBeUndefined();
     expect(fromJson(asRead({ ...example, preset: "other" }))).toBeUndefined();
+  });
+
+  it("is bounded as what is typed, and refused with the place of what is wrong", () => {
+    const wrong: [string, object][] = [
+      ["threads", { threads: 0 }],
+      ["threads", { threads: 100_000 }],
+      ["threads", { threads: 1.5 }],
+      ["place.step", { place: { ...example.place, step: 1e300 } }],
+      ["place.resolution", { place: { ...example.place, resolution: "8" } }],
+      ...[
+        { latent: 0 },
+        { channels: 1e9 },
+        { imageChannels: 2 },
+        { phantoms: 0 },
+        { phantoms: 1e15 },
+        { accumulate: 0 },
+        { batchDivisor: 0 },
+        { learningRate: null },
+        { learningRate: -1 },
+        { seed: -1 },
+        { seed: 2 ** 60 },
+        { autosave: 0 },
+        { autosave: "0m" },
+        { autosave: "Infinitym" },
+        { autosave: "soon" },
+        { epochs: example.config.epochs.slice(1) },
+        { batchSizes: [] },
+      ].map((change): [string, object] => [
+        `config.${Object.keys(change)[0]!}`,
+        { config: { ...example.config, ...change } },
+      ]),
+      ["config.epochs.3", { config: { ...example.config, epochs: example.config.epochs.with(3, 0) } }],
+    ];
+    for (const [where, change] of wrong) {
+      const refused = expect.objectContaining({ code: "PROGRESS_UNREADABLE" }) as unknown;
+      let error: unknown;
+      try {
+        readProgress(asRead({ ...example, ...change }), "an id");
+      } catch (thrown) {
+        error = thrown;
+      }
+      expect(error, where).toEqual(refused);
+      expect(error, where).toMatchObject({ data: { id: "an id", where } });
+    }
+    expect(readProgress(asRead(example), "an id")).toEqual(example);
   });
 
   it("written by a later version, with more in it, still tells what this one knows", () => {

@@ -1,17 +1,33 @@
 /** The part of a checkpoint that is not weights: where training stands and how it was set up, as plain JSON. */
 import { z } from "zod";
+import { GuardapesosError } from "../base/errors.js";
 import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
-import { isResolution, presetNames, type Resolution, type TrainingConfig } from "../progan/config.js";
+import {
+  autosaveOf,
+  bounds,
+  isResolution,
+  presetNames,
+  resolutions,
+  type Autosave,
+  type Resolution,
+  type TrainingConfig,
+} from "../progan/config.js";
 import type { Place } from "../progan/schedule.js";
 import type { HeatSummary } from "../thermal/history.js";
 import { precisions } from "../engine/precision.js";
 import type { Position } from "../events/event.js";
 import type { LossScales } from "./loss-scale.js";
 
-const count = z.number().int().nonnegative();
+/** A checkpoint's numbers are bounded as typed ones are: it may be damaged, or somebody else's. */
+const within = ({ min, max }: { readonly min: number; readonly max: number }) => z.int().min(min).max(max);
+/** What is done, over all sessions; so many that adding to it always stays exact. */
+const count = z
+  .int()
+  .nonnegative()
+  .max(2 ** 52);
 const resolution = z.custom<Resolution>((value) => typeof value === "number" && isResolution(value));
-
-const minutes = z.custom<`${number}m`>((value) => typeof value === "string" && /^\d+(\.\d+)?m$/.test(value));
+const perResolution = (one: z.ZodType<number>) => z.array(one).length(resolutions.length);
+const autosave = z.custom<Autosave>((value) => autosaveOf(value) !== undefined);
 
 const seconds = z.number().nonnegative();
 
@@ -39,26 +55,26 @@ const schema = z.object({
     alpha: z.number().min(0).max(1),
   }),
   config: z.object({
-    latent: count,
-    channels: count,
-    imageChannels: count,
+    latent: within(bounds.latent),
+    channels: within(bounds.channels),
+    imageChannels: z.literal([1, 3]),
     start: resolution,
     end: resolution,
-    epochs: z.array(count),
-    batchSizes: z.array(count),
-    accumulate: count,
+    epochs: perResolution(within(bounds.epochs)),
+    batchSizes: perResolution(within(bounds.batchSizes)),
+    accumulate: within(bounds.accumulate),
     // Not in checkpoints from before heat was watched.
-    batchDivisor: z.int().positive().default(1),
+    batchDivisor: within(bounds.batchSizes).default(1),
     // Not in checkpoints from before there was a choice.
     precision: z.enum(precisions).default("float32"),
-    learningRate: z.number(),
-    seed: count,
-    autosave: z.union([count, z.literal("auto"), minutes]),
-    phantoms: count,
+    learningRate: z.number().nonnegative(),
+    seed: z.int().min(bounds.seed.min),
+    autosave,
+    phantoms: within(bounds.phantoms),
   }),
   preset: z.enum(presetNames as [string, ...string[]]),
   device: z.string(),
-  threads: count,
+  threads: within(bounds.threads),
   data: z.object({ fingerprint: z.string(), images: count }),
   // Without it, scaling begins anew, as in a training that has not been in mixed precision before.
   scales: z.object({ generator: scale, critic: scale }).optional(),
@@ -84,10 +100,23 @@ export function toJson(progress: Progress): Checkpoint["progress"] {
   return progress as unknown as { readonly [key: string]: Json };
 }
 
-/** @returns undefined when the checkpoint has none, as a plain PyTorch pair, or none that this program can go on from */
+/** @returns undefined when there is none, as in a plain PyTorch pair, or none that this program can go on from */
 export function fromJson(progress: Checkpoint["progress"]): Progress | undefined {
   const parsed = schema.safeParse(progress);
   return parsed.success ? parsed.data : undefined;
+}
+
+/**
+ * What a checkpoint of this program says of its training: never nothing, because weights without their place and settings
+ * would be trained on as somebody else's.
+ * @param id for the error
+ * @throws PROGRESS_UNREADABLE
+ */
+export function readProgress(progress: Checkpoint["progress"], id: string): Progress {
+  const parsed = schema.safeParse(progress);
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
+  throw new GuardapesosError("PROGRESS_UNREADABLE", { id, where: path.join("."), detail: message });
 }
 
 export function positionOf({ step, batches, resolution: pixels, epoch, batch, alpha }: Place): Position {

@@ -1,10 +1,13 @@
 /** What training begins with: wishes, what was saved, and what plain files leave open. */
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { testFolder } from "../../test/harness/folder.js";
 import { generationsIn, stateOf } from "../../test/harness/state.js";
 import { tinyPlan, trainHere } from "../../test/harness/training.js";
 import { loadCheckpoint, type Checkpoint } from "../checkpoint/index.js";
+import { parseManifest, renderManifest } from "../checkpoint/manifest.js";
+import { toTorch } from "../checkpoint/network-file.js";
 import { presets, resolutions } from "../progan/config.js";
 import { dict, float32Tensor, orderedDict, pythonFloat, tuple, writeTorchFile } from "../torch/index.js";
 import type { TorchValue } from "../torch/index.js";
@@ -93,6 +96,64 @@ describe("a training begins", { timeout: 120_000 }, () => {
     });
     expect((await wish(weights, { fresh: true })).from).toBeUndefined();
     expect((await wish(weights, { preset: "demo" })).state.counters).toEqual(plain.state.counters);
+  });
+
+  it("where it was, whatever --start asks for, and says which wish it does not follow", async () => {
+    const { weights } = await trainHere(await testFolder(), { maxBatches: 2 });
+    const begun = await wish(weights, { overrides: { start: 8, end: 16 } });
+    expect(begun.config).toMatchObject({ start: 4, end: 16 });
+    expect(begun.place.resolution).toBe(4);
+    expect(begun.from!.startIgnored).toBe(8);
+    // The same command again asks for nothing new.
+    expect((await wish(weights, { overrides: { start: 4 } })).from!.startIgnored).toBeUndefined();
+    expect((await wish(weights)).from!.startIgnored).toBeUndefined();
+  });
+
+  it("with other batches, counts those that are done in them", async () => {
+    const { weights } = await trainHere(await testFolder(), { maxBatches: 2 }); // 16 of 24 images
+    const batchSizes = resolutions.map(() => 4);
+    expect((await wish(weights, { overrides: { batchSizes } })).place).toMatchObject({ batch: 4, image: 16 });
+    expect((await wish(weights)).place).toMatchObject({ batch: 2, image: 16 });
+  });
+
+  it("not from progress that it cannot understand, nor as if there were none", async () => {
+    const folder = await testFolder();
+    const { weights } = await trainHere(folder, { maxBatches: 2 });
+    const [newest] = await generationsIn(weights);
+    const pair = join(folder, "pair");
+    await mkdir(pair);
+    for (const { network } of newest!.files) {
+      const name = `${network}_DRUSEN_local.pth`;
+      await copyFile(join(weights, name), join(pair, name));
+    }
+    const path = join(newest!.folder, "manifest.json");
+    const manifest = parseManifest(newest!.id, await readFile(path, "utf8"));
+    for (const progress of [
+      { ...manifest.progress, config: { ...(manifest.progress["config"] as object), learningRate: null } },
+      { ...manifest.progress, threads: 1e6 },
+      {},
+    ]) {
+      await rm(path);
+      await writeFile(path, renderManifest({ ...manifest, progress }));
+      const refused = { code: "PROGRESS_UNREADABLE", data: { id: newest!.id } };
+      await expect(wish(weights)).rejects.toMatchObject(refused);
+      await expect(wish(weights, { resume: newest!.id })).rejects.toMatchObject(refused);
+    }
+    expect((await wish(pair, { resume: "latest" })).place.batches).toBe(2);
+  });
+
+  it("not from a file of ours that no longer says what it belongs to", async () => {
+    const folder = await testFolder();
+    const { weights } = await trainHere(folder, { maxBatches: 2 });
+    const [newest] = await generationsIn(weights);
+    const { networks } = await loadCheckpoint(newest!);
+    for (const [network, state] of networks) {
+      const plain = toTorch(state, { step: 1e300 } as never);
+      await writeTorchFile(join(folder, `${network}_strange.pth`), plain);
+    }
+    await expect(
+      wish(join(folder, "none"), { resume: join(folder, "generator_strange.pth") }),
+    ).rejects.toMatchObject({ code: "PROGRESS_UNREADABLE" });
   });
 
   it("from a plain pair at the resolution that its Adam has seen last, and anew where that is wished", async () => {

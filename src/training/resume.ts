@@ -15,12 +15,13 @@ import {
   resolutions,
   type Architecture,
   type PresetName,
+  type Resolution,
   type TrainingConfig,
 } from "../progan/config.js";
 import { networks, parametersOf, rgbLayer } from "../progan/parameters.js";
-import { firstPlace, type Place } from "../progan/schedule.js";
+import { firstPlace, recounted, type Place } from "../progan/schedule.js";
 import type { RunOptions } from "./options.js";
-import { fromJson, type Progress } from "./progress.js";
+import { readProgress, type Progress } from "./progress.js";
 import { architectureOf, freshState, fromNetworks, type TrainState } from "./train-state.js";
 
 export interface Beginning {
@@ -39,6 +40,8 @@ export interface Beginning {
         readonly skipped: Resolved["skipped"];
         readonly saved: Progress | undefined;
         readonly hasOptimizer: boolean;
+        /** The resolution that was asked to begin with: of no use to a training that has begun at another. */
+        readonly startIgnored: Resolution | undefined;
       }
     | undefined;
 }
@@ -58,13 +61,26 @@ async function find(
   return { source: { from: "generation", generation }, ...rest };
 }
 
-/** Explicit wishes over what the checkpoint was trained with. The preset that it already has changes nothing. */
+/**
+ * Explicit wishes over what the checkpoint was trained with. The preset that it already has changes nothing, and where it has
+ * begun is past.
+ */
 function configFrom(
   saved: Progress,
   { preset, overrides }: Wishes,
 ): { config: TrainingConfig; preset: string } {
   const changed = preset !== undefined && preset !== saved.preset ? presets[preset] : {};
-  return { config: { ...saved.config, ...changed, ...overrides }, preset: preset ?? saved.preset };
+  const { start } = saved.config;
+  return { config: { ...saved.config, ...changed, ...overrides, start }, preset: preset ?? saved.preset };
+}
+
+/** Where training stood, counted in the batches that it goes on with. */
+function placeOf({ place, config: before }: Progress, config: TrainingConfig): Place {
+  const same =
+    before.batchSizes.join() === config.batchSizes.join() &&
+    before.accumulate === config.accumulate &&
+    before.batchDivisor === config.batchDivisor;
+  return same ? place : recounted(place, config);
 }
 
 /** A plain pair says nothing of where it stood; its Adam state tells which resolution it has seen last. */
@@ -83,7 +99,7 @@ function placeOfPlain(checkpoint: Checkpoint, config: TrainingConfig, startGiven
 
 /**
  * Reads what a run begins with; writes nothing.
- * @throws RESOLUTION_RANGE, CHECKPOINT_*, WEIGHTS_NOT_FINITE, TORCH_FILE_*
+ * @throws RESOLUTION_RANGE, PROGRESS_UNREADABLE, CHECKPOINT_*, WEIGHTS_NOT_FINITE, TORCH_FILE_*
  */
 export async function begin(wishes: Wishes, series: Series): Promise<Beginning> {
   const preset = wishes.preset ?? defaultPreset;
@@ -109,18 +125,28 @@ export async function begin(wishes: Wishes, series: Series): Promise<Beginning> 
   const generation = source.from === "generation" ? source.generation.id : undefined;
   const files = await filesOf(source);
   const id = generation ?? files.map(({ path }) => path).join(", ");
-  const saved = fromJson(checkpoint.progress);
+  const saved = source.from === "plain" ? undefined : readProgress(checkpoint.progress, id);
   const { config, preset: name } = saved
     ? configFrom(saved, wishes)
     : planOfPlain(checkpoint, wishes, preset, id);
   const state = { ...fromNetworks(checkpoint.networks, config, id), scales: saved?.scales };
-  const place = saved?.place ?? placeOfPlain(checkpoint, config, wishes.overrides.start !== undefined);
+  const { start } = wishes.overrides;
+  const place = saved ? placeOf(saved, config) : placeOfPlain(checkpoint, config, start !== undefined);
   // Adam that has not made a step yet, or none that half could hold, has no memory either, but then there is none to miss.
   const hasOptimizer = [...checkpoint.networks.values()].every(
     ({ adam }) =>
       adam !== undefined && (adam.entries.size > 0 || place.step === 0 || saved?.scales !== undefined),
   );
-  const from = { id, kind: checkpoint.kind, generation, files, skipped: found.skipped, saved, hasOptimizer };
+  const from = {
+    id,
+    kind: checkpoint.kind,
+    generation,
+    files,
+    skipped: found.skipped,
+    saved,
+    hasOptimizer,
+    startIgnored: saved && start !== saved.config.start ? start : undefined,
+  };
   return { config, preset: name, place, state, from };
 }
 

@@ -151,6 +151,9 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
   if (from) {
     const { id, kind, skipped, saved } = from;
     emit({ type: "resumed", id, kind, position: positionOf(track.place), skipped });
+    if (from.startIgnored !== undefined) {
+      warn("START_IGNORED", `${from.startIgnored} → ${track.place.resolution}`);
+    }
     if (!from.hasOptimizer) warn("NO_OPTIMIZER_STATE", id);
     if (saved && saved.device !== device) warn("DEVICE_DIFFERS", `${saved.device} → ${device}`);
     if (saved && saved.threads !== threads) warn("THREADS_DIFFER", `${saved.threads} → ${threads}`);
