@@ -4,6 +4,8 @@
  *   1. The c64 net at 32x32 with a save every 20 batches: small and often.
  *   2. The full-size pair at 16x16 with a save every minute: the share of training's time that saves take, in all and beyond the
  *      processor's time that they need; the longest batch beside one; and the peak memory against a run without saves.
+ *   3. What retention adds to each save after which an older one goes: one more checkpoint is read from disk, in the writer's
+ *      thread, after the save is safe. Part 2 holds it as well.
  *   node bench/saves.mjs [FOLDER] [--quick]
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -139,13 +141,38 @@ async function fullSize(folder, { channels, batchSize, interval, saves, without 
   return rows.filter(({ ours }) => Number.isFinite(ours));
 }
 
+/** Needs the checkpoints that `fullSize` has left. */
+async function readOneMore(folder, channels) {
+  const { listGenerations, verifyGeneration } = await import("../dist/checkpoint/index.js");
+  const [newest] = (await listGenerations(join(folder, "weights"))).whole;
+  const seconds = [];
+  for (let round = 0; round < 3; round++) {
+    const started = performance.now();
+    const { whole } = await verifyGeneration(newest);
+    if (!whole) throw new Error(`${newest.id} is not whole`);
+    seconds.push((performance.now() - started) / 1000);
+  }
+  const size = `${Math.round(newest.bytes / 1e6)} MB`;
+  return [
+    row({
+      what: `c${channels}, ${size}: one more read back before an older one goes`,
+      unit: "s",
+      ours: seconds,
+    }),
+  ];
+}
+
 export async function measure({ quick, folder: parent = tmpdir() }) {
   const folder = mkdtempSync(join(parent, "guardapesos-saves-"));
   const full = quick
     ? { channels: 32, batchSize: 4, interval: 20, saves: 2, without: 12 }
     : { channels: 512, batchSize: 8, interval: "1m", saves: 3, without: 15 };
   try {
-    return [...(await smallAndOften(folder, quick)), ...(await fullSize(folder, full))];
+    return [
+      ...(await smallAndOften(folder, quick)),
+      ...(await fullSize(folder, full)),
+      ...(await readOneMore(folder, full.channels)),
+    ];
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

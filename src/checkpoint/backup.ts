@@ -7,7 +7,7 @@ import { GuardapesosError } from "../base/errors.js";
 import { attempt } from "./attempt.js";
 import type { StoreProblem } from "./checkpoint.js";
 import { discardFolder, markVerified, publish, removeFolder, removeLeftovers } from "./commit.js";
-import { copyFile, diskError, nodeDisk, type Disk } from "./disk.js";
+import { copyFile, diskError, makeFolders, nodeDisk, type Disk } from "./disk.js";
 import {
   listGenerations,
   readAll,
@@ -102,7 +102,7 @@ async function backupOf(
   { daily, signal, destination, keep = 7 }: BackupOptions,
   disk: Disk,
 ): Promise<BackupReport> {
-  await disk.makeFolder(parent);
+  await makeFolders(disk, parent);
   const lock = await takeLock(disk, parent, parent);
   try {
     const problems: StoreProblem[] = [];

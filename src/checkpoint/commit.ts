@@ -2,7 +2,7 @@
  * The operations on generations that must be in the right order, each whole or not at all: commit, mark, remove, tidy up.
  * The steps and what a crash after each of them leaves are in docs/checkpoint-format.md.
  */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { invariant } from "../base/invariant.js";
 import { countNonFinite, type NamedArray } from "../base/named-arrays.js";
 import { writeTorchFile } from "../torch/index.js";
@@ -10,7 +10,7 @@ import { attempt } from "./attempt.js";
 import type { Checkpoint, Json, NetworkState, StoreProblem } from "./checkpoint.js";
 import { nonFiniteIn, recordsOf, type Known } from "./digest.js";
 import { writeText, type Disk } from "./disk.js";
-import { renderVerified, type Generation } from "./generations.js";
+import { damageOf, readGeneration, renderVerified, type Generation } from "./generations.js";
 import { manifestFormat, renderManifest, type FileRecord, type Manifest } from "./manifest.js";
 import {
   generationFolder,
@@ -20,6 +20,7 @@ import {
   isTemporaryFile,
   keptFile,
   manifestFile,
+  nameBeforeTrash,
   networkFile,
   parseId,
   temporaryFile,
@@ -151,6 +152,11 @@ export async function markVerified(disk: Disk, generation: Generation, at: strin
   await addMarker(disk, generation.folder, verifiedFile, renderVerified(at, generation.pair));
 }
 
+/** Whether a person has marked it: then retention leaves it alone. */
+export async function isMarkedKept(disk: Disk, folder: string): Promise<boolean> {
+  return (await disk.info(join(folder, keptFile))) !== undefined;
+}
+
 /** Marks a generation so that retention leaves it alone, or takes the mark away. Needs no lock. */
 export async function markKept(disk: Disk, generation: Generation, keep: boolean): Promise<void> {
   if (keep)
@@ -160,31 +166,59 @@ export async function markKept(disk: Disk, generation: Generation, keep: boolean
       keptFile,
       `${JSON.stringify({ at: new Date().toISOString() })}\n`,
     );
-  else if (generation.keptByHand) {
+  else if (await isMarkedKept(disk, generation.folder)) {
     await disk.remove(join(generation.folder, keptFile));
     await disk.syncFolder(generation.folder);
   }
 }
 
 /**
- * Removes a generation or a backup: first its name, then its files, so that no half of it ever has a good name.
+ * Removes a generation or a backup: first its name, then its files, so that no half of it ever has a good name. Whoever marks
+ * it as kept until its name has gone gets it back.
  * REQUIRES: the caller's policy said so, and the lock is held.
+ * @returns false when it was marked, and stands where it was
  */
-export async function removeFolder(disk: Disk, parent: string, name: string): Promise<void> {
+export async function removeFolder(disk: Disk, parent: string, name: string): Promise<boolean> {
   invariant(
     parseId(name) !== undefined || isBackupName(name),
     `only generations and backups are removed, not ${name}`,
   );
   const trash = join(parent, trashName(name));
   await disk.rename(join(parent, name), trash);
+  // From here on nobody can mark it: it has no name.
+  if (await isMarkedKept(disk, trash)) {
+    await disk.rename(trash, join(parent, name));
+    await disk.syncFolder(parent);
+    return false;
+  }
   await disk.syncFolder(parent);
   await discardFolder(disk, trash);
+  return true;
 }
 
 /** Removes a folder of ours with the files in it; anything that is no file stops it. */
 export async function discardFolder(disk: Disk, folder: string): Promise<void> {
   for (const name of await disk.list(folder)) await disk.remove(join(folder, name));
   await disk.removeFolder(folder);
+}
+
+/** Gives what was marked as kept in the last moment of an interrupted removal its name again, if it is all there still. */
+async function putBack(disk: Disk, parent: string, trash: string): Promise<boolean> {
+  const name = nameBeforeTrash(trash);
+  const folder = join(parent, trash);
+  if (name === undefined || !(await isMarkedKept(disk, folder))) return false;
+  if ((await disk.info(join(parent, name))) !== undefined) return false;
+  const isWhole = await readGeneration(disk, folder, name, undefined).then(
+    () => true,
+    (error: unknown) => {
+      if (damageOf(error) === undefined) throw error;
+      return false;
+    },
+  );
+  if (!isWhole) return false;
+  await disk.rename(folder, join(parent, name));
+  await disk.syncFolder(parent);
+  return true;
 }
 
 /**
@@ -213,7 +247,9 @@ export async function removeLeftovers(
     }
   };
   for (const folder of folders) {
-    await tidy(folder, isLeftover, (path) => discardFolder(disk, path));
+    await tidy(folder, isLeftover, async (path) => {
+      if (!(await putBack(disk, folder, basename(path)))) await discardFolder(disk, path);
+    });
     await tidy(folder, isTemporaryFile, (path) => disk.remove(path));
   }
   return removed;

@@ -5,6 +5,7 @@
  * Errors are Node's own (ENOSPC, EIO, ...); `diskError` turns them into what a user is told.
  */
 import * as fs from "node:fs/promises";
+import { dirname } from "node:path";
 import { giveBlock, takeBlock } from "../base/blocks.js";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import { openFile, type FileSink } from "../torch/index.js";
@@ -28,7 +29,7 @@ export interface Disk {
   list(folder: string): Promise<string[]>;
   /** undefined when there is nothing. Follows links. */
   info(path: string): Promise<FileInfo | undefined>;
-  /** Makes a folder and those above it; nothing happens when it is there. */
+  /** Makes a folder in one that is there; nothing happens when it is there itself. */
   makeFolder(path: string): Promise<void>;
   /** Replaces a file at `to`; never a folder with something in it. */
   rename(from: string, to: string): Promise<void>;
@@ -82,6 +83,16 @@ export function diskError(error: unknown, folder: string, needed: number, free: 
   if (noSpace.has(code)) return new GuardapesosError("DISK_FULL", { folder, needed, free: free ?? 0 }, error);
   const data = { folder, reason: reasonOf(error) };
   return new GuardapesosError(notAllowed.has(code) ? "WEIGHTS_NOT_WRITABLE" : "SAVE_FAILED", data, error);
+}
+
+/**
+ * Makes a folder and those above it. Throws what the system says of the first that cannot be made; Node's own recursive way
+ * says ENOENT, whether the disk is full, read-only or closed to this user.
+ */
+export async function makeFolders(disk: Disk, path: string): Promise<void> {
+  const parent = dirname(path);
+  if (parent !== path && (await disk.info(path)) === undefined) await makeFolders(disk, parent);
+  await disk.makeFolder(path);
 }
 
 /** Creates a file with this content and makes it durable (its name is durable after syncFolder). */
@@ -187,7 +198,13 @@ export const nodeDisk: Disk = {
     }
   },
   async makeFolder(path) {
-    await fs.mkdir(path, { recursive: true });
+    if ((await nodeDisk.info(path))?.kind === "folder") return;
+    try {
+      await fs.mkdir(path);
+    } catch (error) {
+      // Two at once.
+      if (codeOf(error) !== "EEXIST" || (await nodeDisk.info(path))?.kind !== "folder") throw error;
+    }
   },
   rename: (from, to) => patiently(() => fs.rename(from, to)),
   link: (existing, path) => fs.link(existing, path),

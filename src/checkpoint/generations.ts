@@ -171,10 +171,23 @@ async function hasNoNames(disk: Disk, weights: string, manifest: Manifest): Prom
  * @throws WEIGHTS_NOT_READABLE when the folder is there and cannot be read
  */
 export async function listGenerations(weights: string, disk: Disk = nodeDisk): Promise<Listing> {
-  const listing = await readAll(await generationNames(disk, weights), (id) =>
+  const { whole, damaged } = await readAll(await generationNames(disk, weights), (id) =>
     readGeneration(disk, generationFolder(weights, id), id, weights),
   );
-  return { ...listing, whole: [...listing.whole].sort(newestFirst) };
+  return {
+    whole: [...whole].sort(newestFirst),
+    damaged: await stillThere(disk, damaged, ({ id }) => generationFolder(weights, id)),
+  };
+}
+
+/** Looks once more before damage is told: without what has gone since. */
+export async function stillThere<Item>(
+  disk: Disk,
+  items: readonly Item[],
+  folderOf: (item: Item) => string,
+): Promise<readonly Item[]> {
+  const there = await Promise.all(items.map(async (item) => !(await isGone(disk, folderOf(item)))));
+  return items.filter((_, i) => there[i]);
 }
 
 /** Reads generations one by one, in this order. */
@@ -196,6 +209,14 @@ export async function readAll(
     }
   }
   return { whole, damaged };
+}
+
+/**
+ * Whether there is nothing under a folder's name any more. What cannot be read of a generation that is gone is no damage: a
+ * training beside the reader has removed it, as newer ones are there.
+ */
+export async function isGone(disk: Disk, folder: string): Promise<boolean> {
+  return (await disk.info(folder).catch(() => "unknown")) === undefined;
 }
 
 export function newestFirst(a: Generation, b: Generation): number {

@@ -86,6 +86,11 @@ export function trashName(name: string): string {
   return trashPrefix + name;
 }
 
+/** The name that a folder had before its removal began; undefined for any other name. */
+export function nameBeforeTrash(name: string): string | undefined {
+  return name.startsWith(trashPrefix) && isLeftover(name) ? name.slice(trashPrefix.length) : undefined;
+}
+
 /** Whether a folder in checkpoints/ or backups/ is what an interrupted save or removal left. */
 export function isLeftover(name: string): boolean {
   for (const prefix of [temporaryPrefix, trashPrefix]) {

@@ -1,13 +1,14 @@
 /** Tidying up on request: what would go, what it would free, and doing it. */
+import { setTimeout as wait } from "node:timers/promises";
 import { GuardapesosError } from "../base/errors.js";
 import type { StoreProblem } from "./checkpoint.js";
-import { markKept } from "./commit.js";
-import { diskError, nodeDisk, type Disk } from "./disk.js";
-import { listGenerations, type Generation } from "./generations.js";
+import { isMarkedKept, markKept } from "./commit.js";
+import { codeOf, diskError, nodeDisk, type Disk } from "./disk.js";
+import { listGenerations, type Generation, type Skipped } from "./generations.js";
 import { takeLock } from "./lock.js";
 import { checkpointsFolder } from "./names.js";
 import { defaultRetention, type RemoveReason, type RetentionRules } from "./retention-policy.js";
-import { carryOut, planRetention } from "./tidy.js";
+import { carryOut, planRemovals } from "./tidy.js";
 
 export interface PruneOptions {
   /** Over `pruneRules`. */
@@ -23,7 +24,10 @@ export interface PruneReport {
   readonly removed: readonly string[];
   /** Bytes that were freed, or would be. */
   readonly freed: number;
+  /** How many whole ones stay. */
   readonly kept: number;
+  /** What is not whole any more although it was when it was saved: it is not counted on, and stays. */
+  readonly damaged: readonly Skipped[];
   readonly problems: readonly StoreProblem[];
 }
 
@@ -31,7 +35,8 @@ export interface PruneReport {
 export const pruneRules: RetentionRules = { ...defaultRetention, emergencies: 1 };
 
 /**
- * Removes generations by the rules, or says which it would. The newest verified ones of every run always stay.
+ * Removes generations by the rules, or says which it would. The newest verified ones of every run always stay, and nothing
+ * goes unless they, and the newer ones of its kind, are whole when they are read for this.
  * @throws WEIGHTS_IN_USE when a training is using the folder (not in a dry run)
  */
 export async function prune(
@@ -40,30 +45,19 @@ export async function prune(
   disk: Disk = nodeDisk,
 ): Promise<PruneReport> {
   const rules = { ...pruneRules, ...options.rules };
-  const plan = async () => {
-    const { whole } = await listGenerations(weights, disk);
-    const decision = planRetention(whole, rules);
-    const byId = new Map(whole.map((one) => [one.id, one]));
-    const removals = decision.removed
-      .map(({ id, reason }) => ({ generation: byId.get(id)!, reason }))
-      .sort(
-        (a, b) => rank(a.generation) - rank(b.generation) || a.generation.sequence - b.generation.sequence,
-      );
+  const plan = async (): Promise<PruneReport> => {
+    const { removals, kept, damaged } = await planRemovals(disk, weights, { rules, ofKind: true });
     const freed = removals.reduce((sum, { generation }) => sum + generation.bytes, 0);
-    return {
-      whole,
-      decision,
-      report: { removals, removed: [], freed, kept: decision.kept.length, problems: [] },
-    };
+    const emergenciesFirst = [...removals].sort((a, b) => rank(a.generation) - rank(b.generation));
+    return { removals: emergenciesFirst, removed: [], freed, kept, damaged, problems: [] };
   };
   try {
     const isThere = (await disk.info(checkpointsFolder(weights)))?.kind === "folder";
-    if ((options.dryRun ?? false) || !isThere) return (await plan()).report;
+    if ((options.dryRun ?? false) || !isThere) return await plan();
     const lock = await takeLock(disk, checkpointsFolder(weights), weights);
     try {
-      const { whole, decision, report } = await plan();
-      const { removed, freed, problems } = await carryOut(disk, weights, whole, decision);
-      return { ...report, removed, freed, problems };
+      const planned = await plan();
+      return { ...planned, ...(await carryOut(disk, weights, planned)) };
     } finally {
       await lock.release();
     }
@@ -76,9 +70,19 @@ function rank({ kind }: Generation): number {
   return kind === "emergency" ? 0 : 1;
 }
 
+/** For how long a generation is waited for that a removal under way has taken and may put back; between two looks. In ms. */
+const [putBackWithin, interval] = [2000, 50];
+
+const failureOf = (work: Promise<void>): Promise<Error | undefined> =>
+  work.then(
+    () => undefined,
+    (error: unknown) => error as Error,
+  );
+
 /**
- * Marks a generation so that nothing removes it but a person, or takes the mark away. Works while a training runs.
- * @throws CHECKPOINT_NOT_FOUND
+ * Marks a generation so that nothing removes it but a person, or takes the mark away. Works while a training runs; when this
+ * returns, the generation is there and marked.
+ * @throws CHECKPOINT_NOT_FOUND also when it has been removed meanwhile
  */
 export async function keepByHand(
   weights: string,
@@ -86,14 +90,23 @@ export async function keepByHand(
   keep: boolean,
   disk: Disk = nodeDisk,
 ): Promise<Generation> {
+  const notFound = async () => {
+    const known = (await listGenerations(weights, disk)).whole.slice(0, 5).map((one) => one.id);
+    return new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference: id, known });
+  };
   try {
-    const { whole } = await listGenerations(weights, disk);
-    const generation = whole.find((one) => one.id === id);
-    if (generation === undefined) {
-      const known = whole.slice(0, 5).map((one) => one.id);
-      throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference: id, known });
+    const generation = (await listGenerations(weights, disk)).whole.find((one) => one.id === id);
+    if (generation === undefined) throw await notFound();
+    for (let waited = 0; ; waited += interval) {
+      const error = await failureOf(markKept(disk, generation, keep));
+      const isThere = (await disk.info(generation.folder)) !== undefined;
+      if (isThere && (await isMarkedKept(disk, generation.folder)) === keep) break;
+      // Somebody else marks it at this moment, or a removal has taken it and may put it back.
+      const isRace = error === undefined || ["ENOENT", "EEXIST"].includes(codeOf(error) ?? "");
+      if (error !== undefined && !isRace) throw error;
+      if (waited >= putBackWithin) throw (isThere && error) || (await notFound());
+      await wait(interval);
     }
-    await markKept(disk, generation, keep);
     return { ...generation, keptByHand: keep };
   } catch (error) {
     throw diskError(error, weights, 0, undefined);

@@ -71,7 +71,9 @@ describe("what is kept", () => {
             .filter((g) => g.verified && g.nonFinite === 0)
             .slice(0, Math.max(1, rules.verified));
           const oldest = guards.at(-1)?.sequence ?? 0;
-          for (const g of mine) if (g.sequence >= oldest) expect(kept).toContain(g.id);
+          // Of what is not finite only the newest stay.
+          const isSpoilt = (g: Keepable) => g.verified && g.nonFinite > 0;
+          for (const g of mine) if (g.sequence >= oldest && !isSpoilt(g)) expect(kept).toContain(g.id);
         }
       }),
     );
@@ -113,10 +115,23 @@ describe("what is kept", () => {
     expect(removedIds([1, 2, 3, 4, 5].map((n) => one(n, { verified: n === 4 })))).toEqual([]);
   });
 
-  it("does not let spoilt saves push out sound ones", () => {
-    const generations = [one(1), one(2), ...[3, 4, 5, 6].map((n) => one(n, { nonFinite: 1 }))];
-    expect(removedIds(generations)).toEqual([]);
-    expect(removedIds([...generations, one(7), one(8)]).sort()).toEqual(["g1", "g2", "g3", "g4", "g5", "g6"]);
+  it("does not let spoilt saves push out sound ones, and has only the newest two of them", () => {
+    const spoilt = [3, 4, 5, 6].map((n) => one(n, { nonFinite: 1 }));
+    expect(removedIds([one(1), one(2), ...spoilt]).sort()).toEqual(["g3", "g4"]);
+    const more = [one(1), one(2), ...spoilt, one(7), one(8)];
+    expect(removedIds(more).sort()).toEqual(["g1", "g2", "g3", "g4"]);
+  });
+
+  it("is bounded where nothing is finite, whatever the kinds, but for what a person wants kept", () => {
+    const kinds = ["stage", "emergency", "auto", "epoch", "manual"] as const;
+    const spoilt = Array.from({ length: 50 }, (_, i) =>
+      one(i + 1, { nonFinite: 7, kind: kinds[i % kinds.length]!, keptByHand: i === 0 }),
+    );
+    const removed = removedIds(spoilt);
+    const kept = spoilt.filter(({ id }) => !removed.includes(id));
+    const byHand = kept.filter((g) => g.keptByHand || g.kind === "manual");
+    expect(kept.length - byHand.length).toBe(2);
+    expect(byHand).toHaveLength(11);
   });
 
   it("is one for every so many steps, for good", () => {
@@ -126,16 +141,34 @@ describe("what is kept", () => {
     );
   });
 
-  it("shrinks to the newest verified ones when the disk is full, emergencies and epochs aside", () => {
+  it("shrinks step by step when the disk is full: automatic saves, then old emergencies, never epochs and stages", () => {
     const generations = [
       one(1, { kind: "epoch" }),
       one(2),
       one(3),
-      one(4, { kind: "emergency" }),
-      one(5),
-      one(6),
+      ...[4, 5, 6, 7].map((n) => one(n, { kind: "emergency" as const })),
+      one(8, { kind: "stage" }),
+      one(9),
+      one(10),
+      ...[11, 12].map((n) => one(n, { kind: "emergency" as const, run: "b" })),
+      one(13, { run: "b" }),
+      one(14, { run: "b" }),
     ];
-    expect(removedIds(generations, underPressure({ ...defaultRetention, autos: 5 }))).toEqual(["g3", "g2"]);
+    const wanted = { ...defaultRetention, autos: 5 };
+    const steps = underPressure(wanted).map(({ rules, everyRun }) =>
+      removedIds(generations, rules, everyRun ? undefined : "a").sort(),
+    );
+    expect(steps).toEqual([
+      ["g2", "g3"],
+      ["g2", "g3", "g4"],
+      ["g11", "g2", "g3", "g4", "g5", "g6"],
+    ]);
+  });
+
+  it("leans on the newest verified ones of each run that loses something, and on nothing where nothing goes", () => {
+    const generations = [1, 2, 3, 4].map((n) => one(n)).concat([5, 6].map((n) => one(n, { run: "b" })));
+    expect(decideRetention(generations, defaultRetention)).toMatchObject({ guards: ["g4", "g3"] });
+    expect(decideRetention(generations.slice(4), defaultRetention).guards).toEqual([]);
   });
 
   it("lets an emergency go whose files a person has deleted", () => {

@@ -6,15 +6,15 @@ import { GuardapesosError, reasonOf } from "../base/errors.js";
 import { attempt } from "./attempt.js";
 import type { Checkpoint, CheckpointKind, StoreProblem } from "./checkpoint.js";
 import { commitGeneration } from "./commit.js";
-import { diskError, isNoSpace } from "./disk.js";
+import { diskError, isDiskFault, isNoSpace } from "./disk.js";
 import type { NamedFile } from "./familiar.js";
-import { listGenerations, type Generation } from "./generations.js";
+import { listGenerations, type Generation, type Skipped } from "./generations.js";
 import { appendJournal, type JournalEntry } from "./journal.js";
-import { underPressure, type RetentionRules } from "./retention-policy.js";
+import { underPressure } from "./retention-policy.js";
 import { copiesOf, freeSpace, identify, type Session } from "./session.js";
 import { isStale, prove, settle } from "./settle.js";
 import { releaseBallast, savesLeft, spaceNeeded } from "./space.js";
-import { carryOut, planRetention } from "./tidy.js";
+import { carryOut, planRemovals } from "./tidy.js";
 
 export interface SaveReport {
   readonly generation: Generation;
@@ -27,12 +27,16 @@ export interface SaveReport {
   readonly seconds: number;
   /** Ids of the generations that retention removed. */
   readonly removed: readonly string[];
+  /** Those among them that went before the save because the disk had no room for it. */
+  readonly spared: readonly string[];
   /** Where a user's own files at the familiar names have gone. */
   readonly movedAside: readonly string[];
   /** A fault: steps have passed since the parent, and all weights are still the parent's. */
   readonly stale: boolean;
   /** How many more saves of this size the disk has room for if nothing is removed; undefined: it does not say. */
   readonly savesLeft: number | undefined;
+  /** What was whole when it was saved, and is not any more: older ones stay for it. */
+  readonly damaged: readonly Skipped[];
   /** What did not work and does not touch the checkpoint: names, marks, removals. */
   readonly problems: readonly StoreProblem[];
 }
@@ -74,7 +78,8 @@ export async function saveGeneration(
     );
     id = identity.id;
     const onBytes = (bytes: number) => onProgress(Math.min(1, bytes / needed) * writingShare);
-    const { manifest, pieces } = await withRoom(session, kind, needed, () =>
+    const spared: string[] = [];
+    const { manifest, pieces } = await withRoom(session, kind, { needed, spared }, () =>
       commitGeneration(disk, weights, checkpoint, identity, () => lock.check(), onBytes),
     );
     const committed = await prove(session, id, pieces, (share) =>
@@ -88,14 +93,27 @@ export async function saveGeneration(
     const problems: StoreProblem[] = [];
     const { files, movedAside } = await settle(session, generation, older, problems);
     // Whatever went wrong with names or marks is put right first, by the next save or start; until then nothing goes.
-    const removed =
-      problems.length > 0 ? [] : await retain(session, [generation, ...older], session.rules, problems);
+    const retained = problems.length > 0 ? nothingRetained : await retain(session, id);
+    problems.push(...retained.problems);
     await attempt(problems, "journal", id, () =>
       log(id, { bytes: generation.bytes, sha256: generation.files.map((file) => file.sha256) }),
     );
     const free = await freeSpace(session);
     const left = free === undefined ? undefined : savesLeft(free, needed);
-    return { generation, files, seconds, removed, movedAside, stale, savesLeft: left, problems };
+    const { damaged } = retained;
+    const removed = [...spared, ...retained.removed];
+    return {
+      generation,
+      files,
+      seconds,
+      removed,
+      spared,
+      movedAside,
+      stale,
+      savesLeft: left,
+      damaged,
+      problems,
+    };
   } catch (error) {
     const told = diskError(error, weights, needed, await freeSpace(session));
     await log(id, { bytes: 0, sha256: [], failed: reasonOf(told) }).catch(() => undefined);
@@ -104,26 +122,30 @@ export async function saveGeneration(
 }
 
 /**
- * Runs a save, making room when there is too little: first what retention can spare, then, for an emergency, the ballast.
- * An emergency is tried even when the disk claims to have no room.
+ * Runs a save, making room when there is too little: first what retention can spare, one after the other and only as many as
+ * it takes, then, for an emergency, the ballast. An emergency is tried even when the disk claims to have no room.
+ * @param spared ids of what was removed are added
  */
 async function withRoom<T>(
   session: Session,
   kind: CheckpointKind,
-  needed: number,
+  { needed, spared }: { readonly needed: number; readonly spared: string[] },
   save: () => Promise<T>,
 ): Promise<T> {
   const { disk, weights } = session;
-  const reliefs = [
-    async () => {
-      const { whole } = await listGenerations(weights, disk);
-      await retain(session, whole, underPressure(session.rules), []);
-    },
-  ];
+  const proven = new Set<string>();
+  /** Each answers whether it has made any room, and so may be asked again. */
+  const reliefs = underPressure(session.rules).map(({ rules, everyRun }) => async (): Promise<boolean> => {
+    const run = everyRun ? undefined : session.run;
+    const plan = await planRemovals(disk, weights, { rules, run, proven });
+    const { removed } = await carryOut(disk, weights, plan, 1);
+    spared.push(...removed);
+    return removed.length > 0;
+  });
   if (kind === "emergency") reliefs.push(() => releaseBallast(disk, weights));
   for (;;) {
     const free = (await freeSpace(session)) ?? Infinity;
-    const relief = reliefs.shift();
+    const [relief] = reliefs;
     if (free >= needed || (relief === undefined && kind === "emergency")) {
       try {
         return await save();
@@ -132,20 +154,31 @@ async function withRoom<T>(
       }
     }
     if (relief === undefined) throw new GuardapesosError("DISK_FULL", { folder: weights, needed, free });
-    await relief();
+    if (!(await relief())) reliefs.shift();
   }
 }
 
-/** @returns the ids removed */
-async function retain(
-  session: Session,
-  generations: readonly Generation[],
-  rules: RetentionRules,
-  problems: StoreProblem[],
-): Promise<readonly string[]> {
-  const { disk, weights, run } = session;
-  const decision = planRetention(generations, rules, run);
-  const tidied = await carryOut(disk, weights, generations, decision);
-  problems.push(...tidied.problems);
-  return tidied.removed;
+class CalledOff extends Error {}
+
+type Retained = Pick<SaveReport, "removed" | "damaged" | "problems">;
+const nothingRetained: Retained = { removed: [], damaged: [], problems: [] };
+
+/**
+ * What retention removes after a save: the folder is looked at now, and of those that guard the removals the one that was
+ * just read back counts, and the others are read. When something urgent comes meanwhile, it is left to the next save.
+ */
+async function retain(session: Session, readBack: string): Promise<Retained> {
+  const { disk, weights, run, rules } = session;
+  const onRead = () => {
+    if (session.urgent) throw new CalledOff();
+  };
+  try {
+    const plan = await planRemovals(disk, weights, { rules, run, proven: new Set([readBack]), onRead });
+    const { removed, problems } = await carryOut(disk, weights, plan);
+    return { removed, damaged: plan.damaged, problems };
+  } catch (error) {
+    if (error instanceof CalledOff) return nothingRetained;
+    if (!isDiskFault(error)) throw error;
+    return { ...nothingRetained, problems: [{ what: "removal", name: readBack, detail: reasonOf(error) }] };
+  }
 }

@@ -59,7 +59,10 @@ export async function keepBallast(disk: Disk, weights: string, bytes: number): P
   }
 }
 
-export async function releaseBallast(disk: Disk, weights: string): Promise<void> {
+/** @returns whether there was any */
+export async function releaseBallast(disk: Disk, weights: string): Promise<boolean> {
   const path = ballastPath(weights);
-  if ((await disk.info(path)) !== undefined) await disk.remove(path);
+  if ((await disk.info(path)) === undefined) return false;
+  await disk.remove(path);
+  return true;
 }

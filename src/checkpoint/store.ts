@@ -5,7 +5,7 @@
 import { dirname, join, resolve } from "node:path";
 import { invariant } from "../base/invariant.js";
 import type { Checkpoint } from "./checkpoint.js";
-import { diskError, nodeDisk, type Disk } from "./disk.js";
+import { diskError, makeFolders, nodeDisk, type Disk } from "./disk.js";
 import { listGenerations } from "./generations.js";
 import { readJournal } from "./journal.js";
 import { takeLock, type Lock } from "./lock.js";
@@ -67,7 +67,7 @@ export async function openSession(
   );
   let lock: Lock | undefined;
   try {
-    await makeFolders(disk, folder);
+    await makeDurable(disk, folder);
     lock = await takeLock(disk, checkpointsFolder(folder), folder);
     const links = await hasLinks(disk, folder, lock.path);
     const recovered = await recover(disk, folder, { label, name });
@@ -80,8 +80,8 @@ export async function openSession(
 }
 
 /** The folders themselves must survive a power cut, too, also those that a killed process has made. */
-async function makeFolders(disk: Disk, weights: string): Promise<void> {
-  await disk.makeFolder(checkpointsFolder(weights));
+async function makeDurable(disk: Disk, weights: string): Promise<void> {
+  await makeFolders(disk, checkpointsFolder(weights));
   await disk.syncFolder(weights);
   // Folders above may be closed to this user, and then they were there before.
   for (let at = resolve(weights); at !== dirname(at); at = dirname(at)) {
@@ -113,7 +113,7 @@ async function startSession(disk: Disk, options: StoreOptions, lock: Lock, links
   const journal = await readJournal(disk, weights);
   const sequence = Math.max(0, ...[...whole, ...journal].map((one) => one.sequence));
   const run = parent?.run ?? newToken();
-  return { disk, weights, series, lock, links, rules, run, parent: parent?.id, sequence };
+  return { disk, weights, series, lock, links, rules, run, parent: parent?.id, sequence, urgent: false };
 }
 
 /** One save after the other, and the ballast in between. */
@@ -123,7 +123,12 @@ function queued(session: Session, ballast: boolean): Pick<Store, "save" | "close
   return {
     save(checkpoint, onProgress) {
       invariant(!closing, "nothing is saved after close");
-      const save = last.then(() => saveGeneration(session, checkpoint, onProgress));
+      const isUrgent = checkpoint.kind === "emergency";
+      if (isUrgent) session.urgent = true;
+      const save = last.then(() => {
+        if (isUrgent) session.urgent = closing;
+        return saveGeneration(session, checkpoint, onProgress);
+      });
       // Asked now: once it is saved, its memory may be someone else's.
       const bytes =
         ballast && checkpoint.kind !== "emergency"
@@ -137,6 +142,7 @@ function queued(session: Session, ballast: boolean): Pick<Store, "save" | "close
     },
     async close() {
       closing = true;
+      session.urgent = true;
       await last;
       await session.lock.release();
     },

@@ -225,6 +225,8 @@ export type WarningCode =
   | "STATE_TAKEN_UP" // what a killed training had left in memory is a checkpoint now
   | "FILE_MOVED_ASIDE" // a user's own file stood at a familiar name
   | "NO_HARD_LINKS" // the familiar names are copies
+  | "CHECKPOINT_DAMAGED" // one that was whole when it was saved is not any more; older ones stay for it
+  | "ROOM_MADE" // the disk was full: older saves went so that this one found room
   | "DISK_FILLING" // told again when the number of saves that fit has halved
   | "WEIGHTS_NOT_FINITE"; // NaN or infinite weights were saved: the good ones before them are kept
 

@@ -96,7 +96,11 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
   NO_HARD_LINKS: (detail) =>
     `The disk of ${detail} has no hard links: the files with the familiar names are copies there, so a checkpoint takes twice the room.`,
   DISK_FILLING: (detail) =>
-    `The disk is filling up: room for ${plural(Number(detail), "more save", "more saves")}. guardapesos prune makes some.`,
+    `The disk is filling up: room for ${plural(Number(detail), "more save", "more saves")}. Before one fails, old automatic and emergency saves go by themselves; what else lies on that disk is yours to remove.`,
+  CHECKPOINT_DAMAGED: (detail) =>
+    `${detail} It was whole when it was saved: look after that disk. Older checkpoints stay for it.`,
+  ROOM_MADE: (detail) =>
+    `The disk was full, so older saves went to make room for this one: ${detail}. The newest ones stay.`,
   IMAGES_NOT_CACHED: (detail) =>
     `Not all decoded images fit in memory, and the disk does not take the others: ${detail}. They are decoded again each time, which may slow training down; nothing else changes. The variable TMPDIR (TEMP on Windows) chooses another folder.`,
   SAMPLES_NOT_WRITTEN: (detail) =>

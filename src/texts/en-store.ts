@@ -1,4 +1,5 @@
 /** What the commands that look after checkpoints say, in English. */
+import type { Damage } from "../base/errors.js";
 import type { StoreProblem } from "../checkpoint/checkpoint.js";
 import type { Finding, FindingCode } from "../checkpoint/doctor.js";
 import type { RemoveReason } from "../checkpoint/retention-policy.js";
@@ -23,6 +24,7 @@ export interface StoreTexts {
     readonly going: (id: string, bytes: number, reason: RemoveReason) => string;
     readonly total: (count: number, freed: number, dryRun: boolean) => string;
     readonly nothing: (kept: number) => string;
+    readonly damaged: (id: string, damage: Damage) => string;
   };
   readonly backup: {
     readonly made: (folder: string, id: string, bytes: number) => string;
@@ -75,6 +77,8 @@ export const store: StoreTexts = {
         : `✅ ${plural(count, "checkpoint", "checkpoints")} removed, ${bytes(freed)} freed.`,
     nothing: (kept) =>
       `✅ Nothing to remove: ${kept === 1 ? "the one checkpoint stays" : `all ${integer(kept)} checkpoints stay`}.`,
+    damaged: (id, damage) =>
+      `${id} is not whole any more: ${damageOf(damage)}. It was left as it is, and older ones stay for it.`,
   },
   backup: {
     made: (folder, id, size) => `✅ ${id} is copied to ${folder} and verified there (${bytes(size)})`,

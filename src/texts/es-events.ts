@@ -63,7 +63,11 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
   NO_HARD_LINKS: (detail) =>
     `El disco de ${detail} no tiene enlaces duros: ahí los archivos con los nombres de siempre son copias, así que un checkpoint ocupa el doble.`,
   DISK_FILLING: (detail) =>
-    `El disco se está llenando: cabe${detail === "1" ? "" : "n"} ${plural(Number(detail), "guardado", "guardados")} más. guardapesos limpiar hace sitio.`,
+    `El disco se está llenando: cabe${detail === "1" ? "" : "n"} ${plural(Number(detail), "guardado", "guardados")} más. Antes de que falle uno se borran solos los automáticos y los de emergencia más antiguos; lo demás que haya en ese disco te toca borrarlo a ti.`,
+  CHECKPOINT_DAMAGED: (detail) =>
+    `${detail} Estaba entero cuando se guardó: vigila ese disco. Por él se quedan otros más antiguos.`,
+  ROOM_MADE: (detail) =>
+    `El disco estaba lleno, así que para hacer sitio a este guardado se han borrado otros más antiguos: ${detail}. Los más recientes se quedan.`,
   IMAGES_NOT_CACHED: (detail) =>
     `No todas las imágenes decodificadas caben en memoria, y el disco no admite el resto: ${detail}. Se decodifican de nuevo cada vez, lo que puede frenar el entrenamiento; nada más cambia. La variable TMPDIR (TEMP en Windows) elige otra carpeta.`,
   SAMPLES_NOT_WRITTEN: (detail) =>

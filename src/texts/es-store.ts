@@ -39,6 +39,8 @@ export const store: StoreTexts = {
         : `✅ ${plural(count, "checkpoint borrado", "checkpoints borrados")}, ${bytes(freed)} liberados.`,
     nothing: (kept) =>
       `✅ No hay nada que borrar: ${kept === 1 ? "el único checkpoint se queda" : `los ${integer(kept)} checkpoints se quedan`}.`,
+    damaged: (id, damage) =>
+      `${id} ya no está entero: ${damageOf(damage)}. Se ha dejado como está, y por él se quedan otros más antiguos.`,
   },
   backup: {
     made: (folder, id, size) => `✅ ${id} está copiado en ${folder} y verificado allí (${bytes(size)})`,

@@ -22,9 +22,11 @@ const report: SaveReport = {
   files: [],
   seconds: 1,
   removed: [],
+  spared: [],
   movedAside: [],
   stale: false,
   savesLeft: undefined,
+  damaged: [],
   problems: [],
 };
 

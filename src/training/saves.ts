@@ -2,7 +2,7 @@
  * Saves beside training: one at a time, in the writer's thread, from a state that nobody changes any more. A save that
  * fails is told and soon tried again; it never stops training.
  */
-import { isGuardapesosError, reasonOf } from "../base/errors.js";
+import { GuardapesosError, isGuardapesosError, reasonOf } from "../base/errors.js";
 import { retryAfter, type SaveDecision } from "../checkpoint/save-policy.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { Generation, SaveReport, Writer } from "../checkpoint/index.js";
@@ -120,6 +120,11 @@ export function createSaves(
     const warn = (code: WarningCode, detail: string): void => emit({ type: "warning", code, detail });
     if (nonFinite > 0) warn("WEIGHTS_NOT_FINITE", id);
     if (report.stale) warn("WEIGHTS_UNCHANGED", id);
+    if (report.spared.length > 0) warn("ROOM_MADE", report.spared.join(", "));
+    for (const damage of report.damaged) {
+      // As a thrown one would say it, so that the texts can.
+      warn("CHECKPOINT_DAMAGED", new GuardapesosError("CHECKPOINT_DAMAGED", damage).message);
+    }
     for (const path of report.movedAside) warn("FILE_MOVED_ASIDE", path);
     for (const problem of report.problems) emit({ type: "store-problem", ...problem });
     if (savesLeft === undefined || savesLeft >= fewSaves) warnedAt = 2 * fewSaves;

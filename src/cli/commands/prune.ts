@@ -5,7 +5,7 @@ import { exitCodeOf } from "../exit-codes.js";
 import type { commonOptions, configOption, pruneOptions, Settings } from "../options.js";
 import { weightsFolder } from "../weights.js";
 
-/** Exit code 74 when something could not be removed. Throws WEIGHTS_IN_USE while a training runs, but not with --dry-run. */
+/** Exit code 74 when something could not be removed, 65 when something was not whole that the rules count on. Throws WEIGHTS_IN_USE while a training runs, but not with --dry-run. */
 export async function prune(
   context: Context,
   flags: Settings<typeof pruneOptions & typeof commonOptions & typeof configOption>,
@@ -14,7 +14,7 @@ export async function prune(
   const weights = await weightsFolder(settings.weights);
   const dryRun = flags.dryRun ?? false;
   const checkpoint = await import("../../checkpoint/index.js");
-  const { removals, removed, freed, kept, problems } = await checkpoint.prune(weights, {
+  const { removals, removed, freed, kept, damaged, problems } = await checkpoint.prune(weights, {
     dryRun,
     rules: { everySteps: settings.keepEvery ?? 0 },
   });
@@ -30,14 +30,17 @@ export async function prune(
     removed,
     freed,
     kept,
+    damaged,
     problems,
   });
   const texts = context.texts.store.prune;
   for (const { generation, reason } of removals) {
     say(context, texts.going(generation.id, generation.bytes, reason));
   }
+  for (const { id, ...damage } of damaged) say(context, `⚠ ${texts.damaged(id, damage)}`);
   sayProblems(context, problems);
   const count = dryRun ? removals.length : removed.length;
   say(context, removals.length === 0 ? texts.nothing(kept) : texts.total(count, freed, dryRun));
+  if (damaged.length > 0) context.exitCode = exitCodeOf("CHECKPOINT_DAMAGED");
   if (problems.length > 0) context.exitCode = exitCodeOf("SAVE_FAILED");
 }
