@@ -8,6 +8,7 @@
 import type { TorchFeature, TorchPlace, TorchProblem } from "./torch-problem.js";
 
 export interface ErrorData {
+  CURRENT_FOLDER_GONE: Record<never, never>;
   // Images
   FOLDER_NOT_FOUND: { folder: string };
   FOLDER_NOT_READABLE: { folder: string; reason: string };
@@ -87,6 +88,8 @@ export interface ErrorData {
   ENDED_WITHOUT_ANSWER: { pid: number; newest: string | undefined };
   OUTPUT_NOT_WRITABLE: { path: string; reason: string };
   OUTPUT_EXISTS: { path: string };
+  /** Written in part. `path` is undefined for standard output. */
+  OUTPUT_INCOMPLETE: { path: string | undefined; reason: string };
 }
 
 /**

@@ -69,7 +69,8 @@ export function tellError(context: Context, error: unknown): void {
   if (json) {
     const code = known ? error.code : "BUG";
     output.write(jsonLine("error", { code, message, exitCode: context.exitCode }));
-  } else {
+  }
+  if (!json || output.failure() !== undefined) {
     const mark = output.symbols ? "❌" : texts.commands.error;
     output.writeError(`${output.colors.red(`${mark} ${message}`)}\n`);
   }

@@ -4,7 +4,7 @@ import { isGuardapesosError } from "../base/errors.js";
 import type { RunEventOf } from "../events/event.js";
 
 /** A thrown value that is not one of ours. */
-const bugExitCode = 70;
+export const bugExitCode = 70;
 
 /** A run that heat has ended, its weights saved: EX_TEMPFAIL, it works once the card is cool. */
 const overheatedExitCode = 75;
@@ -57,6 +57,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "PROGRESS_UNREADABLE":
     case "WEIGHTS_NOT_FINITE":
       return 65; // EX_DATAERR: what was read is not usable
+    case "CURRENT_FOLDER_GONE":
     case "FOLDER_NOT_FOUND":
     case "FOLDER_NOT_READABLE":
     case "NO_IMAGES":
@@ -87,6 +88,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "DISK_FULL":
     case "SAVE_FAILED":
     case "SAVE_NOT_VERIFIED":
+    case "OUTPUT_INCOMPLETE":
       return 74; // EX_IOERR
     case "WEIGHTS_IN_USE":
       return 75; // EX_TEMPFAIL: works once the other training has ended

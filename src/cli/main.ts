@@ -1,9 +1,11 @@
 /** Where the program begins and ends: language, parsing, the one place that tells an error, the exit code. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { CommanderError } from "commander";
+import { GuardapesosError, reasonOf, stackOf } from "../base/errors.js";
 import { languageOf, languages, textsOf } from "../texts/index.js";
 import type { Context } from "./context.js";
 import { tellError } from "./context.js";
+import { bugExitCode } from "./exit-codes.js";
 import { leave } from "./leave.js";
 import type { Output } from "./output.js";
 import { createOutput } from "./output.js";
@@ -15,8 +17,8 @@ interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The system's language as a BCP 47 tag. */
   readonly locale: string;
-  /** The current folder. */
-  readonly folder: string;
+  /** The current folder; undefined when it is gone. */
+  readonly folder: string | undefined;
   readonly version: string;
   readonly services: Services;
   /** Rejects with an error that nobody has caught. */
@@ -38,14 +40,14 @@ export async function runProgram(
   typed: readonly string[],
   output: Output,
   { environment, locale, folder, version, services, fault }: Surroundings,
-): Promise<Pick<Context, "exitCode" | "leaveAtOnce">> {
+): Promise<Context> {
   const flag = languageFlag(typed);
   const language = languages.find((one) => one === flag) ?? languageOf(environment, locale);
   const context: Context = {
     output,
     services,
     typed,
-    folder,
+    folder: folder ?? "",
     version,
     texts: textsOf(language),
     json: typed.includes("--json"),
@@ -54,6 +56,7 @@ export async function runProgram(
   };
   const program = createProgram(context);
   try {
+    if (folder === undefined) throw new GuardapesosError("CURRENT_FOLDER_GONE", {});
     await Promise.race([parse(program, context), ...(fault ? [fault] : [])]);
   } catch (error) {
     const told = error instanceof CommanderError ? faultOf(program, error) : error;
@@ -62,8 +65,52 @@ export async function runProgram(
   return context;
 }
 
-/** @param argv process.argv */
+/** The current folder; undefined when it has been deleted, or its disk unmounted. */
+function currentFolder(): string | undefined {
+  try {
+    return process.cwd();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Says that words are missing, which no command ends without. A code that says more stays. */
+function tellLoss(context: Context): void {
+  const failure = context.output.failure();
+  if (failure === undefined) return;
+  const { exitCode } = context;
+  tellError(
+    context,
+    new GuardapesosError("OUTPUT_INCOMPLETE", { path: undefined, reason: reasonOf(failure) }),
+  );
+  if (exitCode !== 0) context.exitCode = exitCode;
+}
+
+/** Says what went wrong while it was told, in the plainest way there is. */
+function lastWords(error: unknown): void {
+  try {
+    writeSync(2, `guardapesos: ${stackOf(error) || reasonOf(error)}\n`);
+  } catch {
+    // The exit code says it.
+  }
+}
+
+/**
+ * Runs the program, and ends the process.
+ * @param argv process.argv
+ */
 export async function main(argv: readonly string[]): Promise<void> {
+  // Until something says otherwise: whatever ends this process in silence has not gone well.
+  process.exitCode = bugExitCode;
+  try {
+    await start(argv);
+  } catch (error) {
+    lastWords(error);
+    await leave(bugExitCode);
+  }
+}
+
+async function start(argv: readonly string[]): Promise<void> {
   const { env, platform, stdout, stderr } = process;
   const { loadedServices } = await import("./services.js");
   const packageFile = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
@@ -75,10 +122,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     };
     listenToFaults(told);
   });
-  const { exitCode, leaveAtOnce } = await runProgram(argv.slice(2), output, {
+  const context = await runProgram(argv.slice(2), output, {
     environment: env,
     locale: Intl.DateTimeFormat().resolvedOptions().locale,
-    folder: process.cwd(),
+    folder: currentFolder(),
     version: (JSON.parse(packageFile) as { version: string }).version,
     services: loadedServices,
     fault,
@@ -86,6 +133,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   // One more Ctrl+C now would cut off the last words, and change the exit code.
   listenToSignals({ request: () => undefined });
   await output.flushed();
+  tellLoss(context);
+  const { exitCode, leaveAtOnce } = context;
   if (leaveAtOnce) await leave(exitCode);
   process.exit(exitCode);
 }

@@ -1,7 +1,9 @@
 /**
- * Where words go, and what the place can show. A pipe whose reader has left (EPIPE) or a terminal that was closed (EIO)
- * must not end a training: after such an error nothing more is written, and everything else goes on.
+ * Where words go, and what the place can show. Nothing that becomes of it ends a training: after an error nothing more is
+ * written, and everything else goes on. A reader that has left (a pipe's EPIPE, a closed terminal's EIO) has read enough;
+ * words that a disk did not take are missing, which a command must not end without saying.
  */
+import { fstatSync, writeSync } from "node:fs";
 import pc from "picocolors";
 
 type Colors = ReturnType<typeof pc.createColors>;
@@ -15,6 +17,10 @@ export interface Output {
   readonly colors: Colors;
   readonly write: (text: string) => void;
   readonly writeError: (text: string) => void;
+  /** Aborted when standard output takes nothing any more: nobody reads it, or it cannot be written to. */
+  readonly ended: AbortSignal;
+  /** Why words for standard output are missing where they were to be kept; undefined when none are. */
+  readonly failure: () => unknown;
   /** Resolves when all is written, or after two seconds with a reader that takes nothing. */
   readonly flushed: () => Promise<void>;
 }
@@ -37,15 +43,43 @@ function showsColors({ environment }: Surroundings): boolean {
   return !environment["NO_COLOR"] && environment["TERM"] !== "dumb";
 }
 
+/** The number of a stream that is a file or a device and no terminal; undefined for all others. */
+function fileOf({ fd, isTTY }: { readonly fd?: number; readonly isTTY: boolean }): number | undefined {
+  if (fd === undefined || isTTY) return undefined;
+  const info = fstatSync(fd);
+  return info.isFile() || info.isCharacterDevice() ? fd : undefined;
+}
+
+/** Writes all of it: a disk that has just run full takes a part, and refuses only the next write. Node's streams do not look. */
+function writeWhole(file: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
+}
+
 /** Silences a stream from its first error on. Returns how to write to it. */
-function writer(stream: NodeJS.WriteStream): (text: string) => void {
+function writer(stream: NodeJS.WriteStream, onError: (error: unknown) => void): (text: string) => void {
+  const file = fileOf(stream);
   let broken = false;
-  stream.on("error", () => {
+  const fail = (error: unknown): void => {
+    if (!broken) onError(error);
     broken = true;
-  });
-  return (text) => {
-    if (!broken) stream.write(text);
   };
+  stream.on("error", fail);
+  return (text) => {
+    if (broken) return;
+    try {
+      if (file === undefined) stream.write(text);
+      else writeWhole(file, text);
+    } catch (error) {
+      fail(error);
+    }
+  };
+}
+
+/** Whether an error says that nobody reads any more. */
+function readerHasLeft(error: unknown, isTerminal: boolean): boolean {
+  const { code = "" } = error as NodeJS.ErrnoException;
+  return ["EPIPE", "ECONNRESET"].includes(code) || (isTerminal && code === "EIO");
 }
 
 /** The output over a process's two streams. */
@@ -56,7 +90,12 @@ export function createOutput(
 ): Output {
   // Of a pipe it is undefined, whatever its type says.
   const isTerminal = (stdout.isTTY as boolean | undefined) ?? false;
-  const write = writer(stdout);
+  const ending = new AbortController();
+  let failure: unknown;
+  const write = writer(stdout, (error) => {
+    if (!readerHasLeft(error, isTerminal)) failure = error;
+    ending.abort();
+  });
   const drained = (stream: NodeJS.WriteStream) =>
     new Promise<void>((resolve) => {
       stream.once("error", () => resolve());
@@ -69,7 +108,9 @@ export function createOutput(
     symbols: isTerminal && showsSymbols(surroundings),
     colors: pc.createColors(isTerminal && showsColors(surroundings)),
     write,
-    writeError: writer(stderr),
+    writeError: writer(stderr, () => undefined),
+    ended: ending.signal,
+    failure: () => failure,
     flushed: async () => {
       const patience = new Promise<void>((resolve) => setTimeout(resolve, 2000).unref());
       await Promise.race([Promise.all([drained(stdout), drained(stderr)]), patience]);

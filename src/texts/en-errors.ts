@@ -46,6 +46,8 @@ function expectation(expected: Expected): string {
 }
 
 export const errors: ErrorTexts = {
+  CURRENT_FOLDER_GONE: () =>
+    "The current folder does not exist any more: it has been deleted, renamed or unmounted. Change to another one (cd) and try again.",
   FOLDER_NOT_FOUND: ({ folder }) => `The folder ${folder} does not exist. Check how the path is written.`,
   FOLDER_NOT_READABLE: ({ folder, reason }) =>
     `The folder ${folder} cannot be read: ${reason}. Check that it is a folder and that you may open it.`,
@@ -163,6 +165,10 @@ export const errors: ErrorTexts = {
     `Process ${pid} has ended without a word: it was killed, or the computer has restarted. ${newest === undefined ? "There is no whole checkpoint yet." : `The newest whole checkpoint is ${newest}; guardapesos train goes on from it.`}`,
   OUTPUT_EXISTS: ({ path }) =>
     `${path} is there already, and another file is never written over. Give another name, or move that one away first.`,
+  OUTPUT_INCOMPLETE: ({ path, reason }) =>
+    path === undefined
+      ? `What this command had to say could not be written (${reason}), so it is not all there. The checkpoints are not touched by that. Make room, or send its output elsewhere.`
+      : `${path} cannot be written to any more (${reason}). What was written before is whole. Make room, and begin another file.`,
   OUTPUT_NOT_WRITABLE: ({ path, reason }) =>
     `${path} cannot be written (${reason}). Give another place for it.`,
 };

@@ -45,6 +45,8 @@ function expectation(expected: Expected): string {
 }
 
 export const errors: ErrorTexts = {
+  CURRENT_FOLDER_GONE: () =>
+    "La carpeta actual ya no existe: la han borrado, renombrado o desmontado. Cambia a otra (cd) y prueba de nuevo.",
   FOLDER_NOT_FOUND: ({ folder }) => `La carpeta ${folder} no existe. Revisa cómo está escrita la ruta.`,
   FOLDER_NOT_READABLE: ({ folder, reason }) =>
     `No se puede leer la carpeta ${folder}: ${reason}. Comprueba que sea una carpeta y que tengas permiso para abrirla.`,
@@ -163,5 +165,9 @@ export const errors: ErrorTexts = {
     `El proceso ${pid} terminó sin decir nada: lo mataron o se reinició el ordenador. ${newest === undefined ? "Todavía no hay ningún checkpoint completo." : `El checkpoint completo más reciente es ${newest}; guardapesos entrenar sigue desde él.`}`,
   OUTPUT_EXISTS: ({ path }) =>
     `${path} ya existe, y nunca se escribe encima de otro archivo. Indica otro nombre, o retira ese antes.`,
+  OUTPUT_INCOMPLETE: ({ path, reason }) =>
+    path === undefined
+      ? `No se pudo escribir lo que este comando tenía que decir (${reason}): no está todo. A los checkpoints no les afecta. Haz sitio, o envía la salida a otro lugar.`
+      : `Ya no se puede escribir en ${path} (${reason}). Lo escrito antes está entero. Haz sitio y empieza otro archivo.`,
   OUTPUT_NOT_WRITABLE: ({ path, reason }) => `No se puede escribir ${path} (${reason}). Indica otro lugar.`,
 };

@@ -17,10 +17,17 @@ export function textsOf(language: Language): Texts {
   return catalogues[language];
 }
 
-/** The sentence of an error. */
+/**
+ * The sentence of an error. Never throws: where its data, which may come from a damaged file, makes no sentence, its code
+ * and its data are the sentence.
+ */
 export function sentenceOf(texts: Texts, error: GuardapesosError): string {
   const sentence = texts.errors[error.code] as (data: ErrorData[ErrorCode]) => string;
-  return sentence(error.data);
+  try {
+    return sentence(error.data);
+  } catch {
+    return error.message;
+  }
 }
 
 /**

@@ -8,6 +8,7 @@ import { languageOf, readable, sentenceOf, textsOf } from "./index.js";
 
 /** One example of every error; the type makes it complete. */
 const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
+  CURRENT_FOLDER_GONE: {},
   FOLDER_NOT_FOUND: { folder: "scans" },
   FOLDER_NOT_READABLE: { folder: "scans", reason: "EACCES" },
   NO_IMAGES: { folder: "scans" },
@@ -69,6 +70,7 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   ENDED_WITHOUT_ANSWER: { pid: 7, newest: "00000500-auto-20251106_153045" },
   OUTPUT_NOT_WRITABLE: { path: "samples/a.png", reason: "EACCES" },
   OUTPUT_EXISTS: { path: "a.safetensors" },
+  OUTPUT_INCOMPLETE: { path: undefined, reason: "ENOSPC" },
 };
 
 /** One example of every problem; the type makes it complete. */
@@ -230,6 +232,13 @@ describe.each(both)("the catalogue in %s", (language) => {
       signal === "SIGINT" ? "Ctrl+C" : signal === "SIGBREAK" ? "Ctrl+Break" : signal,
     );
   });
+});
+
+it("an error whose data makes no sentence is told by its code", () => {
+  for (const texts of [textsOf("en"), textsOf("es")]) {
+    const torn = new GuardapesosError("WEIGHTS_IN_USE", undefined as never);
+    expect(sentenceOf(texts, torn)).toContain("WEIGHTS_IN_USE");
+  }
 });
 
 describe("Spanish", () => {

@@ -81,12 +81,14 @@ export async function monitor(
   const log = settings.log === undefined ? undefined : await openLog(settings.log);
   const closing = new AbortController();
   const deafen = listenToSignals({ request: () => closing.abort() });
+  // Nobody reads any more: `guardapesos monitor --json | head -1`.
+  const watched = AbortSignal.any([closing.signal, context.output.ended]);
   const screen = display(context, sensor.name, thresholds, settings.log);
   try {
     // A simulated card is watched as it would be under load.
     sensor.load?.(true);
     let start: number | undefined;
-    for await (const news of sensor.readings(closing.signal)) {
+    for await (const news of sensor.readings(watched)) {
       if ("silence" in news) {
         screen.lost(news.silence);
         tell(context, "sensor-lost", { sensor: sensor.name, reason: news.silence });
