@@ -8,7 +8,8 @@
 import type { TorchFeature, TorchPlace, TorchProblem } from "./torch-problem.js";
 
 export interface ErrorData {
-  CURRENT_FOLDER_GONE: Record<never, never>;
+  /** `folder`: what the shell calls it, where it does. */
+  CURRENT_FOLDER_GONE: { folder: string | undefined };
   // Images
   FOLDER_NOT_FOUND: { folder: string };
   FOLDER_NOT_READABLE: { folder: string; reason: string };

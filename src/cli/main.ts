@@ -56,7 +56,8 @@ export async function runProgram(
   };
   const program = createProgram(context);
   try {
-    if (folder === undefined) throw new GuardapesosError("CURRENT_FOLDER_GONE", {});
+    if (folder === undefined)
+      throw new GuardapesosError("CURRENT_FOLDER_GONE", { folder: environment["PWD"] });
     await Promise.race([parse(program, context), ...(fault ? [fault] : [])]);
   } catch (error) {
     const told = error instanceof CommanderError ? faultOf(program, error) : error;

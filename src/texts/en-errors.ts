@@ -46,8 +46,8 @@ function expectation(expected: Expected): string {
 }
 
 export const errors: ErrorTexts = {
-  CURRENT_FOLDER_GONE: () =>
-    "The current folder does not exist any more: it has been deleted, renamed or unmounted. Change to another one (cd) and try again.",
+  CURRENT_FOLDER_GONE: ({ folder }) =>
+    `The current folder${folder === undefined ? "" : `, ${folder},`} does not exist any more: it has been deleted, renamed or unmounted. Change to another one (cd) and try again.`,
   FOLDER_NOT_FOUND: ({ folder }) => `The folder ${folder} does not exist. Check how the path is written.`,
   FOLDER_NOT_READABLE: ({ folder, reason }) =>
     `The folder ${folder} cannot be read: ${reason}. Check that it is a folder and that you may open it.`,

@@ -45,8 +45,8 @@ function expectation(expected: Expected): string {
 }
 
 export const errors: ErrorTexts = {
-  CURRENT_FOLDER_GONE: () =>
-    "La carpeta actual ya no existe: la han borrado, renombrado o desmontado. Cambia a otra (cd) y prueba de nuevo.",
+  CURRENT_FOLDER_GONE: ({ folder }) =>
+    `La carpeta actual${folder === undefined ? "" : `, ${folder},`} ya no existe: la han borrado, renombrado o desmontado. Cambia a otra (cd) y prueba de nuevo.`,
   FOLDER_NOT_FOUND: ({ folder }) => `La carpeta ${folder} no existe. Revisa cómo está escrita la ruta.`,
   FOLDER_NOT_READABLE: ({ folder, reason }) =>
     `No se puede leer la carpeta ${folder}: ${reason}. Comprueba que sea una carpeta y que tengas permiso para abrirla.`,

@@ -8,7 +8,7 @@ import { languageOf, readable, sentenceOf, textsOf } from "./index.js";
 
 /** One example of every error; the type makes it complete. */
 const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
-  CURRENT_FOLDER_GONE: {},
+  CURRENT_FOLDER_GONE: { folder: "/media/usb/oct" },
   FOLDER_NOT_FOUND: { folder: "scans" },
   FOLDER_NOT_READABLE: { folder: "scans", reason: "EACCES" },
   NO_IMAGES: { folder: "scans" },
