@@ -13,6 +13,7 @@ import {
   readAll,
   readGeneration,
   readManifest,
+  stillThere,
   type Generation,
   type Listing,
 } from "./generations.js";
@@ -284,8 +285,9 @@ async function findFolder(disk: Disk, weights: string, reference: string): Promi
 export async function listBackups(weights: string, disk: Disk = nodeDisk): Promise<Listing> {
   const parent = backupsFolder(weights);
   const names = (await disk.list(parent).catch(() => [])).filter(isBackupName);
-  return readAll(
+  const { whole, damaged } = await readAll(
     names.sort((a, b) => order(b).localeCompare(order(a))),
     (name) => readGeneration(disk, join(parent, name), name, undefined),
   );
+  return { whole, damaged: await stillThere(disk, damaged, ({ id }) => join(parent, id)) };
 }

@@ -93,8 +93,15 @@ export async function examine(
   if (ahead > clockTolerance) findings.push({ code: "clock-off", level: "problem", seconds: ahead });
 
   for (const one of damaged) findings.push({ code: "damaged", level: "problem", ...one });
+  const names = [
+    ...(await disk.list(checkpointsFolder(weights)).catch(() => [])),
+    ...(await disk.list(weights)),
+  ];
+  // While somebody writes, what looks left over or not yet read back is work in progress.
+  const isWritten = names.some(isLockName);
   for (const one of whole) {
-    if (one.verifiedAt === undefined) findings.push({ code: "not-verified", level: "note", id: one.id });
+    if (one.verifiedAt === undefined && !isWritten)
+      findings.push({ code: "not-verified", level: "note", id: one.id });
     if (one.nonFinite > 0)
       findings.push({ code: "not-finite", level: "problem", id: one.id, values: one.nonFinite });
   }
@@ -105,13 +112,8 @@ export async function examine(
       findings.push({ code: "name-missing", level: "note", name });
     }
   }
-  const names = [
-    ...(await disk.list(checkpointsFolder(weights)).catch(() => [])),
-    ...(await disk.list(weights)),
-  ];
   const leftovers = names.filter((name) => isLeftover(name) || isTemporaryFile(name));
-  // While somebody writes, what looks left over is work in progress.
-  if (leftovers.length > 0 && !names.some(isLockName))
+  if (leftovers.length > 0 && !isWritten)
     findings.push({ code: "leftovers", level: "note", names: leftovers });
   const backups = await read(disk, await listBackups(weights, disk));
   for (const one of backups.damaged) findings.push({ code: "backup-damaged", level: "problem", ...one });
@@ -124,9 +126,10 @@ async function read(disk: Disk, listing: Listing): Promise<Listing> {
   const whole: Generation[] = [];
   const damaged = [...listing.damaged];
   for (const generation of listing.whole) {
-    const [damage] = (await verifyGeneration(generation, {}, disk)).damages;
+    const { gone, damages } = await verifyGeneration(generation, {}, disk);
+    const [damage] = damages;
     if (damage === undefined) whole.push(generation);
-    else damaged.push({ id: generation.id, ...damage });
+    else if (!gone) damaged.push({ id: generation.id, ...damage });
   }
   return { whole, damaged };
 }
@@ -157,6 +160,8 @@ async function tryWriting(disk: Disk, weights: string, now: number): Promise<Fin
       await disk.link(path, linked);
       findings.push({ code: "links", level: "fine" });
     } catch (error) {
+      // A training that begins clears such files away.
+      if ((await disk.info(path)) === undefined) return await tryWriting(disk, weights, now);
       findings.push({ code: "no-links", level: "note", reason: reasonOf(error) });
     }
   } catch (error) {

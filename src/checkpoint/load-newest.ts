@@ -1,10 +1,14 @@
-/** What a training goes on from: looking whether the newest generation is whole and reading it into memory, at once. */
+/**
+ * Finding a checkpoint and reading it into memory. A training beside it may remove what was found before it is read: then
+ * the reference means another one, or none.
+ */
 import type { Checkpoint } from "./checkpoint.js";
 import { hashInThread } from "./disk-hash.js";
-import type { Generation, Skipped } from "./generations.js";
-import { loadCheckpoint } from "./load.js";
+import { nodeDisk } from "./disk.js";
+import { isGone, type Generation, type Skipped } from "./generations.js";
+import { loadCheckpoint, type LoadOptions } from "./load.js";
 import type { Series } from "./names.js";
-import { newestWhole } from "./resolve.js";
+import { newestWhole, resolveReference, type Resolved, type ResolveOptions } from "./resolve.js";
 
 export interface Newest {
   readonly generation: Generation;
@@ -32,7 +36,28 @@ export async function loadNewest(weights: string, series: Series): Promise<Newes
   });
   if (found === undefined) return undefined;
   const { generation, skipped } = found;
-  const checkpoint =
-    loading?.id === generation.id ? await loading.checkpoint : await loadCheckpoint(generation);
-  return { generation, checkpoint, skipped };
+  try {
+    const checkpoint =
+      loading?.id === generation.id ? await loading.checkpoint : await loadCheckpoint(generation);
+    return { generation, checkpoint, skipped };
+  } catch (error) {
+    if (await isGone(nodeDisk, generation.folder)) return loadNewest(weights, series);
+    throw error;
+  }
+}
+
+/** What a reference means, and its content. @throws what resolveReference and loadCheckpoint throw */
+export async function loadReference(
+  weights: string,
+  reference: string,
+  options: ResolveOptions & LoadOptions = {},
+): Promise<Resolved & { readonly checkpoint: Checkpoint }> {
+  const resolved = await resolveReference(weights, reference, options);
+  const { source } = resolved;
+  try {
+    return { ...resolved, checkpoint: await loadCheckpoint(source, options) };
+  } catch (error) {
+    if (source.from !== "generation" || !(await isGone(nodeDisk, source.generation.folder))) throw error;
+    return loadReference(weights, reference, options);
+  }
 }

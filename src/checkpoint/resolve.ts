@@ -8,7 +8,7 @@ import { readTorchFile } from "../torch/index.js";
 import type { CheckpointKind } from "./checkpoint.js";
 import { isDiskFault, nodeDisk, type Disk } from "./disk.js";
 import type { NamedFile } from "./familiar.js";
-import { listGenerations, readGeneration, type Generation, type Skipped } from "./generations.js";
+import { isGone, listGenerations, readGeneration, type Generation, type Skipped } from "./generations.js";
 import {
   checkpointKinds,
   checkpointsFolder,
@@ -79,9 +79,10 @@ export interface Choice {
  */
 export async function newestWhole(
   weights: string,
-  { series, kind, onProgress, hash, onCandidate }: Choice = {},
+  choice: Choice = {},
   disk: Disk = nodeDisk,
 ): Promise<{ generation: Generation; skipped: readonly Skipped[] } | undefined> {
+  const { series, kind, onProgress, hash, onCandidate } = choice;
   const { whole, damaged } = await listGenerations(weights, disk);
   const isOfKind = (id: string) => kind === undefined || parseId(id)?.kind === kind;
   const unreadable = damaged.filter(({ id }) => isOfKind(id)).sort(youngestFirst);
@@ -95,7 +96,10 @@ export async function newestWhole(
     }
     onCandidate?.(generation);
     const options = { ...(onProgress && { onProgress }), ...(hash && { hash }) };
-    const [fault] = (await verifyGeneration(generation, options, disk)).damages;
+    const { gone, damages } = await verifyGeneration(generation, options, disk);
+    // A training has removed it, and so has newer ones.
+    if (gone) return newestWhole(weights, choice, disk);
+    const [fault] = damages;
     if (fault === undefined) {
       const newer = unreadable.filter((one) => youngestFirst(one, { id }) <= 0);
       return { generation, skipped: [...newer, ...skipped] };
@@ -146,9 +150,18 @@ export async function resolveReference(
   try {
     return await find(weights, reference, options, disk);
   } catch (error) {
+    // What was found has been removed meanwhile: then it means another one, or none.
+    if (await isGoneNow(disk, weights, error)) return resolveReference(weights, reference, options, disk);
     if (!isDiskFault(error)) throw error;
     throw new GuardapesosError("FOLDER_NOT_READABLE", { folder: weights, reason: reasonOf(error) }, error);
   }
+}
+
+/** Whether an error is about a generation that is not there any more. */
+async function isGoneNow(disk: Disk, weights: string, error: unknown): Promise<boolean> {
+  if (!(error instanceof GuardapesosError) || error.code !== "CHECKPOINT_DAMAGED") return false;
+  const { id } = (error as GuardapesosError<"CHECKPOINT_DAMAGED">).data;
+  return parseId(id) !== undefined && (await isGone(disk, generationFolder(weights, id)));
 }
 
 async function find(

@@ -61,9 +61,10 @@ export async function planRemovals(disk: Disk, weights: string, wish: Wish): Pro
     for (const id of unread) {
       const generation = byId.get(id)!;
       const options = wish.onRead ? { onProgress: wish.onRead } : {};
-      const [damage] = (await verifyGeneration(generation, options, disk)).damages;
+      const { gone, damages } = await verifyGeneration(generation, options, disk);
+      const [damage] = damages;
       if (damage === undefined) proven.add(id);
-      else if (!(await isGone(disk, generation.folder))) damaged.set(id, { id, ...damage });
+      else if (!gone) damaged.set(id, { id, ...damage });
     }
   }
 }

@@ -7,7 +7,7 @@ import { GuardapesosError, reasonOf, type Damage, type ErrorData, type Fault } f
 import { readTorchBytes, readTorchFile } from "../torch/index.js";
 import { digestNameOf, firstDifference, recordOf, sameWeights, type DigestName } from "./digest.js";
 import { codeOf, nodeDisk, type Disk } from "./disk.js";
-import { damageOf, readManifest, sizeFault, type Generation } from "./generations.js";
+import { damageOf, isGone, readManifest, sizeFault, type Generation } from "./generations.js";
 import type { FileRecord, Manifest, TensorRecord } from "./manifest.js";
 import { readFloat32, tensorsIn } from "./network-file.js";
 
@@ -16,6 +16,8 @@ export type { Damage };
 export interface Verification {
   readonly id: string;
   readonly whole: boolean;
+  /** It has been removed while it was read, as retention does beside a training: then its damages mean nothing. */
+  readonly gone: boolean;
   readonly damages: readonly Damage[];
   /** Bytes read. */
   readonly bytes: number;
@@ -49,7 +51,8 @@ export async function verifyGeneration(
   } catch (error) {
     const damage = damageOf(error);
     if (damage === undefined) throw error;
-    return { id, whole: false, damages: [damage], bytes: 0, nonFinite: 0, stale: undefined };
+    const gone = await isGone(disk, folder);
+    return { id, whole: false, gone, damages: [damage], bytes: 0, nonFinite: 0, stale: undefined };
   }
   const damages: Damage[] = [];
   let done = 0;
@@ -64,7 +67,16 @@ export async function verifyGeneration(
     else damages.push(...(await verifyFile(disk, path, record, options, read)));
   }
   const stale = await isStale(disk, manifest, options.parent);
-  return { id, whole: damages.length === 0, damages, bytes: done, nonFinite: manifest.nonFinite, stale };
+  const gone = damages.length > 0 && (await isGone(disk, folder));
+  return {
+    id,
+    whole: damages.length === 0,
+    gone,
+    damages,
+    bytes: done,
+    nonFinite: manifest.nonFinite,
+    stale,
+  };
 }
 
 /** A file up to this size is read once: hundreds of small reads take longer than all of its hashes. */

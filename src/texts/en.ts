@@ -44,6 +44,7 @@ export interface CommandTexts {
   readonly notFinite: (count: number) => string;
   readonly damaged: (id: string, damage: Damage) => string;
   readonly whole: (id: string, bytes: number) => string;
+  readonly gone: (ids: readonly string[]) => string;
   readonly inspected: {
     readonly file: (path: string, format: string, bytes: number) => string;
     readonly keys: (keys: readonly string[]) => string;
@@ -123,6 +124,7 @@ export const en: Texts = {
     notFinite: (count) => `⚠ ${format.integer(count)} values are not numbers`,
     damaged: (id, damage) =>
       `❌ ${id} is damaged: ${damageOf(damage)}. It is left as it is; train goes on from the newest whole one.`,
+    gone: (ids) => `💡 Removed meanwhile by a training, as newer ones are there: ${ids.join(", ")}`,
     whole: (id, bytes) => `✅ ${id} is whole (${format.bytes(bytes)} read and compared)`,
     inspected: {
       file: (path, what, bytes) => `📦 ${path}: ${what}, ${format.bytes(bytes)}`,

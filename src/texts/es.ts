@@ -48,6 +48,8 @@ export const es: Texts = {
     notFinite: (count) => `⚠ ${format.integer(count)} valores no son números`,
     damaged: (id, damage) =>
       `❌ ${id} está dañado: ${damageOf(damage)}. Se deja como está; entrenar sigue desde el completo más reciente.`,
+    gone: (ids) =>
+      `💡 Borrados entretanto por un entrenamiento, porque ya hay otros más recientes: ${ids.join(", ")}`,
     whole: (id, bytes) => `✅ ${id} está completo (${format.bytes(bytes)} leídos y comparados)`,
     inspected: {
       file: (path, what, bytes) => `📦 ${path}: ${what}, ${format.bytes(bytes)}`,

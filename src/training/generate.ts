@@ -1,7 +1,7 @@
 /** Images from a checkpoint, without training. */
 import { GuardapesosError } from "../base/errors.js";
 import { truncatedNormal, normal } from "../base/random.js";
-import { loadCheckpoint, resolveReference } from "../checkpoint/index.js";
+import { loadReference } from "../checkpoint/load-newest.js";
 import { defaultThreads, resolveDevice } from "../engine/device.js";
 import { resolutions } from "../progan/config.js";
 import { rgbLayer } from "../progan/parameters.js";
@@ -35,14 +35,13 @@ export interface Generated {
 
 /** @throws NOTHING_TO_GENERATE_FROM, PROGRESS_UNREADABLE, CHECKPOINT_*, TORCH_FILE_*, DEVICE_UNAVAILABLE, ENGINE_* */
 export async function generate(options: GenerateOptions): Promise<Generated> {
-  const { source } = await resolveReference(options.weights, options.reference ?? "latest", {
+  const { source, checkpoint } = await loadReference(options.weights, options.reference ?? "latest", {
     networks: ["generator"],
   }).catch((error: unknown) => {
     const none =
       error instanceof GuardapesosError && error.code === "CHECKPOINT_NOT_FOUND" && !options.reference;
     throw none ? new GuardapesosError("NOTHING_TO_GENERATE_FROM", { folder: options.weights }) : error;
   });
-  const checkpoint = await loadCheckpoint(source, { networks: ["generator"] });
   const id = source.from === "generation" ? source.generation.id : [...source.files.values()].join(", ");
   const network = checkpoint.networks.get("generator")!;
   const architecture = architectureOf(network);

@@ -50,6 +50,7 @@ export async function verify(
     context.exitCode = exitCodeOf("CHECKPOINT_DAMAGED");
   };
 
+  const gone: string[] = [];
   for (const generation of whole) {
     const parent = listing.whole.find(({ id }) => id === generation.parent);
     const result = await verifyGeneration(generation, {
@@ -57,12 +58,21 @@ export async function verify(
       ...(parent && { parent }),
     });
     const { id, damages, bytes, nonFinite, stale } = result;
+    if (result.gone) {
+      gone.push(id);
+      continue;
+    }
     tell(context, "verified", result);
     if (damages.length > 0) damageFound();
     for (const damage of damages) say(context, commands.damaged(id, damage));
     if (damages.length === 0) say(context, commands.whole(id, bytes));
     if (nonFinite > 0) say(context, commands.notFinite(nonFinite));
     if (stale === true) say(context, commands.stale(id));
+  }
+  if (gone.length > 0) {
+    // Which one the reference means now, or that there is none any more.
+    if (!(flags.all ?? false)) return verify(context, flags, reference === undefined ? [] : [reference]);
+    say(context, commands.gone(gone));
   }
   for (const { id, ...damage } of damaged) {
     damageFound();
