@@ -66,6 +66,7 @@ function progressOf(settings: object, place: Progress["place"]): Progress {
     preset: presetNames[0]!,
     device: "cpu",
     threads,
+    arithmetic: 1,
     data: { fingerprint: "0123456789abcdef", images: 12 },
   };
 }

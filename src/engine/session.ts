@@ -2,7 +2,7 @@
 import * as ort from "./onnx-runtime.js";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import type { NamedArray, NamedArrays } from "../base/named-arrays.js";
-import { inputName, lowerGraph } from "./onnx/emit.js";
+import { inputName, lowerGraph, zeroInput } from "./onnx/emit.js";
 import { encodeModel } from "./onnx/model.js";
 import type { Target } from "./onnx/lower.js";
 import { createGraph, input, isInput, reachable, type Node } from "./graph.js";
@@ -109,13 +109,14 @@ export async function createSession(
   } catch (error) {
     throw engineError(error, options, what, true);
   }
+  const zero = new ort.Tensor("int64", BigInt64Array.of(0n), [1]);
+  const beside = model.inputs.some(({ name }) => name === zeroInput) ? { [zeroInput]: zero } : {};
   return {
     inputs: names,
     async run(feeds) {
       try {
-        const results = await session.run(
-          Object.fromEntries(names.map((name) => [inputName(name), feeds.get(name)!])),
-        );
+        const fed = Object.fromEntries(names.map((name) => [inputName(name), feeds.get(name)!]));
+        const results = await session.run({ ...fed, ...beside });
         return new Map(Object.entries(results));
       } catch (error) {
         throw engineError(error, options, what, false);

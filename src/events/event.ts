@@ -214,6 +214,7 @@ interface EventData {
 export type WarningCode =
   | "THREADS_DIFFER" // other thread count than the checkpoint's: same training, other rounding
   | "DEVICE_DIFFERS" // other device than the checkpoint's: the same
+  | "ARITHMETIC_DIFFERS" // another version of how steps are computed than the checkpoint's: the same
   | "DATA_DIFFERS" // other images than the checkpoint's: the order cannot be the same
   | "START_IGNORED" // --start is for a beginning: this training goes on where it was
   | "HALF_IMITATED" // mixed precision on the processor: rounded like half, and slower than float32

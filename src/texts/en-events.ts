@@ -73,6 +73,8 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `The checkpoint was trained with another number of threads (${detail}): the training is the same, its last decimals are not.`,
   DEVICE_DIFFERS: (detail) =>
     `The checkpoint was trained on another device (${detail}): the training is the same, its last decimals are not.`,
+  ARITHMETIC_DIFFERS: (detail) =>
+    `The checkpoint was trained with another version of the arithmetic (${detail}): the training is the same, its last decimals are not.`,
   DATA_DIFFERS: (detail) =>
     `The images are not those of the checkpoint (${detail}): training goes on with the new ones, in a new order.`,
   START_IGNORED: (detail) => {

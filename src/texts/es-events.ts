@@ -40,6 +40,8 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `El checkpoint se entrenó con otro número de hilos (${detail}): el entrenamiento es el mismo, cambian los últimos decimales.`,
   DEVICE_DIFFERS: (detail) =>
     `El checkpoint se entrenó en otro dispositivo (${detail}): el entrenamiento es el mismo, cambian los últimos decimales.`,
+  ARITHMETIC_DIFFERS: (detail) =>
+    `El checkpoint se entrenó con otra versión de la aritmética (${detail}): el entrenamiento es el mismo, cambian los últimos decimales.`,
   DATA_DIFFERS: (detail) =>
     `Las imágenes no son las del checkpoint (${detail}): el entrenamiento sigue con las nuevas, en un orden nuevo.`,
   START_IGNORED: (detail) => {

@@ -23,6 +23,7 @@ const anyProgress: fc.Arbitrary<Progress> = fc.record({
   preset: fc.constantFrom(...presetNames),
   device: fc.constantFrom("cpu", "webgpu"),
   threads: fc.integer({ min: 1, max: 64 }),
+  arithmetic: fc.integer({ min: 1, max: 9 }),
   data: fc.record({ fingerprint: fc.string(), images: count }),
   scales: fc.option(fc.record({ generator: scale, critic: scale }), { nil: undefined }),
 });
@@ -38,6 +39,10 @@ describe("the progress in a checkpoint", () => {
         expect(fromJson(asRead(toJson(progress)))).toEqual(progress);
       }),
     );
+  });
+
+  it("from before there was another arithmetic is of the first one", () => {
+    expect(fromJson(asRead({ ...example, arithmetic: undefined }))?.arithmetic).toBe(1);
   });
 
   it("of a plain PyTorch pair is none, and so is one that lacks or garbles anything", () => {

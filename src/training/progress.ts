@@ -14,6 +14,7 @@ import {
 } from "../progan/config.js";
 import type { Place } from "../progan/schedule.js";
 import type { HeatSummary } from "../thermal/history.js";
+import { firstArithmetic } from "../engine/arithmetic.js";
 import { precisions } from "../engine/precision.js";
 import type { Position } from "../events/event.js";
 import type { LossScales } from "./loss-scale.js";
@@ -75,6 +76,8 @@ const schema = z.object({
   preset: z.enum(presetNames as [string, ...string[]]),
   device: z.string(),
   threads: within(bounds.threads),
+  // Not in checkpoints from before there was another.
+  arithmetic: count.default(firstArithmetic),
   data: z.object({ fingerprint: z.string(), images: count }),
   // Without it, scaling begins anew, as in a training that has not been in mixed precision before.
   scales: z.object({ generator: scale, critic: scale }).optional(),
@@ -89,6 +92,8 @@ export interface Progress {
   /** Where it was computed: other devices and thread counts round otherwise. */
   readonly device: string;
   readonly threads: number;
+  /** The version of the arithmetic: another one rounds otherwise, too. */
+  readonly arithmetic: number;
   readonly data: { readonly fingerprint: string; readonly images: number };
   /** Where loss scaling stands; absent in float32. */
   readonly scales?: LossScales | undefined;

@@ -1,5 +1,5 @@
 /** What a run does when the world is not as it was, and when its saves fail. */
-import { cp, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { testFolder } from "../../test/harness/folder.js";
@@ -7,6 +7,7 @@ import { generationsIn, stateAt } from "../../test/harness/state.js";
 import { trainHere } from "../../test/harness/training.js";
 import { GuardapesosError } from "../base/errors.js";
 import { listBackups, verifyGeneration, type Checkpoint } from "../checkpoint/index.js";
+import { parseManifest, renderManifest } from "../checkpoint/manifest.js";
 import type { RunEvent } from "../events/event.js";
 
 const hooks = vi.hoisted(() => ({
@@ -209,6 +210,23 @@ describe("a run", { timeout: 300_000 }, () => {
     const failed = events.filter((event) => event.type === "backup-failed");
     expect(failed).toHaveLength(1);
     expect(failed[0]).toMatchObject({ code: "WEIGHTS_NOT_WRITABLE", retrySeconds: 3600 });
+  });
+
+  it("says that a checkpoint from before this arithmetic was computed with another, once", async () => {
+    const folder = await testFolder();
+    const { weights } = await trainHere(folder, { maxBatches: 2 });
+    const [newest] = await generationsIn(weights);
+    const path = join(newest!.folder, "manifest.json");
+    const manifest = parseManifest(newest!.id, await readFile(path, "utf8"));
+    const { arithmetic, ...progress } = manifest.progress;
+    expect(arithmetic).toBe(2);
+    await rm(path);
+    await writeFile(path, renderManifest({ ...manifest, progress }));
+    const differs = { type: "warning", code: "ARITHMETIC_DIFFERS", detail: "1 → 2" };
+    expect((await trainHere(folder, { maxBatches: 4 })).events).toContainEqual(differs);
+    expect((await trainHere(folder, { maxBatches: 6 })).events).not.toContainEqual(
+      expect.objectContaining({ code: "ARITHMETIC_DIFFERS" }),
+    );
   });
 
   it("with fewer images than before calls the epoch done and goes on with the next, and does nothing without images", async () => {

@@ -1,6 +1,7 @@
 /** One run, from options to its last event: opens what is needed, in an order in which bad input is found first. */
 import { isGuardapesosError, reasonOf } from "../base/errors.js";
 import { listenForStop, listGenerations, startWriter, type Series } from "../checkpoint/index.js";
+import { arithmeticOf } from "../engine/arithmetic.js";
 import { defaultThreads, resolveDevice } from "../engine/device.js";
 import { openImageFolder } from "../progan/image-folder.js";
 import type { ImageSource } from "../progan/image-source.js";
@@ -107,6 +108,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     emit,
   );
   const { config, preset, from } = beginning;
+  const arithmetic = arithmeticOf(device, config.precision);
   const backups = createBackups(writer, emit, options.backups);
   const tellSave: Emit = (event) => {
     emit(event);
@@ -157,6 +159,9 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     if (!from.hasOptimizer) warn("NO_OPTIMIZER_STATE", id);
     if (saved && saved.device !== device) warn("DEVICE_DIFFERS", `${saved.device} → ${device}`);
     if (saved && saved.threads !== threads) warn("THREADS_DIFFER", `${saved.threads} → ${threads}`);
+    // Another device is said already.
+    if (saved?.device === device && saved.arithmetic !== arithmetic)
+      warn("ARITHMETIC_DIFFERS", `${saved.arithmetic} → ${arithmetic}`);
     if (planDone(track.place, config)) warn("PLAN_ALREADY_FINISHED", id);
     if (config.batchDivisor > 1) emit(batchesDivided(config, track.place.resolution));
   }
@@ -175,6 +180,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
       preset,
       device,
       threads,
+      arithmetic,
       data: { fingerprint: images.fingerprint, images: images.count },
       ...heatSoFar(),
     });

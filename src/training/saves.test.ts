@@ -14,6 +14,7 @@ const setup: Setup = {
   preset: "demo",
   device: "cpu",
   threads: 1,
+  arithmetic: 1,
   data: { fingerprint: "", images: 1 },
 };
 const generation = { id: "7-auto", kind: "auto", nonFinite: 0, bytes: 1 } as Generation;

@@ -55,6 +55,13 @@ describe("lowering to ONNX", () => {
     { n: 2, c: 256, o: 256, side: 4, k: 3 },
     { n: 2, c: 257, o: 256, side: 4, k: 3 },
     { n: 2, c: 3, o: 8, side: 8, k: 1 },
+    // Winograd's forms: F(2x2) as one matrix and in tiles, F(4x4), sides where neither fits, one channel.
+    { n: 2, c: 3, o: 5, side: 8, k: 3 },
+    { n: 2, c: 3, o: 4, side: 14, k: 3 },
+    { n: 2, c: 3, o: 4, side: 16, k: 3 },
+    { n: 1, c: 1, o: 1, side: 20, k: 3 },
+    { n: 3, c: 2, o: 3, side: 7, k: 3 },
+    { n: 1, c: 9, o: 2, side: 15, k: 3 },
   ])("the three forms of a $k x $k convolution, $c to $o channels at $side", async ({ n, c, o, side, k }) => {
     const graph = createGraph();
     const padding = (k - 1) / 2;

@@ -6,6 +6,8 @@ import { invariant } from "../../base/invariant.js";
 import { sizeOf } from "../../base/named-arrays.js";
 import { isInput, reachable, type Node, type Shape } from "../graph.js";
 import { onlyMoves } from "../precision.js";
+import { imageLowerings, type ImageLowering, type Images, type Laid } from "./images.js";
+import { laidOut, type Layout } from "./layout.js";
 import { lowerings, type Emitter, type Lowering, type Target } from "./lower.js";
 import {
   encodeModel,
@@ -18,6 +20,12 @@ import {
 
 /** Inputs and outputs may have the same name in a graph (old and new state), but not in ONNX. */
 export const inputName = (name: string): string => `in:${name}`;
+
+/**
+ * An input of some graphs beside their own: one int64, to be fed with 0. ONNX Runtime keeps the memory of a value that is
+ * no longer needed for later ones of the very same shape; a shape that it learns only as it runs makes it free the memory.
+ */
+export const zeroInput = "zero";
 
 /** Numbers of ONNX's types of elements. */
 const [float32, float16] = [1, 10];
@@ -46,12 +54,18 @@ export function lowerGraph(
   };
   const floats = (values: readonly number[], shape: Shape): string => {
     invariant(values.length === sizeOf(shape), "a constant has as many values as its shape");
-    return once(`floats ${values.join()} as ${shape.join()}`, () => {
+    const texts = values.map((value) => (Object.is(value, -0) ? "-0" : value));
+    return once(`floats ${texts.join()} as ${shape.join()}`, () => {
       const name = `f${constants.length}`;
       constants.push({ name, shape, data: Float32Array.from(values) });
       return name;
     });
   };
+  const zero = (): string =>
+    once("zero", () => {
+      inputs.push({ name: zeroInput, shape: [1], whole: true });
+      return zeroInput;
+    });
   const emitter: Emitter = {
     target,
     half: false,
@@ -68,6 +82,8 @@ export function lowerGraph(
         return name;
       });
     },
+    unplanned: (values) =>
+      once(`unplanned ${values.join()}`, () => emitter.op("Add", [emitter.ints(values), zero()])),
     floats,
     numbers: floats,
   };
@@ -87,12 +103,34 @@ export function lowerGraph(
     half: true,
     numbers: (values, shape) => (target === "gpu" ? narrow(floats(values, shape)) : floats(values, shape)),
   };
-  /** A node's value in the type that its user computes in. */
+  const layouts = new Map<Node, Layout>();
+  const images: Images = {
+    layoutOf: (node) => layouts.get(node) ?? "nchw",
+    get(node, layout) {
+      const name = names.get(node)!;
+      if (node.shape.length !== 4 || images.layoutOf(node) === layout) return name;
+      return once(`${layout} ${name}`, () => laidOut(emitter, name, node.shape, layout));
+    },
+  };
+  /** A node's value in (N, C, H, W), in the type that its user computes in. */
   const valueOf = (node: Node, half: boolean): string => {
-    const name = names.get(node)!;
+    const name = images.get(node, "nchw");
     if (halves.has(node) === half) return name;
     return half ? narrow(name) : widen(name);
   };
+  const lowerPlainly = (node: Node): Laid => {
+    const half = halves.has(node);
+    const from = node.inputs.map((one) => valueOf(one, half));
+    const lower = lowerings[node.op as keyof typeof lowerings] as Lowering;
+    const value = lower(half ? halfEmitter : emitter, node, from);
+    return { value: half && target === "cpu" && !onlyMoves(node) ? rounded(value) : value, layout: "nchw" };
+  };
+  const lowerImage = (node: Node): Laid | undefined => {
+    const lower = imageLowerings[node.op] as ImageLowering | undefined;
+    return lower?.(emitter, node, images);
+  };
+  // On other devices, and in half, ONNX Runtime's own convolutions are what there is.
+  const laysImages = target === "cpu" && halves.size === 0;
 
   for (const node of reachable([...outputs.values()])) {
     if (isInput(node)) {
@@ -101,11 +139,9 @@ export function lowerGraph(
       names.set(node, inputName(name));
       continue;
     }
-    const half = halves.has(node);
-    const from = node.inputs.map((one) => valueOf(one, half));
-    const lower = lowerings[node.op as keyof typeof lowerings] as Lowering;
-    const value = lower(half ? halfEmitter : emitter, node, from);
-    names.set(node, half && target === "cpu" && !onlyMoves(node) ? rounded(value) : value);
+    const { value, layout } = (laysImages && lowerImage(node)) || lowerPlainly(node);
+    names.set(node, value);
+    layouts.set(node, layout);
   }
 
   const results = [...outputs].map(([name, node]) => {

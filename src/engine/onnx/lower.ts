@@ -3,7 +3,7 @@
  * same thing, the choice is made here, per shape; docs/measurements.md has the figures behind each choice.
  */
 import type { Node, Shape } from "../graph.js";
-import type { OpName } from "../spec.js";
+import type { Attributes, OpName } from "../spec.js";
 import type { AttributeValue } from "./model.js";
 import { convolve, inputGradient, weightGradient } from "./convolution.js";
 
@@ -17,6 +17,8 @@ export interface Emitter {
   readonly half: boolean;
   op(type: string, from: readonly string[], attributes?: Readonly<Record<string, AttributeValue>>): string;
   ints(values: readonly number[]): string;
+  /** The same, known to ONNX Runtime only as it runs: for the shapes of large values (`zeroInput` in emit.ts). */
+  unplanned(values: readonly number[]): string;
   /** A constant in the type that the operation computes in. */
   numbers(values: readonly number[], shape: Shape): string;
   /** Always float32. */
@@ -35,6 +37,22 @@ const plain =
   (type: string): Lowering =>
   (e, _node, from) =>
     e.op(type, from);
+
+/** A part of an axis. */
+export function sliced(e: Emitter, x: string, { axis, start, end }: Attributes["slice"]): string {
+  return e.op("Slice", [x, e.ints([start]), e.ints([end]), e.ints([axis])]);
+}
+
+/** Zeros before and after an axis of a value of this rank. */
+export function padded(
+  e: Emitter,
+  x: string,
+  rank: number,
+  { axis, before, after }: Attributes["pad"],
+): string {
+  const at = (amount: number): number[] => Array.from({ length: rank }, (_, i) => (i === axis ? amount : 0));
+  return e.op("Pad", [x, e.ints([...at(before), ...at(after)])], { mode: "constant" });
+}
 
 const scalar = (e: Emitter, value: number): string => e.numbers([value], []);
 
@@ -66,15 +84,8 @@ export const lowerings: { readonly [Op in Exclude<OpName, "input">]: Lowering<Op
   reshape: (e, node, [x]) => e.op("Reshape", [x!, e.ints(node.attributes.shape)]),
   transpose: (e, node, from) => e.op("Transpose", from, { perm: node.attributes.order }),
   concat: (e, node, from) => e.op("Concat", from, { axis: node.attributes.axis }),
-  slice: (e, node, [x]) => {
-    const { axis, start, end } = node.attributes;
-    return e.op("Slice", [x!, e.ints([start]), e.ints([end]), e.ints([axis])]);
-  },
-  pad: (e, node, [x]) => {
-    const { axis, before, after } = node.attributes;
-    const at = (amount: number): number[] => node.shape.map((_, i) => (i === axis ? amount : 0));
-    return e.op("Pad", [x!, e.ints([...at(before), ...at(after)])], { mode: "constant" });
-  },
+  slice: (e, node, [x]) => sliced(e, x!, node.attributes),
+  pad: (e, node, [x]) => padded(e, x!, node.shape.length, node.attributes),
   upsample: (e, _node, [x]) =>
     e.op("Resize", [x!, "", e.floats([1, 1, 2, 2], [4])], {
       mode: "nearest",

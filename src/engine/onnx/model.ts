@@ -23,6 +23,8 @@ export interface OnnxTensor {
 export interface OnnxValue {
   readonly name: string;
   readonly shape: readonly number[];
+  /** Whether its numbers are int64, not float32. */
+  readonly whole?: boolean;
 }
 
 export interface OnnxModel {
@@ -92,7 +94,7 @@ function writeValue(writer: BinaryWriter, value: OnnxValue): void {
   text(writer, 1, value.name);
   message(writer, 2, (type) => {
     message(type, 1, (tensor) => {
-      int(tensor, 1, floatType);
+      int(tensor, 1, value.whole ? int64Type : floatType);
       message(tensor, 2, (shape) => {
         for (const length of value.shape) message(shape, 1, (dimension) => int(dimension, 1, length));
       });
