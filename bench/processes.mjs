@@ -4,22 +4,24 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+/** Debian's Python, with the oldest PyTorch that is supported. */
+export const debianPython = "/usr/bin/python3";
 /** PyTorch's Python: GUARDAPESOS_PYTHON, or Debian's. */
-export const python = process.env.GUARDAPESOS_PYTHON ?? "/usr/bin/python3";
+export const python = process.env.GUARDAPESOS_PYTHON ?? debianPython;
 const program = fileURLToPath(new URL("../bin/guardapesos.mjs", import.meta.url));
 
-let known;
-/** The version of PyTorch; undefined where there is none. */
-export function torchVersion() {
-  if (known === undefined) {
+const known = new Map();
+/** The version of PyTorch that a Python has; undefined where there is none. */
+export function torchVersion(of = python) {
+  if (!known.has(of)) {
     try {
       const code = "import torch; print(torch.__version__)";
-      known = { version: execFileSync(python, ["-c", code], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim() }; // prettier-ignore
+      known.set(of, execFileSync(of, ["-c", code], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim()); // prettier-ignore
     } catch {
-      known = { version: undefined };
+      known.set(of, undefined);
     }
   }
-  return known.version;
+  return known.get(of);
 }
 
 /** Runs a script beside this one to its end. @returns the JSON of its last line */

@@ -1,5 +1,6 @@
-"""One configuration of the training step in PyTorch: python3 pytorch_step.py CHANNELS RESOLUTION BATCH STEPS
+"""One configuration of the training step in PyTorch: python3 pytorch_step.py CHANNELS RESOLUTION BATCH STEPS THREADS [FORM]
 
+FORM: plain (the default), fused (Adam as one kernel), or channels_last (that, and images as (N, H, W, C) in memory).
 The same networks, losses and updates as ours (formulas: Karras et al. 2018; Gulrajani et al. 2017), as a PyTorch user
 would write them. Prints one JSON line: milliseconds of each step but the first, and the peak memory of the process.
 """
@@ -12,7 +13,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-torch.set_num_threads(2)
 LEVELS = 9
 
 
@@ -109,14 +109,18 @@ def train_step(g, c, adam_g, adam_c, z, real, beta, alpha, steps):
     return loss.item()
 
 
-def main(channels, resolution, batch, count):
+def main(channels, resolution, batch, count, threads, form="plain"):
+    torch.set_num_threads(threads)
     steps = (resolution // 4).bit_length() - 1
     g, c = Generator(channels, channels), Critic(channels)
-    adam_g, adam_c = (torch.optim.Adam(m.parameters(), lr=1e-3, betas=(0.0, 0.99)) for m in (g, c))
+    layout = torch.channels_last if form == "channels_last" else torch.contiguous_format
+    g, c = g.to(memory_format=layout), c.to(memory_format=layout)
+    fused = {} if form == "plain" else {"fused": True}
+    adam_g, adam_c = (torch.optim.Adam(m.parameters(), lr=1e-3, betas=(0.0, 0.99), **fused) for m in (g, c))
     times = []
     for i in range(count + 1):
         z = torch.randn(batch, channels, 1, 1)
-        real = torch.rand(batch, 3, resolution, resolution) * 2 - 1
+        real = (torch.rand(batch, 3, resolution, resolution) * 2 - 1).contiguous(memory_format=layout)
         beta = torch.rand(batch, 1, 1, 1)
         started = time.perf_counter()
         train_step(g, c, adam_g, adam_c, z, real, beta, 0.5, steps)
@@ -126,4 +130,4 @@ def main(channels, resolution, batch, count):
     print(json.dumps({"milliseconds": times, "peakBytes": peak, "version": torch.__version__}))
 
 
-main(*map(int, sys.argv[1:]))
+main(*map(int, sys.argv[1:6]), *sys.argv[6:])

@@ -1,5 +1,5 @@
 /**
- * One configuration of the training step in this process: `node bench/step.mjs CHANNELS RESOLUTION BATCH STEPS`.
+ * One configuration of the training step in this process: `node bench/step.mjs CHANNELS RESOLUTION BATCH STEPS THREADS`.
  * Prints one JSON line: milliseconds of each step but the first, and the peak memory of the process.
  */
 import { buildIfStale } from "../bin/build.mjs";
@@ -9,8 +9,7 @@ const { createTrainer } = await import("../dist/training/trainer.js");
 const { freshState } = await import("../dist/training/train-state.js");
 const { uniform } = await import("../dist/base/random.js");
 
-const [channels, resolution, size, steps] = process.argv.slice(2).map(Number);
-const threads = 2;
+const [channels, resolution, size, steps, threads] = process.argv.slice(2).map(Number);
 const architecture = { latent: channels, channels, imageChannels: 3 };
 const engine = { provider: "cpu", threads };
 const trainer = createTrainer({ architecture, seed: 1, engine }, freshState(architecture, 1));
