@@ -10,6 +10,10 @@ import { createSession, fromEngine, toEngine, type EngineOptions } from "../../s
 import { createGraph, input, isInput, reachable, type Node } from "../../src/engine/graph.js";
 import { gradients } from "../../src/engine/gradients.js";
 import { clockAt } from "../../src/engine/adam.js";
+import * as ort from "../../src/engine/onnx-runtime.js";
+import { inputName, lowerGraph, zeroInput } from "../../src/engine/onnx/emit.js";
+import { encodeModel } from "../../src/engine/onnx/model.js";
+import { f2, f4, type Form } from "../../src/engine/onnx/winograd.js";
 import { meanAll, scale, slice, square, sqrt, sub, sum, constant } from "../../src/engine/ops.js";
 import { critic } from "../../src/progan/critic.js";
 import {
@@ -68,6 +72,8 @@ function feedsOf(state: TrainState, one: Case, arrays: ReturnType<typeof readArr
   return feeds;
 }
 
+type Run = typeof onEngine;
+
 async function onEngine(
   outputs: ReadonlyMap<string, Node>,
   feeds: Feeds,
@@ -82,18 +88,39 @@ async function onEngine(
   return new Map([...results].map(([name, tensor]) => [name, fromEngine(tensor).data]));
 }
 
+/** The same with one way of computing forced on every 3x3 convolution. */
+const forced =
+  (form: Form | undefined): Run =>
+  async (outputs, feeds) => {
+    const model = encodeModel(lowerGraph(outputs, "cpu", new Set(), () => form));
+    const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, logSeverityLevel: 3 });
+    const fed = reachable([...outputs.values()]).filter(isInput).map(({ attributes: { name, shape } }) => {
+      return [inputName(name), new ort.Tensor("float32", Float32Array.from(feeds.get(name)!), shape)] as const;
+    }); // prettier-ignore
+    const zero = new ort.Tensor("int64", BigInt64Array.of(0n), [1]);
+    const beside = session.inputNames.includes(zeroInput) ? { [zeroInput]: zero } : {};
+    const results = await session.run({ ...Object.fromEntries(fed), ...beside });
+    await session.release();
+    return new Map(Object.entries(results).map(([name, tensor]) => [name, fromEngine(tensor).data]));
+  };
+
 /**
  * The outputs in float32 on the engine, in float64, and in float64 with the engine's signs where a slope hangs on them:
  * rounding may turn the sign of what is nearly 0, and then a gradient is another one, rightly.
  * @param nearly how far from 0 a value may be whose sign was turned
  */
-async function threeWays(outputs: ReadonlyMap<string, Node>, feeds: Feeds, nearly: number) {
+async function threeWays(
+  outputs: ReadonlyMap<string, Node>,
+  feeds: Feeds,
+  nearly: number,
+  run: Run = onEngine,
+) {
   const nodes = [...outputs.values()];
   const kinks = [
     ...new Set(reachable(nodes).flatMap(({ op, inputs }) => (op === "leakySlope" ? [inputs[0]!] : []))),
   ];
   const watched = kinks.map((node) => [`kink ${node.id}`, node] as const);
-  const actual = await onEngine(new Map([...outputs, ...watched]), feeds);
+  const actual = await run(new Map([...outputs, ...watched]), feeds);
   const all = evaluateAll(nodes, feeds);
   const signs = new Map(kinks.map((node) => [node, actual.get(`kink ${node.id}`)!]));
   for (const [node, values] of signs) {
@@ -308,6 +335,20 @@ describe.skipIf(goldMissing)(`parity with PyTorch (${goldFolder})`, () => {
         }
       }
       await trainer.release();
+    });
+  });
+
+  it.each([
+    ["F(2x2)", f2],
+    ["F(4x4)", f4],
+    ["ONNX Runtime's convolution", undefined],
+  ])("every gradient at 8x8 with each 3x3 convolution computed by %s", async (_way, form) => {
+    const one = cases.find((each) => each.case === "gray_s1_a0.3")!;
+    const { architecture, feeds, fading } = await lookAtCase(one);
+    const outputs = observe(architecture, one.batch, one.steps, fading);
+    const { actual, turned } = await threeWays(outputs, feeds, 1e-4, forced(form));
+    [...outputs.keys()].forEach((name, i) => {
+      if (!one.scalars[name]) expectNear(actual.get(name)!, turned[i]!, expectedOf(one, name)!, name);
     });
   });
 

@@ -9,6 +9,7 @@ import { onlyMoves } from "../precision.js";
 import { imageLowerings, type ImageLowering, type Images, type Laid } from "./images.js";
 import { laidOut, type Layout } from "./layout.js";
 import { lowerings, type Emitter, type Lowering, type Target } from "./lower.js";
+import { formFor } from "./winograd.js";
 import {
   encodeModel,
   type AttributeValue,
@@ -33,11 +34,13 @@ const [float32, float16] = [1, 10];
 /**
  * Builds the ONNX model of some named outputs. What is fed and answered is float32.
  * @param halves nodes whose values are half
+ * @param forms which way the processor computes a 3x3 convolution; tests force one
  */
 export function lowerGraph(
   outputs: ReadonlyMap<string, Node>,
   target: Target,
   halves: ReadonlySet<Node> = new Set(),
+  forms = formFor,
 ): OnnxModel {
   const nodes: OnnxNode[] = [];
   const constants: OnnxTensor[] = [];
@@ -106,6 +109,7 @@ export function lowerGraph(
   const layouts = new Map<Node, Layout>();
   const images: Images = {
     layoutOf: (node) => layouts.get(node) ?? "nchw",
+    formFor: forms,
     get(node, layout) {
       const name = names.get(node)!;
       if (node.shape.length !== 4 || images.layoutOf(node) === layout) return name;

@@ -7,7 +7,7 @@ import type { Node, Shape } from "../graph.js";
 import type { OpName } from "../spec.js";
 import { hwnc, placeOf, type Layout } from "./layout.js";
 import { lowerings, padded, sliced, type Emitter, type Lowering } from "./lower.js";
-import { formFor, squared, transposed, wholeTransform, type Form, type Matrix } from "./winograd.js";
+import { squared, transposed, wholeTransform, type Form, type formFor, type Matrix } from "./winograd.js";
 
 /** A value, and how it lies in memory if it is an image. */
 export interface Laid {
@@ -20,6 +20,8 @@ export interface Images {
   /** The name of a node's value; what is no image is the same in both. */
   readonly get: (node: Node, layout: Layout) => string;
   readonly layoutOf: (node: Node) => Layout;
+  /** The form of a 3x3 convolution of images of this size; undefined: ONNX Runtime's own. */
+  readonly formFor: typeof formFor;
 }
 
 export type ImageLowering<Op extends OpName = OpName> = (
@@ -110,18 +112,19 @@ function kernelTiles(e: Emitter, weight: string, [o, c]: Shape, form: Form, turn
 }
 
 /** How a convolution is computed: as a product of pixels, by a form of Winograd's, or not here. */
-function wayOf([, , h, w]: Shape, k: number, padding: number): "pixels" | Form | undefined {
+function wayOf(images: Images, [, , h, w]: Shape, k: number, padding: number): "pixels" | Form | undefined {
   if (k === 1 && padding === 0) return "pixels";
-  return k === 3 && padding === 1 ? formFor(h!, w!) : undefined;
+  return k === 3 && padding === 1 ? images.formFor(h!, w!) : undefined;
 }
 
 /** (O, C, 1, 1) -> (O, C). */
 const kernelMatrix = (e: Emitter, weight: string, [o, c]: Shape): string =>
   e.op("Reshape", [weight, e.ints([o!, c!])]);
 
-const conv: ImageLowering<"conv"> = (e, node, { get }) => {
+const conv: ImageLowering<"conv"> = (e, node, images) => {
+  const { get } = images;
   const [x, kernel, bias] = node.inputs as [Node, Node, Node?];
-  const way = wayOf(x.shape, kernel.shape[2]!, node.attributes.padding);
+  const way = wayOf(images, x.shape, kernel.shape[2]!, node.attributes.padding);
   if (way === undefined) return undefined;
   const [from, weight] = [get(x, "hwnc"), get(kernel, "nchw")];
   const added = bias ? [get(bias, "nchw")] : [];
@@ -137,9 +140,10 @@ const conv: ImageLowering<"conv"> = (e, node, { get }) => {
 };
 
 /** On small images the adjoint of the convolution's own steps; beyond, where tiles overlap, a convolution of dy. */
-const convInputGradient: ImageLowering<"convInputGradient"> = (e, node, { get }) => {
+const convInputGradient: ImageLowering<"convInputGradient"> = (e, node, images) => {
+  const { get } = images;
   const [dy, kernel] = node.inputs as [Node, Node];
-  const way = wayOf(dy.shape, kernel.shape[2]!, node.attributes.padding);
+  const way = wayOf(images, dy.shape, kernel.shape[2]!, node.attributes.padding);
   if (way === undefined) return undefined;
   const [from, weight] = [get(dy, "hwnc"), get(kernel, "nchw")];
   if (way === "pixels") {
@@ -153,10 +157,11 @@ const convInputGradient: ImageLowering<"convInputGradient"> = (e, node, { get })
   return image(fromTiles(e, product, node.shape, way, adjoint ? "input" : "output"));
 };
 
-const convWeightGradient: ImageLowering<"convWeightGradient"> = (e, node, { get }) => {
+const convWeightGradient: ImageLowering<"convWeightGradient"> = (e, node, images) => {
+  const { get } = images;
   const [x, dy] = node.inputs as [Node, Node];
   const [o, c, k] = node.shape as readonly [number, number, number];
-  const way = wayOf(x.shape, k, node.attributes.padding);
+  const way = wayOf(images, x.shape, k, node.attributes.padding);
   if (way === undefined) return undefined;
   const [from, slope] = [get(x, "hwnc"), get(dy, "hwnc")];
   if (way === "pixels") {
