@@ -67,9 +67,18 @@ export interface ErrorData {
   SAVE_NOT_VERIFIED: { id: string } & Damage;
   CHECKPOINT_NOT_FOUND: { reference: string; known: readonly string[] };
   CHECKPOINT_DAMAGED: { id: string } & Damage;
-  CHECKPOINT_ARCHITECTURE: { id: string; differences: readonly string[] };
+  /** `options`: those given are the cause; otherwise the file holds another network than any that is trained here. */
+  CHECKPOINT_ARCHITECTURE: { id: string; differences: readonly string[]; options: boolean };
   CHECKPOINT_PAIR_MISMATCH: { generator: string; critic: string; partner: string | undefined };
   CHECKPOINT_PARTNER_MISSING: { file: string; partner: string };
+  /** Several files could be the other half of a pair. */
+  CHECKPOINT_PARTNER_AMBIGUOUS: { file: string; network: string; candidates: readonly string[] };
+  /** By the names of its weights, a plain file holds another network than it was given for. */
+  CHECKPOINT_OTHER_NETWORK: { file: string; holds: string; wanted: string };
+  /** A file holds several state_dicts that could be meant: of one network, or any when `network` is undefined. */
+  STATE_DICT_AMBIGUOUS: { file: string; network: string | undefined; names: readonly string[] };
+  /** A file holds no state_dict of this name; those that it holds. */
+  STATE_DICT_UNKNOWN: { file: string; wanted: string; names: readonly string[] };
   CHECKPOINT_FORMAT_NEWER: { id: string; format: number };
   /** What it says of its training, beside the weights. `where` is empty when that is missing altogether. */
   PROGRESS_UNREADABLE: { id: string; where: string; detail: string };

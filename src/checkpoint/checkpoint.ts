@@ -22,6 +22,20 @@ export interface AdamState {
   readonly entries: ReadonlyMap<string, AdamEntry>;
 }
 
+/** What the optimizer of a plain PyTorch file is. */
+export interface ImportedOptimizer {
+  /** "Adam", "SGD", ...; undefined when it is like none that is known. */
+  readonly kind: string | undefined;
+  /** Why its memory was not taken: it is not Adam's, it does not fit the weights, several could be meant; undefined when it was. */
+  readonly left: "kind" | "fit" | "several" | undefined;
+  /** Its options of one number or a few, as its first group has them: lr 0.001, betas "(0, 0.99)". */
+  readonly options: ReadonlyMap<string, number | string>;
+  /** Parameters with a memory: those that ever had a gradient. Empty when it does not fit. */
+  readonly trained: readonly string[];
+  /** Most updates of a parameter; 0 when it does not count them. */
+  readonly steps: number;
+}
+
 /** One network and its optimizer: the content of one `.pth` file. */
 export interface NetworkState {
   /** state_dict, in PyTorch's order. Two names with the same NamedArray object share one storage in the file. */
@@ -58,4 +72,6 @@ export interface Checkpoint {
   /** By network name, e.g. "generator" and "critic"; each becomes NAME.pth. */
   readonly networks: ReadonlyMap<string, NetworkState>;
   readonly progress: { readonly [key: string]: Json };
+  /** Of a plain PyTorch pair, by network, for those that have one. */
+  readonly optimizers?: ReadonlyMap<string, ImportedOptimizer>;
 }

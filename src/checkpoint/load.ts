@@ -2,12 +2,12 @@
 import { GuardapesosError, type Fault } from "../base/errors.js";
 import { invariant } from "../base/invariant.js";
 import { readTorchFile } from "../torch/index.js";
-import type { Checkpoint, NetworkState } from "./checkpoint.js";
+import type { Checkpoint, ImportedOptimizer, NetworkState } from "./checkpoint.js";
 import { digestNameOf, digestsOf, firstDifference } from "./digest.js";
 import { nodeDisk, type Disk } from "./disk.js";
 import { readManifest, type Generation } from "./generations.js";
 import { manifestFile } from "./names.js";
-import { fromTorch, type NetworkContent } from "./network-file.js";
+import { fromTorch, type NetworkContent, type PlainNetwork } from "./network-file.js";
 import type { Source } from "./resolve.js";
 import { torchFault } from "./verify.js";
 
@@ -22,7 +22,8 @@ export interface LoadOptions {
 }
 
 /**
- * Loads a checkpoint, from what `resolveReference` or `newestWhole` found. A plain PyTorch pair has kind "imported", no progress, and Adam's highest step as its step.
+ * Loads a checkpoint, from what `resolveReference` or `newestWhole` found. A plain PyTorch pair has kind "imported", no
+ * progress, its optimizers' highest step as its step, and what they are.
  * @throws CHECKPOINT_DAMAGED when a tensor is not what was saved
  * @throws TORCH_FILE_INVALID, TORCH_FILE_REFUSED, TORCH_FILE_UNSUPPORTED for files outside a generation
  * @throws CHECKPOINT_PAIR_MISMATCH when the files turn out to be of different saves
@@ -35,21 +36,31 @@ export async function loadCheckpoint(
   const source: Source = "from" in from ? from : { from: "generation", generation: from };
   if (source.from === "generation") return loadGeneration(disk, source.generation, options);
   const networks = new Map<string, NetworkState>();
+  const optimizers = new Map<string, ImportedOptimizer>();
   for (const [network, path] of source.files) {
     if (options.networks !== undefined && !options.networks.includes(network)) continue;
-    const { state, header } = await readNetwork(path, options.parameters?.get(network));
+    const plain = source.from === "plain" ? { network, ...source.choice } : undefined;
+    const { state, header, optimizer } = await readNetwork(path, options.parameters?.get(network), plain);
     if (source.from === "files" && header?.pair !== source.header.pair) {
       const [generator = path, critic = path] = ["generator", "critic"].map((name) => source.files.get(name));
       throw new GuardapesosError("CHECKPOINT_PAIR_MISMATCH", { generator, critic, partner: undefined });
     }
     networks.set(network, state);
+    if (optimizer !== undefined) optimizers.set(network, optimizer);
   }
   if (source.from === "files") {
     const { kind, step, reason, progress } = source.header;
     return { kind, step, reason, progress, networks };
   }
-  const reason = [...source.files.values()].join(", ");
-  return { kind: "imported", step: highestStep(networks.values()), reason, progress: {}, networks };
+  const reason = [...new Set(source.files.values())].join(", ");
+  return {
+    kind: "imported",
+    step: highestStep(optimizers.values()),
+    reason,
+    progress: {},
+    networks,
+    optimizers,
+  };
 }
 
 async function loadGeneration(disk: Disk, generation: Generation, options: LoadOptions): Promise<Checkpoint> {
@@ -75,18 +86,19 @@ async function loadGeneration(disk: Disk, generation: Generation, options: LoadO
   return { kind, step, reason, progress, networks };
 }
 
-async function readNetwork(path: string, parameters: readonly string[] | undefined): Promise<NetworkContent> {
+async function readNetwork(
+  path: string,
+  parameters: readonly string[] | undefined,
+  plain?: PlainNetwork,
+): Promise<NetworkContent> {
   const file = await readTorchFile(path);
   try {
-    return await fromTorch(file.value, path, parameters);
+    return await fromTorch(file.value, path, parameters, plain);
   } finally {
     await file.close();
   }
 }
 
-function highestStep(networks: Iterable<NetworkState>): number {
-  let highest = 0;
-  for (const { adam } of networks)
-    for (const { step } of adam?.entries.values() ?? []) highest = Math.max(highest, step);
-  return highest;
+function highestStep(optimizers: Iterable<ImportedOptimizer>): number {
+  return Math.max(0, ...[...optimizers].map(({ steps }) => steps));
 }

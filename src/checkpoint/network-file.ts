@@ -9,23 +9,26 @@ import { z } from "zod";
 import { GuardapesosError } from "../base/errors.js";
 import type { NamedArray } from "../base/named-arrays.js";
 import {
+  chosenOf,
   dict,
-  dtypes,
   float32Tensor,
   isDict,
   isKind,
   numberOf,
   orderedDict,
   pythonFloat,
+  stateDictName,
+  stateDictsIn,
   tuple,
-  type Dtype,
-  type TorchDict,
+  type FoundStateDict,
+  type Recognise,
   type TorchTensor,
   type TorchValue,
 } from "../torch/index.js";
-import { bfloat16ToNumber, halfToNumber } from "../torch/half.js";
-import type { AdamEntry, AdamOptions, AdamState, Json, NetworkState } from "./checkpoint.js";
+import type { AdamState, ImportedOptimizer, Json, NetworkState } from "./checkpoint.js";
 import { checkpointKinds } from "./names.js";
+import { readOptimizer } from "./optimizer-file.js";
+import { readArray } from "./tensor-array.js";
 
 /** What a `.pth` of ours says about itself. */
 export interface Header {
@@ -153,48 +156,78 @@ export function headerFault(
 export interface NetworkContent {
   readonly state: NetworkState;
   readonly header: Header | undefined;
+  /** Of a plain file. */
+  readonly optimizer: ImportedOptimizer | undefined;
+}
+
+/** What is known of plain files beside their paths. */
+export interface PlainChoice {
+  /** Tells a network by the names of its weights. */
+  readonly recognise?: Recognise | undefined;
+  /** The other half of a pair, where it is said. */
+  readonly partner?: string | undefined;
+  /** Names of the state_dicts that are meant, where files hold several. */
+  readonly stateDicts?: readonly string[] | undefined;
+}
+
+/** Which network a plain file is read for. */
+export interface PlainNetwork extends PlainChoice {
+  readonly network: string;
 }
 
 /**
- * Reads the tensors of a checkpoint or a bare state_dict; all become float32. `adam` is undefined when there is no
- * optimizer, when it is not Adam, or when its numbers cannot be matched with the names.
+ * Reads the tensors of a checkpoint or of any state_dict; all become float32. `adam` is undefined when there is no
+ * optimizer, when it is not Adam, or when its numbers cannot be matched with the names; `optimizer` says which.
  * @param file for the errors
  * @param expected names of the parameters in the optimizer's order, if the caller knows the network; needed only for
  *   files in which a conversion has pulled shared tensors apart
+ * @param plain which network is wanted of a file that may hold several
  * @throws TORCH_FILE_UNSUPPORTED no state_dict in it, or numbers that float32 cannot stand for
+ * @throws CHECKPOINT_OTHER_NETWORK, STATE_DICT_AMBIGUOUS, STATE_DICT_UNKNOWN see stateDictOf
  * @throws TORCH_FILE_INVALID a damaged tensor
  */
 export async function fromTorch(
   value: TorchValue,
   file: string,
   expected?: readonly string[],
+  plain?: PlainNetwork,
 ): Promise<NetworkContent> {
-  const tensors = stateDictIn(value);
-  if (tensors === undefined) {
-    throw new GuardapesosError("TORCH_FILE_UNSUPPORTED", { file, feature: "no-state-dict" });
-  }
+  const { tensors, prefix } = stateDictOf(value, file, plain);
   const header = headerIn(value);
   const { stateDict, unshared } = await readStateDict(tensors, file);
-  const optimizer = isDict(value) ? value.get("optimizer") : undefined;
   const known = header?.parameters ?? expected;
   const parameters =
     known !== undefined && known.every((name) => stateDict.has(name)) ? known : unshared.filter(isParameter);
   if (header === undefined) shareEqual(stateDict, unshared, parameters);
-  const adam = isDict(optimizer) ? await readAdam(optimizer, parameters, stateDict, file) : undefined;
-  return { state: { stateDict, parameters, adam }, header };
+  const { adam, optimizer } = await readOptimizer(value, { parameters, stateDict, prefix }, file);
+  return { state: { stateDict, parameters, adam }, header, optimizer };
 }
 
-/** The tensors of a state_dict by name, without DataParallel's prefix. */
-function stateDictIn(value: TorchValue): Map<string, TorchTensor> | undefined {
-  if (!isDict(value)) return undefined;
-  const inner = value.get("state_dict");
-  const source: TorchDict = isDict(inner) ? inner : value;
-  const tensors = [...source].filter((entry): entry is [string, TorchTensor] => {
-    return typeof entry[0] === "string" && isKind(entry[1], "tensor");
-  });
-  if (tensors.length === 0) return undefined;
-  const prefixed = tensors.every(([name]) => name.startsWith("module."));
-  return new Map(tensors.map(([name, tensor]) => [prefixed ? name.slice("module.".length) : name, tensor]));
+/**
+ * The state_dict of a network in a file's value.
+ * @throws TORCH_FILE_UNSUPPORTED none in it
+ * @throws CHECKPOINT_OTHER_NETWORK it holds others alone
+ * @throws STATE_DICT_AMBIGUOUS several could be meant
+ * @throws STATE_DICT_UNKNOWN several could be meant, and none of them is called as was said
+ */
+function stateDictOf(value: TorchValue, file: string, plain?: PlainNetwork): FoundStateDict {
+  const { network, recognise, stateDicts } = plain ?? {};
+  const all = stateDictsIn(value, recognise);
+  if (all.length === 0)
+    throw new GuardapesosError("TORCH_FILE_UNSUPPORTED", { file, feature: "no-state-dict" });
+  const known = all.filter((one) => one.network !== undefined);
+  const own = known.length > 0 ? known.filter((one) => one.network === network) : all;
+  if (own.length === 0) {
+    const holds = known[0]!.network!;
+    throw new GuardapesosError("CHECKPOINT_OTHER_NETWORK", { file, holds, wanted: network! });
+  }
+  const chosen = own.length === 1 ? own : chosenOf(own, stateDicts);
+  if (chosen.length === 1) return chosen[0]!;
+  const names = own.map(stateDictName);
+  if (chosen.length === 0) {
+    throw new GuardapesosError("STATE_DICT_UNKNOWN", { file, wanted: stateDicts!.join(","), names });
+  }
+  throw new GuardapesosError("STATE_DICT_AMBIGUOUS", { file, network, names });
 }
 
 /**
@@ -202,7 +235,7 @@ function stateDictIn(value: TorchValue): Map<string, TorchTensor> | undefined {
  * REQUIRES: the file has a header (its optimizer's numbers are named by it).
  */
 export function* tensorsIn(value: TorchValue): Generator<readonly [string, TorchTensor]> {
-  for (const [name, tensor] of stateDictIn(value) ?? []) yield [`weights/${name}`, tensor];
+  for (const [name, tensor] of stateDictsIn(value)[0]?.tensors ?? []) yield [`weights/${name}`, tensor];
   const optimizer = isDict(value) ? value.get("optimizer") : undefined;
   const states = isDict(optimizer) ? optimizer.get("state") : undefined;
   if (!isDict(states)) return;
@@ -242,40 +275,6 @@ function isSameView(one: TorchTensor, other: TorchTensor): boolean {
   return layout(one) === layout(other);
 }
 
-async function readArray(tensor: TorchTensor, file: string, name: string): Promise<NamedArray> {
-  return { shape: tensor.shape, data: await readFloat32(tensor, file, name) };
-}
-
-/**
- * The numbers of a tensor as float32, row-major.
- * @throws TORCH_FILE_UNSUPPORTED for types that float32 cannot stand for (complex numbers)
- */
-export async function readFloat32(
-  tensor: TorchTensor,
-  file: string,
-  name: string,
-): Promise<Float32Array<ArrayBuffer>> {
-  const data = await tensor.read();
-  if (data instanceof Float32Array && tensor.dtype === "float32") return data;
-  const convert = conversionOf(tensor.dtype);
-  if (convert === undefined) {
-    throw new GuardapesosError("TORCH_FILE_UNSUPPORTED", {
-      file,
-      feature: "dtype",
-      dtype: tensor.dtype,
-      tensor: name,
-    });
-  }
-  return Float32Array.from(data as ArrayLike<number | bigint>, convert);
-}
-
-/** How an element as it lies in memory becomes a number; undefined for types that are no plain numbers. */
-function conversionOf(dtype: Dtype): ((word: number | bigint) => number) | undefined {
-  if (dtype === "float16") return (word) => halfToNumber(Number(word));
-  if (dtype === "bfloat16") return (word) => bfloat16ToNumber(Number(word));
-  return dtypes[dtype].kind === "complex" || dtypes[dtype].kind === "raw" ? undefined : Number;
-}
-
 /** BatchNorm keeps these beside its parameters; no optimizer counts them. */
 function isParameter(name: string): boolean {
   return !/(^|\.)(running_mean|running_var|num_batches_tracked)$/.test(name);
@@ -302,56 +301,4 @@ function shareEqual(
 function areEqual(one: NamedArray, other: NamedArray): boolean {
   const bytes = ({ data }: NamedArray) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   return one.shape.join() === other.shape.join() && bytes(one).equals(bytes(other));
-}
-
-async function readAdam(
-  optimizer: TorchDict,
-  parameters: readonly string[],
-  stateDict: ReadonlyMap<string, NamedArray>,
-  file: string,
-): Promise<AdamState | undefined> {
-  const groups = optimizer.get("param_groups");
-  const states = optimizer.get("state");
-  const first = Array.isArray(groups) ? groups[0] : undefined;
-  if (!Array.isArray(groups) || !isDict(first) || !isDict(states)) return undefined;
-  const options = readOptions(first);
-  const indices = groups.flatMap((group) => (isDict(group) ? (group.get("params") ?? []) : [])).map(Number);
-  if (options === undefined || indices.length !== parameters.length) return undefined;
-
-  const entries = new Map<string, AdamEntry>();
-  for (const [position, index] of indices.entries()) {
-    const state = states.get(index);
-    if (state === undefined) continue;
-    const name = parameters[position]!;
-    const entry = isDict(state) ? await readEntry(state, file, name) : undefined;
-    const shape = stateDict.get(name)!.shape.join();
-    if (entry?.expAvg.shape.join() !== shape || entry.expAvgSq.shape.join() !== shape) return undefined;
-    entries.set(name, entry);
-  }
-  return { options, entries };
-}
-
-function readOptions(group: TorchDict): AdamOptions | undefined {
-  const lr = numberOf(group.get("lr"));
-  const eps = numberOf(group.get("eps"));
-  const betas = group.get("betas");
-  const items = isKind(betas, "tuple") ? betas.items : Array.isArray(betas) ? betas : [];
-  const [beta1, beta2] = items.map(numberOf);
-  if (lr === undefined || eps === undefined || beta1 === undefined || beta2 === undefined) return undefined;
-  return { lr, betas: [beta1, beta2], eps };
-}
-
-async function readEntry(state: TorchDict, file: string, name: string): Promise<AdamEntry | undefined> {
-  const [stepValue, expAvg, expAvgSq] = [state.get("step"), state.get("exp_avg"), state.get("exp_avg_sq")];
-  if (!isKind(expAvg, "tensor") || !isKind(expAvgSq, "tensor")) return undefined;
-  // PyTorch before 1.12 wrote a Python int.
-  const step = isKind(stepValue, "tensor")
-    ? (await readArray(stepValue, file, `step of ${name}`)).data[0]
-    : numberOf(stepValue);
-  if (step === undefined) return undefined;
-  return {
-    step,
-    expAvg: await readArray(expAvg, file, `exp_avg of ${name}`),
-    expAvgSq: await readArray(expAvgSq, file, `exp_avg_sq of ${name}`),
-  };
 }

@@ -4,7 +4,6 @@
  */
 import { basename, dirname, join, resolve } from "node:path";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
-import { readTorchFile } from "../torch/index.js";
 import type { CheckpointKind } from "./checkpoint.js";
 import { isDiskFault, nodeDisk, type Disk } from "./disk.js";
 import type { NamedFile } from "./familiar.js";
@@ -16,13 +15,11 @@ import {
   isTemporaryFile,
   manifestFile,
   networkFile,
-  networkOfName,
   parseId,
-  partnerName,
   type Series,
 } from "./names.js";
-import { manifestFormat } from "./manifest.js";
-import { headerFault, headerIn, type Header } from "./network-file.js";
+import type { Header, PlainChoice } from "./network-file.js";
+import { lookAt, plainPair } from "./plain-pair.js";
 import { isOf } from "./recover.js";
 import { verifyGeneration } from "./verify.js";
 
@@ -31,8 +28,8 @@ export type Source =
   | { readonly from: "generation"; readonly generation: Generation }
   /** Files with a header of ours, of one pair, outside a generation. */
   | { readonly from: "files"; readonly files: ReadonlyMap<string, string>; readonly header: Header }
-  /** Plain PyTorch files. */
-  | { readonly from: "plain"; readonly files: ReadonlyMap<string, string> };
+  /** Plain PyTorch files; one with both networks stands twice. */
+  | { readonly from: "plain"; readonly files: ReadonlyMap<string, string>; readonly choice?: PlainChoice };
 
 export interface Resolved {
   readonly source: Source;
@@ -44,7 +41,7 @@ export interface Resolved {
 export async function filesOf(source: Source, disk: Disk = nodeDisk): Promise<readonly NamedFile[]> {
   if (source.from === "generation")
     return source.generation.files.map(({ path, bytes }) => ({ path, bytes }));
-  const files = [...source.files.values()].map(async (path) => {
+  const files = [...new Set(source.files.values())].map(async (path) => {
     return { path, bytes: (await disk.info(path))?.bytes ?? 0 };
   });
   return Promise.all(files);
@@ -55,6 +52,8 @@ export interface ResolveOptions {
   readonly series?: Series | undefined;
   /** The networks that the caller cannot do without; both when left out. */
   readonly networks?: readonly string[] | undefined;
+  /** For plain PyTorch files. */
+  readonly plain?: PlainChoice | undefined;
   readonly onProgress?: ((share: number) => void) | undefined;
 }
 
@@ -139,6 +138,7 @@ function uselessness(skipped: Skipped): GuardapesosError {
  * @throws CHECKPOINT_FORMAT_NEWER, WEIGHTS_NOT_FINITE as newestWhole
  * @throws PROGRESS_UNREADABLE a `.pth` of ours does not say intelligibly what it belongs to
  * @throws FOLDER_NOT_READABLE
+ * @throws for plain files what plainPair throws
  * @throws CHECKPOINT_PAIR_MISMATCH the files beside each other are of different saves, and the right one is not to be found
  */
 export async function resolveReference(
@@ -235,8 +235,13 @@ async function resolveFile(
   if ((await disk.info(join(folder, manifestFile))) !== undefined) {
     return whole(disk, await readGeneration(disk, folder, basename(folder), undefined), options);
   }
-  const header = await readHeader(path);
-  if (header === undefined) return { source: await plainPair(disk, path, options), skipped: [] };
+  const { networks: wanted = pair, plain: choice = {} } = options;
+  const look = await lookAt(path, choice.recognise);
+  const { header } = look;
+  if (header === undefined) {
+    const files = await plainPair(disk, path, look, wanted, choice);
+    return { source: { from: "plain", files, choice }, skipped: [] };
+  }
 
   // The generation that the file is a link to, or a copy of.
   for (const store of new Set([weights, folder])) {
@@ -286,30 +291,6 @@ async function mismatch(
   return new GuardapesosError("CHECKPOINT_PAIR_MISMATCH", { generator, critic, partner: right?.path });
 }
 
-/** A plain PyTorch file and the one that goes with it by its name. */
-async function plainPair(
-  disk: Disk,
-  path: string,
-  { networks: wanted = pair }: ResolveOptions,
-): Promise<Source> {
-  const name = basename(path);
-  const own = networkOfName(name) ?? wanted[0]!;
-  const files = new Map([[own, path]]);
-  for (const network of wanted.filter((one) => one !== own)) {
-    const partner = join(dirname(path), partnerName(name) ?? `${network}.pth`);
-    if (partner === path || (await disk.info(partner))?.kind !== "file") {
-      throw new GuardapesosError("CHECKPOINT_PARTNER_MISSING", { file: path, partner });
-    }
-    // A partner that knows its own pair belongs to another save.
-    if ((await readHeader(partner)) !== undefined) {
-      const [generator, critic] = network === "generator" ? [partner, path] : [path, partner];
-      throw new GuardapesosError("CHECKPOINT_PAIR_MISMATCH", { generator, critic, partner: undefined });
-    }
-    files.set(network, partner);
-  }
-  return { from: "plain", files };
-}
-
 interface LooseFile {
   readonly path: string;
   readonly header: Header;
@@ -321,7 +302,7 @@ async function looseFiles(disk: Disk, folder: string): Promise<LooseFile[]> {
   for (const name of await disk.list(folder).catch(() => [])) {
     if (!name.endsWith(".pth") || isTemporaryFile(name)) continue;
     const path = join(folder, name);
-    const header = await readHeader(path).catch(() => undefined);
+    const header = (await lookAt(path).catch(() => undefined))?.header;
     if (header !== undefined) files.push({ path, header });
   }
   return files;
@@ -341,24 +322,4 @@ async function newestLoose(disk: Disk, folder: string, options: ResolveOptions):
     return { from: "files", files: new Map(networks.map((network, i) => [network, found[i]!])), header };
   }
   return undefined;
-}
-
-/**
- * What a `.pth` says about itself; undefined for a plain one. Opening reads a few kilobytes, no tensors.
- * @throws PROGRESS_UNREADABLE, CHECKPOINT_FORMAT_NEWER for one of ours that cannot be understood: it must not pass for a plain
- *   one
- */
-async function readHeader(path: string): Promise<Header | undefined> {
-  const file = await readTorchFile(path);
-  try {
-    const fault = headerFault(file.value);
-    if (fault !== undefined) throw new GuardapesosError("PROGRESS_UNREADABLE", { id: path, ...fault });
-    const header = headerIn(file.value);
-    if (header !== undefined && header.format > manifestFormat) {
-      throw new GuardapesosError("CHECKPOINT_FORMAT_NEWER", { id: path, format: header.format });
-    }
-    return header;
-  } finally {
-    await file.close();
-  }
 }

@@ -9,7 +9,8 @@ import { digestNameOf, firstDifference, recordOf, sameWeights, type DigestName }
 import { codeOf, nodeDisk, type Disk } from "./disk.js";
 import { damageOf, isGone, readManifest, sizeFault, type Generation } from "./generations.js";
 import type { FileRecord, Manifest, TensorRecord } from "./manifest.js";
-import { readFloat32, tensorsIn } from "./network-file.js";
+import { tensorsIn } from "./network-file.js";
+import { readFloat32 } from "./tensor-array.js";
 
 export type { Damage };
 

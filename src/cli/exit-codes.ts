@@ -43,6 +43,9 @@ export function exitCodeOf(code: ErrorCode): number {
     case "BATCH_SIZES_LENGTH":
     case "PRESET_UNKNOWN":
     case "CLASS_NEEDED":
+    case "STATE_DICT_AMBIGUOUS":
+    case "STATE_DICT_UNKNOWN":
+    case "CHECKPOINT_PARTNER_AMBIGUOUS":
     case "THRESHOLDS_ORDER":
       return 64; // EX_USAGE: the command line
     case "IMAGES_UNREADABLE":
@@ -53,6 +56,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "CHECKPOINT_DAMAGED":
     case "CHECKPOINT_ARCHITECTURE":
     case "CHECKPOINT_PAIR_MISMATCH":
+    case "CHECKPOINT_OTHER_NETWORK":
     case "CHECKPOINT_FORMAT_NEWER":
     case "PROGRESS_UNREADABLE":
     case "WEIGHTS_NOT_FINITE":

@@ -89,17 +89,27 @@ export const trainingOptions = {
   fullBatches: onOff,
   fresh: onOff,
   resume: text,
+  critic: text,
+  stateDict: text,
   ...commonOptions,
 } as const satisfies OptionTable;
 
 /** Options with a value that the command line can take back from a config file: `--no-max-batches`. */
-export const revocable = ["resume", "maxBatches", "stopAfter", "stopAt"] as const satisfies OptionName[];
+export const revocable = [
+  "resume",
+  "critic",
+  "stateDict",
+  "maxBatches",
+  "stopAfter",
+  "stopAt",
+] as const satisfies OptionName[];
 
 export const configOption = { config: text } as const satisfies OptionTable;
 export const generateOptions = {
   weights: placeOptions.weights,
   count: atLeastOne,
   seed: trainingOptions.seed,
+  stateDict: trainingOptions.stateDict,
   truncation: { kind: "number-from", min: 0 },
   grid: text,
   out: text,
@@ -148,7 +158,10 @@ export const planOptions = {
 } as const satisfies OptionTable;
 
 export const inspectOptions = { stats: onOff } as const satisfies OptionTable;
-export const convertOptions = { weightsOnly: onOff } as const satisfies OptionTable;
+export const convertOptions = {
+  weightsOnly: onOff,
+  stateDict: trainingOptions.stateDict,
+} as const satisfies OptionTable;
 
 type ValueOf<E extends Expected> = E extends {
   kind: "integer" | "number" | "number-from" | "duration" | "time-of-day";
@@ -168,6 +181,11 @@ type ValueOf<E extends Expected> = E extends {
 export type Settings<Table extends OptionTable> = {
   -readonly [Name in keyof Table]?: Table[Name] extends Expected ? ValueOf<Table[Name]> : never;
 };
+
+/** The parts of a text that holds several, with commas between them. */
+export function wordsOf(text: string | undefined): readonly string[] | undefined {
+  return text?.split(",").map((word) => word.trim());
+}
 
 /** The name as it is typed: batchSizes -> batch-sizes. */
 export function kebab(option: OptionName): string {

@@ -220,6 +220,11 @@ export type WarningCode =
   | "HALF_IMITATED" // mixed precision on the processor: rounded like half, and slower than float32
   | "PLAN_ALREADY_FINISHED"
   | "NO_OPTIMIZER_STATE" // the imported pair has weights alone: Adam starts fresh
+  | "OPTIMIZER_NOT_ADAM" // the imported pair's optimizer is another one: Adam starts fresh
+  | "OPTIMIZER_UNCLEAR" // its parameters are not those of the weights, or several fit: Adam starts fresh
+  | "OPTIMIZER_OPTIONS_DIFFER" // options of the imported pair's Adam that are others here
+  | "LEARNING_RATE_TAKEN" // the imported pair's, because none was given
+  | "RESOLUTION_UNKNOWN" // the imported pair does not tell how far it is trained: it begins at the start
   | "SAMPLES_NOT_WRITTEN"
   | "IMAGES_NOT_CACHED" // neither in memory nor on disk: decoded again each time
   | "WEIGHTS_UNCHANGED" // steps have passed, and every weight is the one of the checkpoint before

@@ -9,6 +9,14 @@ import { resolutions, type Architecture, type Resolution } from "./config.js";
 export type Network = "generator" | "critic";
 export const networks: readonly Network[] = ["generator", "critic"];
 
+/** Which network has weights of these names; undefined for any other, and where both do. */
+export function networkOf(names: { has(name: string): boolean }): Network | undefined {
+  const found = networks.filter((network) =>
+    names.has({ generator: "initial.1.weight", critic: "final_block.0.conv.weight" }[network]),
+  );
+  return found.length === 1 ? found[0] : undefined;
+}
+
 /** How often the resolution has been doubled from 4: 0 to 8. */
 export function stepsOf(resolution: Resolution): number {
   return resolutions.indexOf(resolution);

@@ -134,12 +134,20 @@ export const errors: ErrorTexts = {
       : `There is no checkpoint "${reference}". The newest ones are ${and(known)}; see all of them with guardapesos list.`,
   CHECKPOINT_DAMAGED: ({ id, ...damage }) =>
     `Checkpoint ${id} is damaged: ${damageOf(damage)}. It was left as it is; guardapesos list shows the others and the backups, --resume takes one of them, and --fresh starts anew without touching any.`,
-  CHECKPOINT_ARCHITECTURE: ({ id, differences }) =>
-    `Checkpoint ${id} belongs to another network: ${differences.join("; ")}. Leave those options out to go on with its own sizes, or start anew with --fresh; nothing was touched.`,
+  CHECKPOINT_ARCHITECTURE: ({ id, differences, options }) =>
+    `Checkpoint ${id} belongs to another network: ${differences.join("; ")}. ${options ? "Leave those options out to go on with its own sizes, or start anew with --fresh" : "Only the ProGAN of guardapesos is trained and drawn here: guardapesos inspect shows what the file holds"}; nothing was touched.`,
   CHECKPOINT_PAIR_MISMATCH: ({ generator, critic, partner }) =>
     `${generator} and ${critic} were not saved together, so training on from them would go wrong.${partner === undefined ? " Give two files of the same save." : ` The right partner is ${partner}.`}`,
   CHECKPOINT_PARTNER_MISSING: ({ file, partner }) =>
-    `${file} is one half of a pair, and the other is not there: ${partner}. Put both into the same folder; nothing was touched.`,
+    `${file} is one half of a pair, and the other is not there: ${partner}. Put both into the same folder, or give the critic's file with --critic; nothing was touched.`,
+  CHECKPOINT_PARTNER_AMBIGUOUS: ({ file, network, candidates }) =>
+    `${file} is one half of a pair, and several files could be the other (the ${network}): ${and(candidates)}. Say which: --resume takes the generator's file and --critic the critic's; nothing was touched.`,
+  CHECKPOINT_OTHER_NETWORK: ({ file, holds, wanted }) =>
+    `${file} holds a ${holds}, not a ${wanted}, by the names of its weights. Give each file for what it is: the generator's with --resume and the critic's with --critic; nothing was touched.`,
+  STATE_DICT_AMBIGUOUS: ({ file, network, names }) =>
+    `${file} holds several state_dicts${network === undefined ? "" : ` of a ${network}`}: ${and(names)}. Say which one is meant with --state-dict, such as --state-dict ${names[0]}.`,
+  STATE_DICT_UNKNOWN: ({ file, wanted, names }) =>
+    `${file} holds no state_dict called ${wanted}. It holds ${and(names)}: choose among them with --state-dict.`,
   CHECKPOINT_FORMAT_NEWER: ({ id, format }) =>
     `Checkpoint ${id} was written by a newer guardapesos (format ${format}). Update guardapesos to read it; nothing was touched.`,
   PROGRESS_UNREADABLE: ({ id, where, detail }) =>

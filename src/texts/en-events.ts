@@ -87,6 +87,16 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     "The whole plan is already trained; there is nothing left to do. Raise --epochs or --end to go on, or start anew with --fresh.",
   NO_OPTIMIZER_STATE: (detail) =>
     `Those files hold weights alone (${detail}): Adam starts without memory, so the first batches may be a bit rough.`,
+  OPTIMIZER_NOT_ADAM: (detail) =>
+    `The optimizer in those files is not Adam (${detail}), so Adam starts without memory and with its own options: the first batches may be a bit rough. Give --lr if you want another learning rate.`,
+  OPTIMIZER_UNCLEAR: (detail) =>
+    `The optimizer in those files cannot be matched with the weights (${detail}): Adam starts without memory, so the first batches may be a bit rough.`,
+  OPTIMIZER_OPTIONS_DIFFER: (detail) =>
+    `Training goes on with other options of Adam than those files have: ${detail}.`,
+  LEARNING_RATE_TAKEN: (detail) =>
+    `The learning rate is that of the files: ${detail}. Give --lr if you want another.`,
+  RESOLUTION_UNKNOWN: (detail) =>
+    `Those files do not say to which resolution they were trained, so training begins at ${detail}x${detail}. If they were trained further, stop and start again with --start, such as --start 64.`,
   WEIGHTS_NOT_FINITE: (detail) =>
     `The weights of ${detail} are not all numbers: training has diverged. The files with the familiar names still hold the last good ones; stop, and go on from an older checkpoint with a smaller --lr.`,
   WEIGHTS_UNCHANGED: (detail) =>

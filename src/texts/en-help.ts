@@ -69,6 +69,14 @@ const options = {
   json: { help: "one JSON object per line, for other programs" },
   fresh: { help: "start anew; older checkpoints stay as they are" },
   resume: { value: "ref", help: "go on from this: an id, a kind such as emergency, latest, or a .pth file" },
+  critic: {
+    value: "file",
+    help: "the critic's file, where --resume names the generator's and it cannot be found",
+  },
+  stateDict: {
+    value: "key",
+    help: "which weights to take where a .pth file holds several (inspect shows their names; with commas, one for each network)",
+  },
   config: {
     value: "file",
     help: "options from this JSON file (default: guardapesos.config.json, if it is there)",

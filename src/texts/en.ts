@@ -49,7 +49,8 @@ export interface CommandTexts {
     readonly file: (path: string, format: string, bytes: number) => string;
     readonly keys: (keys: readonly string[]) => string;
     readonly stateDict: (key: string | undefined, tensors: number, elements: number) => string;
-    readonly parallel: string;
+    /** What all names begin with, and is taken off. */
+    readonly prefix: (prefix: string) => string;
     readonly optimizer: (name: string, kind: string, parameters: number, withState: number) => string;
     readonly steps: (least: number, most: number) => string;
     /** The options of a group of parameters, each with its value. */
@@ -131,7 +132,7 @@ export const en: Texts = {
       keys: (keys) => `   Keys: ${keys.join(", ")}`,
       stateDict: (key, tensors, elements) =>
         `   Weights${key === undefined ? "" : ` (${key})`}: ${format.integer(tensors)} tensors, ${format.integer(elements)} numbers`,
-      parallel: "   The names begin with module., as DataParallel writes them.",
+      prefix: (prefix) => `   Their names begin with ${prefix}; it is taken off where they are used.`,
       optimizer: (name, kind, parameters, withState) =>
         `   Optimizer${name === "" ? "" : ` (${name})`}: ${kind}, ${format.integer(parameters)} parameters, ${format.integer(withState)} of them with a memory`,
       steps: (least, most) =>

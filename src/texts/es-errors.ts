@@ -10,6 +10,9 @@ const { and, or, bytes, duration, integer, moment } = formats("es");
 const meant = (suggestion: string | undefined): string =>
   suggestion === undefined ? "" : ` ¿Querías decir ${suggestion}?`;
 
+const networkName = (network: string): string =>
+  ({ generator: "generador", critic: "crítico" })[network] ?? network;
+
 /** Lo que admite una opción, para ir detrás de «admite». */
 function expectation(expected: Expected): string {
   switch (expected.kind) {
@@ -134,12 +137,20 @@ export const errors: ErrorTexts = {
       : `No existe el checkpoint «${reference}». Los más recientes son ${and(known)}; los tienes todos en guardapesos listar.`,
   CHECKPOINT_DAMAGED: ({ id, ...damage }) =>
     `El checkpoint ${id} está dañado: ${damageOf(damage)}. Se ha dejado como está; guardapesos listar muestra los demás y las copias de seguridad, --resume admite cualquiera de ellos, y --fresh empieza de cero sin tocar ninguno.`,
-  CHECKPOINT_ARCHITECTURE: ({ id, differences }) =>
-    `El checkpoint ${id} es de otra red: ${differences.join("; ")}. Quita esas opciones para seguir con sus propios tamaños, o empieza de cero con --fresh; no se ha tocado nada.`,
+  CHECKPOINT_ARCHITECTURE: ({ id, differences, options }) =>
+    `El checkpoint ${id} es de otra red: ${differences.join("; ")}. ${options ? "Quita esas opciones para seguir con sus propios tamaños, o empieza de cero con --fresh" : "Aquí solo se entrena y se dibuja la ProGAN de guardapesos: guardapesos inspeccionar muestra lo que tiene el archivo"}; no se ha tocado nada.`,
   CHECKPOINT_PAIR_MISMATCH: ({ generator, critic, partner }) =>
     `${generator} y ${critic} no se guardaron juntos, así que seguir entrenando con ellos saldría mal.${partner === undefined ? " Da dos archivos del mismo guardado." : ` Su pareja es ${partner}.`}`,
   CHECKPOINT_PARTNER_MISSING: ({ file, partner }) =>
-    `${file} es la mitad de una pareja y falta la otra: ${partner}. Pon las dos en la misma carpeta; no se ha tocado nada.`,
+    `${file} es la mitad de una pareja y falta la otra: ${partner}. Pon las dos en la misma carpeta, o da el archivo del crítico con --critic; no se ha tocado nada.`,
+  CHECKPOINT_PARTNER_AMBIGUOUS: ({ file, network, candidates }) =>
+    `${file} es la mitad de una pareja, y varios archivos podrían ser la otra (el ${networkName(network)}): ${and(candidates)}. Di cuál: --resume lleva el archivo del generador y --critic el del crítico; no se ha tocado nada.`,
+  CHECKPOINT_OTHER_NETWORK: ({ file, holds, wanted }) =>
+    `${file} tiene un ${networkName(holds)}, no un ${networkName(wanted)}, según los nombres de sus pesos. Da cada archivo por lo que es: el del generador con --resume y el del crítico con --critic; no se ha tocado nada.`,
+  STATE_DICT_AMBIGUOUS: ({ file, network, names }) =>
+    `${file} tiene varios state_dict${network === undefined ? "" : ` de un ${networkName(network)}`}: ${and(names)}. Di cuál con --state-dict, por ejemplo --state-dict ${names[0]}.`,
+  STATE_DICT_UNKNOWN: ({ file, wanted, names }) =>
+    `${file} no tiene ningún state_dict llamado ${wanted}. Tiene ${and(names)}: elige con --state-dict.`,
   CHECKPOINT_FORMAT_NEWER: ({ id, format }) =>
     `El checkpoint ${id} lo escribió un guardapesos más nuevo (formato ${format}). Actualiza guardapesos para leerlo; no se ha tocado nada.`,
   PROGRESS_UNREADABLE: ({ id, where, detail }) =>

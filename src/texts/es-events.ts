@@ -54,6 +54,16 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     "El plan ya está entrenado entero; no queda nada por hacer. Sube --epochs o --end para seguir, o empieza de cero con --fresh.",
   NO_OPTIMIZER_STATE: (detail) =>
     `Esos archivos solo contienen pesos (${detail}): Adam empieza sin memoria, así que los primeros batches pueden ir algo bruscos.`,
+  OPTIMIZER_NOT_ADAM: (detail) =>
+    `El optimizador de esos archivos no es Adam (${detail}), así que Adam empieza sin memoria y con sus propias opciones: los primeros batches pueden ir algo bruscos. Da --lr si quieres otra tasa de aprendizaje.`,
+  OPTIMIZER_UNCLEAR: (detail) =>
+    `El optimizador de esos archivos no se corresponde con los pesos (${detail}): Adam empieza sin memoria, así que los primeros batches pueden ir algo bruscos.`,
+  OPTIMIZER_OPTIONS_DIFFER: (detail) =>
+    `El entrenamiento sigue con otras opciones de Adam que las de esos archivos: ${detail}.`,
+  LEARNING_RATE_TAKEN: (detail) =>
+    `La tasa de aprendizaje es la de los archivos: ${detail}. Da --lr si quieres otra.`,
+  RESOLUTION_UNKNOWN: (detail) =>
+    `Esos archivos no dicen hasta qué resolución se entrenaron, así que el entrenamiento empieza en ${detail}x${detail}. Si llegaron más lejos, para y empieza otra vez con --start, por ejemplo --start 64.`,
   WEIGHTS_NOT_FINITE: (detail) =>
     `No todos los pesos de ${detail} son números: el entrenamiento ha divergido. Los archivos de siempre conservan los últimos buenos; detenlo y sigue desde un checkpoint anterior con un --lr menor.`,
   WEIGHTS_UNCHANGED: (detail) =>

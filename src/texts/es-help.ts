@@ -179,6 +179,14 @@ export const help: HelpTexts = {
       value: "ref",
       help: "seguir desde aquí: un id, un tipo como emergency, latest, o un archivo .pth",
     },
+    critic: {
+      value: "archivo",
+      help: "el archivo del crítico, cuando --resume da el del generador y no se encuentra solo",
+    },
+    stateDict: {
+      value: "clave",
+      help: "qué pesos tomar cuando un .pth tiene varios (inspeccionar muestra sus nombres; con comas, uno por red)",
+    },
     config: {
       value: "archivo",
       help: "opciones de este archivo JSON (por defecto: guardapesos.config.json, si está)",

@@ -56,7 +56,7 @@ export const es: Texts = {
       keys: (keys) => `   Claves: ${keys.join(", ")}`,
       stateDict: (key, tensors, elements) =>
         `   Pesos${key === undefined ? "" : ` (${key})`}: ${format.integer(tensors)} tensores, ${format.integer(elements)} números`,
-      parallel: "   Los nombres empiezan por module., como los escribe DataParallel.",
+      prefix: (prefix) => `   Sus nombres empiezan por ${prefix}; se quita donde se usan.`,
       optimizer: (name, kind, parameters, withState) =>
         `   Optimizador${name === "" ? "" : ` (${name})`}: ${kind}, ${format.integer(parameters)} parámetros, ${format.integer(withState)} de ellos con memoria`,
       steps: (least, most) =>

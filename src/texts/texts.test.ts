@@ -50,9 +50,13 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   SAVE_NOT_VERIFIED: { id: "7-auto", file: "critic.pth", where: "weights/a", reason: "checksum" },
   CHECKPOINT_NOT_FOUND: { reference: "8-auto", known: ["7-auto"] },
   CHECKPOINT_DAMAGED: { id: "7-auto", file: "critic.pth", reason: "size", bytes: 5, expected: 6 },
-  CHECKPOINT_ARCHITECTURE: { id: "7-auto", differences: ["latent 64 / 256"] },
+  CHECKPOINT_ARCHITECTURE: { id: "7-auto", differences: ["latent 64 / 256"], options: true },
   CHECKPOINT_PAIR_MISMATCH: { generator: "g.pth", critic: "c.pth", partner: "d.pth" },
   CHECKPOINT_PARTNER_MISSING: { file: "g.pth", partner: "c.pth" },
+  CHECKPOINT_PARTNER_AMBIGUOUS: { file: "g.pth", network: "critic", candidates: ["a.pth", "b.pth"] },
+  CHECKPOINT_OTHER_NETWORK: { file: "g.pth", holds: "critic", wanted: "generator" },
+  STATE_DICT_AMBIGUOUS: { file: "g.pth", network: "generator", names: ["params", "params_ema"] },
+  STATE_DICT_UNKNOWN: { file: "g.pth", wanted: "ema", names: ["params", "params_ema"] },
   CHECKPOINT_FORMAT_NEWER: { id: "7-auto", format: 9 },
   PROGRESS_UNREADABLE: {
     id: "00000001-auto-20251106_153045",
@@ -154,7 +158,10 @@ describe.each(both)("the catalogue in %s", (language) => {
     const names = ["CHECKPOINT_DAMAGED", "SAVE_NOT_VERIFIED"];
     // What a fault is called in data is no word for people.
     const inData = (key: string) =>
-      (names.includes(code) || code.startsWith("TORCH_FILE_")) && (key === "reason" || key === "feature");
+      ((names.includes(code) || code.startsWith("TORCH_FILE_")) && (key === "reason" || key === "feature")) ||
+      // Both networks have names in each language.
+      examples[code][key as never] === "generator" ||
+      examples[code][key as never] === "critic";
     for (const [key, value] of Object.entries(examples[code])) {
       if (typeof value !== "string" || /^\d{4}-/.test(value) || inData(key)) continue;
       expect(sentence).toContain(value);

@@ -7,7 +7,8 @@ import type { JsonObject } from "./json.js";
 import { NotAValue, valueFromJson, valueToJson, type Json } from "./json.js";
 import { invalid, unsupported } from "./problems.js";
 import { readSafetensors, writeSafetensors, type SafetensorsFile } from "./safetensors.js";
-import { findStateDict } from "./state-dict.js";
+import { GuardapesosError } from "../base/errors.js";
+import { chosenOf, stateDictName, stateDictsIn, together } from "./state-dict.js";
 import type { WrittenFile } from "./stream.js";
 import { tensorOver } from "./tensor.js";
 import { readTorchFile } from "./torch-read.js";
@@ -21,12 +22,14 @@ const STRUCTURE = "guardapesos.structure";
 export interface ConvertOptions extends WriteOptions {
   /** Only the state_dict, without optimizer and the rest. */
   readonly weightsOnly?: boolean;
+  /** Which state_dict, where a file holds several: their names, see stateDictName. Only with `weightsOnly`. */
+  readonly stateDict?: readonly string[] | undefined;
 }
 
 /**
  * Reads `from` and creates `to`, which must not exist, in the format that the name of `to` ends with.
- * @throws TORCH_FILE_UNREADABLE, TORCH_FILE_INVALID, TORCH_FILE_REFUSED, TORCH_FILE_UNSUPPORTED; Node's own errors when
- *   `to` cannot be written
+ * @throws TORCH_FILE_UNREADABLE, TORCH_FILE_INVALID, TORCH_FILE_REFUSED, TORCH_FILE_UNSUPPORTED; STATE_DICT_AMBIGUOUS and
+ *   STATE_DICT_UNKNOWN when only the weights are wanted; Node's own errors when `to` cannot be written
  */
 export async function convertFile(
   from: string,
@@ -35,7 +38,8 @@ export async function convertFile(
 ): Promise<WrittenFile> {
   const input = isSafetensors(from) ? await openSafetensors(from) : await openTorch(from);
   try {
-    const value = options.weightsOnly === true ? weightsIn(from, input.value) : input.value;
+    const value =
+      options.weightsOnly === true ? weightsIn(from, input.value, options.stateDict) : input.value;
     return isSafetensors(to)
       ? await writeAsSafetensors(from, to, value, options)
       : await writeTorchFile(to, value, options);
@@ -67,10 +71,18 @@ async function openSafetensors(path: string): Promise<Input> {
   }
 }
 
-function weightsIn(path: string, value: TorchValue): TorchValue {
-  const found = findStateDict(value);
-  if (found === undefined) throw unsupported(path, { feature: "no-state-dict" });
-  return orderedDict(found.tensors);
+/** The one state_dict; of a LightningModule with several networks all of it, its names as they are. */
+function weightsIn(file: string, value: TorchValue, wanted: readonly string[] | undefined): TorchValue {
+  const all = stateDictsIn(value);
+  if (all.length === 0) throw unsupported(file, { feature: "no-state-dict" });
+  const found = chosenOf(all, wanted);
+  const names = all.map(stateDictName);
+  if (found.length === 0)
+    throw new GuardapesosError("STATE_DICT_UNKNOWN", { file, wanted: wanted!.join(","), names });
+  const tensors = together(found);
+  if (tensors === undefined)
+    throw new GuardapesosError("STATE_DICT_AMBIGUOUS", { file, network: undefined, names });
+  return orderedDict(tensors);
 }
 
 async function writeAsSafetensors(

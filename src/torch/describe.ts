@@ -6,10 +6,18 @@ import { sizeOf } from "../base/named-arrays.js";
 import { dtypes, type Dtype } from "./dtypes.js";
 import { plainJson, valueToJson, type Json, type JsonObject } from "./json.js";
 import { isNumeric, numbersOf } from "./numbers.js";
-import { findStateDict } from "./state-dict.js";
+import {
+  kindOf,
+  numberIn,
+  optimizersIn,
+  parameterKeys,
+  type FoundOptimizer,
+  type OptimizerKind,
+} from "./optimizer.js";
+import { stateDictName, stateDictsIn, type FoundStateDict } from "./state-dict.js";
 import { isContiguous } from "./tensor.js";
 import type { TorchFile } from "./torch-read.js";
-import { isDict, isKind, numberOf, type TorchDict, type TorchTensor, type TorchValue } from "./values.js";
+import { isDict, type TorchDict, type TorchTensor, type TorchValue } from "./values.js";
 import { pathName } from "./walk.js";
 
 /** Top key of files that guardapesos wrote: the pair's id and the progress, a plain dict. */
@@ -47,8 +55,8 @@ export interface TensorDescription {
 export interface OptimizerDescription {
   /** Where it stands; "" at the top. */
   readonly name: string;
-  /** What its state looks like; undefined when it is like none that is known. */
-  readonly kind: "Adam" | "Adam (AMSGrad)" | "SGD" | "RMSprop" | "Adagrad" | undefined;
+  /** By its options and its state; undefined when it is like none that is known. */
+  readonly kind: OptimizerKind | undefined;
   readonly parameters: number;
   /** Parameters with a state: those that ever had a gradient. */
   readonly withState: number;
@@ -58,20 +66,29 @@ export interface OptimizerDescription {
   readonly groups: readonly JsonObject[];
 }
 
+export interface StateDictDescription {
+  /** Where it stands; absent when the file is a bare state_dict. */
+  readonly key?: string;
+  /** What its names begin with beside their own: "module.", "generator._orig_mod."; absent when nothing. */
+  readonly prefix?: string;
+  /** What says that this one is meant: the key, and the attribute of a LightningModule. */
+  readonly name: string;
+  readonly tensors: number;
+  readonly elements: number;
+  /** Whether its names begin with "module.", as nn.DataParallel makes them. */
+  readonly parallel: boolean;
+}
+
 export interface TorchDescription {
   readonly file: string;
   readonly bytes: number;
   readonly format: "zip" | "legacy";
   /** Keys of the top dict, as text; undefined when the top is no dict. */
   readonly keys?: readonly string[];
-  readonly stateDict?: {
-    /** Where it stands; absent when the file is a bare state_dict. */
-    readonly key?: string;
-    readonly tensors: number;
-    readonly elements: number;
-    /** Whether its names begin with "module.", as nn.DataParallel makes them. */
-    readonly parallel: boolean;
-  };
+  /** The only one, or the first. */
+  readonly stateDict?: StateDictDescription;
+  /** All of them, where there are several: of two networks, of an average beside the weights. */
+  readonly stateDicts?: readonly StateDictDescription[];
   readonly optimizers: readonly OptimizerDescription[];
   /** What stands at the top and is one number, text or the like: {"epoch": 3}. */
   readonly scalars: Readonly<Record<string, Json>>;
@@ -120,7 +137,7 @@ export async function describeTorchFile(
     tensors.push(describeTensor(name, tensor, shares, statistics));
   }
   const { value } = file;
-  const found = findStateDict(value);
+  const found = stateDictsIn(value).map(describeStateDict);
   const progress = isDict(value) ? value.get(PROGRESS_KEY) : undefined;
   const progressJson = progress === undefined ? undefined : plainJson(progress);
   return {
@@ -128,17 +145,9 @@ export async function describeTorchFile(
     bytes: file.size,
     format: file.format,
     ...(isDict(value) ? { keys: [...value.keys()].map((key) => pathName([key])) } : {}),
-    ...(found === undefined
-      ? {}
-      : {
-          stateDict: {
-            ...(found.key === undefined ? {} : { key: found.key }),
-            tensors: found.tensors.size,
-            elements: [...found.tensors.values()].reduce((sum, tensor) => sum + sizeOf(tensor.shape), 0),
-            parallel: found.parallel,
-          },
-        }),
-    optimizers: await optimizersIn(value),
+    ...(found.length > 0 ? { stateDict: found[0]! } : {}),
+    ...(found.length > 1 ? { stateDicts: found } : {}),
+    optimizers: await Promise.all([...optimizersIn(value)].map(describeOptimizer)),
     scalars: scalarsIn(value),
     ...(progressJson === undefined ? {} : { progress: progressJson }),
     tensors,
@@ -149,6 +158,18 @@ export async function describeTorchFile(
     ...(options.stats === true
       ? { nonFinite: [...known.values()].reduce((sum, { nan, infinite }) => sum + nan + infinite, 0) }
       : {}),
+  };
+}
+
+function describeStateDict(found: FoundStateDict): StateDictDescription {
+  const { key, prefix, tensors, parallel } = found;
+  return {
+    ...(key === undefined ? {} : { key }),
+    ...(prefix === "" ? {} : { prefix }),
+    name: stateDictName(found),
+    tensors: tensors.size,
+    elements: [...tensors.values()].reduce((sum, tensor) => sum + sizeOf(tensor.shape), 0),
+    parallel,
   };
 }
 
@@ -207,68 +228,29 @@ export async function statisticsOf(tensor: TorchTensor): Promise<TensorStatistic
     : { min, max, mean: sum / count, nan, infinite };
 }
 
-/** Keys of a parameter's state that tell the optimizers apart, the more telling first. */
-const stateKeys = [
-  ["max_exp_avg_sq", "Adam (AMSGrad)"],
-  ["exp_avg_sq", "Adam"],
-  ["momentum_buffer", "SGD"],
-  ["square_avg", "RMSprop"],
-  ["sum", "Adagrad"],
-] as const;
-
-/** Dicts at the top, or one below, that have the two keys of an optimizer's state_dict. */
-async function optimizersIn(value: TorchValue): Promise<OptimizerDescription[]> {
-  if (!isDict(value)) return [];
-  const found: OptimizerDescription[] = [];
-  for (const [name, item] of [
-    ["", value] as const,
-    ...[...value].map(([key, v]) => [pathName([key]), v] as const),
-  ]) {
-    const [state, groups] = isDict(item) ? [item.get("state"), item.get("param_groups")] : [];
-    if (isDict(state) && Array.isArray(groups)) found.push(await describeOptimizer(name, state, groups));
-  }
-  return found;
-}
-
-async function describeOptimizer(
-  name: string,
-  state: TorchDict,
-  groups: readonly TorchValue[],
-): Promise<OptimizerDescription> {
+async function describeOptimizer(optimizer: FoundOptimizer): Promise<OptimizerDescription> {
+  const { name, state, groups } = optimizer;
   const states = [...state.values()].filter(isDict);
-  const dicts = groups.filter(isDict);
-  const fresh = states.length === 0 && dicts.some((group) => group.has("betas")) ? "Adam" : undefined;
   let steps: readonly [number, number] | undefined;
   for (const entry of states) {
-    const step = await stepIn(entry.get("step"));
+    const step = await numberIn(entry.get("step"));
     if (step !== undefined) steps = [Math.min(step, steps?.[0] ?? step), Math.max(step, steps?.[1] ?? step)];
   }
   return {
     name,
-    kind: stateKeys.find(([key]) => states[0]?.has(key) === true)?.[1] ?? fresh,
-    parameters: dicts.reduce((sum, group) => {
-      const params = group.get("params");
-      return sum + (Array.isArray(params) ? params.length : 0);
-    }, 0),
+    kind: kindOf(optimizer),
+    parameters: parameterKeys(optimizer).length,
     withState: states.length,
     ...(steps === undefined ? {} : { steps }),
-    groups: dicts.map(groupJson),
+    groups: await Promise.all(groups.map(groupJson)),
   };
 }
 
-/** Python's number, or a tensor of one: PyTorch 1.12 and later. */
-async function stepIn(step: TorchValue | undefined): Promise<number | undefined> {
-  if (!isKind(step, "tensor")) return numberOf(step);
-  if (sizeOf(step.shape) !== 1 || !isNumeric(step.dtype)) return undefined;
-  return numbersOf(step.dtype, await step.read())[0];
-}
-
-function groupJson(group: TorchDict): JsonObject {
+async function groupJson(group: TorchDict): Promise<JsonObject> {
   const options = [...group].filter(([key]) => key !== "params");
-  return Object.fromEntries(
-    options.map(([key, item]) => {
-      const json = plainJson(item);
-      return [pathName([key]), json === undefined ? "?" : json];
-    }),
-  );
+  const shown = options.map(async ([key, item]): Promise<readonly [string, Json]> => {
+    const json = plainJson(item);
+    return [pathName([key]), json === undefined ? ((await numberIn(item)) ?? "?") : json];
+  });
+  return Object.fromEntries(await Promise.all(shown));
 }

@@ -34,7 +34,25 @@ export { writeTorchFile, type WriteOptions } from "./torch-write.js";
 export { openFile, type FileSink, type OpenSink } from "./sink.js";
 export type { WrittenFile } from "./stream.js";
 export { pathName, tensorsIn, type TensorPath } from "./walk.js";
-export { findStateDict, type FoundStateDict } from "./state-dict.js";
+export {
+  chosenOf,
+  findStateDict,
+  stateDictName,
+  stateDictsIn,
+  type FoundStateDict,
+  type Recognise,
+} from "./state-dict.js";
+export {
+  isAdam,
+  kindOf,
+  numberIn,
+  numbersIn,
+  optimizersIn,
+  optionsIn,
+  parameterKeys,
+  type FoundOptimizer,
+  type OptimizerKind,
+} from "./optimizer.js";
 export { plainJson, valueFromJson, valueToJson, type Json } from "./json.js";
 export {
   describeTorchFile,

@@ -4,7 +4,7 @@ import { truncatedNormal, normal } from "../base/random.js";
 import { loadReference } from "../checkpoint/load-newest.js";
 import { defaultThreads, resolveDevice } from "../engine/device.js";
 import { resolutions } from "../progan/config.js";
-import { rgbLayer } from "../progan/parameters.js";
+import { networkOf, rgbLayer } from "../progan/parameters.js";
 import { startEngine } from "./engine.js";
 import type { Device } from "./options.js";
 import { defaultTruncation } from "./preview.js";
@@ -15,6 +15,8 @@ export interface GenerateOptions {
   readonly weights: string;
   /** As in `--resume`; the newest when left out. */
   readonly reference: string | undefined;
+  /** Names of the state_dicts that are meant, where a plain file holds several. */
+  readonly stateDicts?: readonly string[] | undefined;
   readonly count: number;
   readonly seed: number;
   /** Standard deviations beyond which latent numbers are drawn again; 0: not at all. */
@@ -37,6 +39,7 @@ export interface Generated {
 export async function generate(options: GenerateOptions): Promise<Generated> {
   const { source, checkpoint } = await loadReference(options.weights, options.reference ?? "latest", {
     networks: ["generator"],
+    plain: { recognise: networkOf, stateDicts: options.stateDicts },
   }).catch((error: unknown) => {
     const none =
       error instanceof GuardapesosError && error.code === "CHECKPOINT_NOT_FOUND" && !options.reference;
@@ -46,7 +49,11 @@ export async function generate(options: GenerateOptions): Promise<Generated> {
   const network = checkpoint.networks.get("generator")!;
   const architecture = architectureOf(network);
   if (!architecture)
-    throw new GuardapesosError("CHECKPOINT_ARCHITECTURE", { id, differences: ["initial.1.weight"] });
+    throw new GuardapesosError("CHECKPOINT_ARCHITECTURE", {
+      id,
+      differences: ["initial.1.weight"],
+      options: false,
+    });
   const progress = source.from === "plain" ? undefined : readProgress(checkpoint.progress, id);
   // A plain file says nothing of where it stood: its Adam state does, and without one, all of it is taken.
   const trained = resolutions.filter((_, s) =>

@@ -27,6 +27,10 @@ export interface RunOptions {
   readonly heat: HeatOptions;
   readonly fresh: boolean;
   readonly resume: string | undefined;
+  /** The critic's file, where `resume` names the generator's of a plain pair. */
+  readonly critic?: string | undefined;
+  /** Names of the state_dicts that are meant, where plain files hold several. */
+  readonly stateDicts?: readonly string[] | undefined;
   /** What the user typed after `guardapesos`, to print the resume command. */
   readonly command: readonly string[];
 }

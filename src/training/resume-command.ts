@@ -4,6 +4,8 @@ const forOneStart: Readonly<Record<string, "flag" | "value">> = {
   "--fresh": "flag",
   "--full-batches": "flag",
   "--resume": "value",
+  "--critic": "value",
+  "--state-dict": "value",
   "--max-batches": "value",
   "--stop-after": "value",
   "--stop-at": "value",

@@ -18,8 +18,17 @@ const series = { label: "DRUSEN", name: "local" };
 const wish = (weights: string, wishes: Partial<Parameters<typeof begin>[0]> = {}) =>
   begin({ preset: undefined, overrides: {}, weights, fresh: false, resume: undefined, ...wishes }, series);
 
-/** Writes the networks as a user's script does. @param adam whether with its state, for the parameters that have one */
-async function writePlainPair(folder: string, { networks }: Checkpoint, adam: boolean): Promise<string> {
+/**
+ * Writes the networks as a user's script does.
+ * @param adam whether with its state, for the parameters that have one; or as SGD keeps it
+ * @param options of its group, over those that training here has
+ */
+async function writePlainPair(
+  folder: string,
+  { networks }: Checkpoint,
+  adam: boolean | "SGD",
+  options: Readonly<Record<string, TorchValue>> = {},
+): Promise<string> {
   for (const [network, { stateDict, parameters, adam: memory }] of networks) {
     const content: [string, TorchValue][] = [
       [
@@ -27,20 +36,22 @@ async function writePlainPair(folder: string, { networks }: Checkpoint, adam: bo
         orderedDict([...stateDict].map(([name, { shape, data }]) => [name, float32Tensor(shape, data)])),
       ],
     ];
-    if (adam) {
+    if (adam !== false) {
       const state = new Map<TorchValue, TorchValue>();
       for (const [name, { step, expAvg, expAvgSq }] of memory!.entries) {
-        const entry = {
+        const moments = {
           step: float32Tensor([], Float32Array.of(step)),
           exp_avg: float32Tensor(expAvg.shape, expAvg.data),
           exp_avg_sq: float32Tensor(expAvgSq.shape, expAvgSq.data),
         };
-        state.set(parameters.indexOf(name), dict(entry));
+        const momentum = { momentum_buffer: moments.exp_avg };
+        state.set(parameters.indexOf(name), dict(adam === "SGD" ? momentum : moments));
       }
       const group = dict({
         lr: pythonFloat(1e-3),
         betas: tuple(pythonFloat(0), pythonFloat(0.99)),
         eps: pythonFloat(1e-8),
+        ...options,
         params: [...parameters.keys()],
       });
       content.push(["optimizer", dict({ state, param_groups: [group] })]);
@@ -190,6 +201,37 @@ describe("a training begins", { timeout: 120_000 }, () => {
     });
   });
 
+  it("from a plain pair with its optimizer's options, or says what is other here; whatever it is, at its place", async () => {
+    const folder = await testFolder();
+    const { weights } = await trainHere(folder, { maxBatches: 8 });
+    const [newest] = await generationsIn(weights);
+    const checkpoint = await loadCheckpoint(newest!);
+    const none = join(folder, "none");
+    // As PyTorch 2 recommends with torch.compile.
+    const lr = float32Tensor([], Float32Array.of(2e-3));
+    const resume = await writePlainPair(folder, checkpoint, true, { lr, weight_decay: pythonFloat(0.01) });
+    const begun = await wish(none, { preset: "demo", resume });
+    expect(begun.config.learningRate).toBe(2e-3);
+    expect(begun.place).toMatchObject({ step: 8, resolution: 8 });
+    expect(begun.state.counters.size).toBeGreaterThan(0);
+    expect(begun.from!.remarks).toEqual([
+      { code: "OPTIMIZER_OPTIONS_DIFFER", detail: "weight_decay 0.01 → 0" },
+      { code: "LEARNING_RATE_TAKEN", detail: "0.002" },
+    ]);
+    expect(
+      (await wish(none, { preset: "demo", resume, overrides: { learningRate: 0.5 } })).config.learningRate,
+    ).toBe(0.5);
+
+    const sgd = await writePlainPair(await testFolder(), checkpoint, "SGD", { momentum: pythonFloat(0.9) });
+    const other = await wish(none, { preset: "demo", resume: sgd });
+    expect(other.place).toMatchObject({ step: 0, resolution: 8, alpha: 1 });
+    expect(other.config.learningRate).toBe(presets.demo.learningRate);
+    expect(other.state.counters.size).toBe(0);
+    expect(other.from!.remarks).toEqual([
+      { code: "OPTIMIZER_NOT_ADAM", detail: "generator: SGD, critic: SGD" },
+    ]);
+  });
+
   it("from weights alone without Adam's memory, and knows that", async () => {
     const folder = await testFolder();
     const { weights } = await trainHere(folder, { maxBatches: 2 });
@@ -202,5 +244,6 @@ describe("a training begins", { timeout: 120_000 }, () => {
 
     const { events } = await trainHere(join(folder, "next"), { resume, maxBatches: 1 });
     expect(events).toContainEqual(expect.objectContaining({ type: "warning", code: "NO_OPTIMIZER_STATE" }));
+    expect(events).toContainEqual({ type: "warning", code: "RESOLUTION_UNKNOWN", detail: "4" });
   });
 });

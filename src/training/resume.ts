@@ -12,14 +12,14 @@ import type { Checkpoint, CheckpointKind } from "../checkpoint/checkpoint.js";
 import {
   defaultPreset,
   presets,
-  resolutions,
   type Architecture,
   type PresetName,
   type Resolution,
   type TrainingConfig,
 } from "../progan/config.js";
-import { networks, parametersOf, rgbLayer } from "../progan/parameters.js";
+import { networkOf, networks, parametersOf } from "../progan/parameters.js";
 import { firstPlace, recounted, type Place } from "../progan/schedule.js";
+import { learningRateOf, remarksOn, trainedTo, type Remark } from "./imported.js";
 import type { RunOptions } from "./options.js";
 import { readProgress, type Progress } from "./progress.js";
 import { architectureOf, freshState, fromNetworks, type TrainState } from "./train-state.js";
@@ -42,19 +42,27 @@ export interface Beginning {
         readonly hasOptimizer: boolean;
         /** The resolution that was asked to begin with: of no use to a training that has begun at another. */
         readonly startIgnored: Resolution | undefined;
+        /** What is to be said of a plain pair. */
+        readonly remarks: readonly Remark[];
       }
     | undefined;
 }
 
-type Wishes = Pick<RunOptions, "preset" | "overrides" | "weights" | "fresh" | "resume">;
+type Wishes = Pick<
+  RunOptions,
+  "preset" | "overrides" | "weights" | "fresh" | "resume" | "critic" | "stateDicts"
+>;
 
 /** The checkpoint to go on from, if there is one. */
 async function find(
-  { weights, fresh, resume }: Wishes,
+  { weights, fresh, resume, critic, stateDicts }: Wishes,
   series: Series,
 ): Promise<(Resolved & { readonly checkpoint?: Checkpoint }) | undefined> {
   if (fresh) return undefined;
-  if (resume !== undefined) return resolveReference(weights, resume, { series });
+  if (resume !== undefined) {
+    const plain = { recognise: networkOf, partner: critic, stateDicts };
+    return resolveReference(weights, resume, { series, plain });
+  }
   const newest = await loadNewest(weights, series);
   if (newest === undefined) return undefined;
   const { generation, ...rest } = newest;
@@ -83,11 +91,9 @@ function placeOf({ place, config: before }: Progress, config: TrainingConfig): P
   return same ? place : recounted(place, config);
 }
 
-/** A plain pair says nothing of where it stood; its Adam state tells which resolution it has seen last. */
+/** A plain pair says nothing of where it stood; what its optimizer remembers tells which resolution it has seen last. */
 function placeOfPlain(checkpoint: Checkpoint, config: TrainingConfig, startGiven: boolean): Place {
-  const entries = checkpoint.networks.get("generator")?.adam?.entries;
-  const seen = resolutions.filter((_, steps) => entries?.has(`${rgbLayer("generator", steps)}.conv.weight`));
-  const last = seen.at(-1);
+  const last = trainedTo(checkpoint.optimizers?.get("generator"));
   const place = {
     ...firstPlace(config),
     step: checkpoint.step,
@@ -137,6 +143,8 @@ export async function begin(wishes: Wishes, series: Series): Promise<Beginning> 
     ({ adam }) =>
       adam !== undefined && (adam.entries.size > 0 || place.step === 0 || saved?.scales !== undefined),
   );
+  const { learningRate } = wishes.overrides;
+  const given = { learningRate: learningRate !== undefined, start: start !== undefined };
   const from = {
     id,
     kind: checkpoint.kind,
@@ -146,11 +154,12 @@ export async function begin(wishes: Wishes, series: Series): Promise<Beginning> 
     saved,
     hasOptimizer,
     startIgnored: saved && start !== saved.config.start ? start : undefined,
+    remarks: saved ? [] : remarksOn(id, checkpoint, networks, config, given, presets[preset].learningRate),
   };
   return { config, preset: name, place, state, from };
 }
 
-/** The config for a plain pair: its own sizes, and the rest from the wishes. */
+/** The config for a plain pair: its own sizes and learning rate, and the rest from the wishes. */
 function planOfPlain(
   checkpoint: Checkpoint,
   { overrides }: Wishes,
@@ -162,6 +171,8 @@ function planOfPlain(
     throw new GuardapesosError("CHECKPOINT_ARCHITECTURE", {
       id,
       differences: ["generator: initial.1.weight"],
+      options: false,
     });
-  return { config: { ...presets[preset], ...own, ...overrides }, preset };
+  const learningRate = learningRateOf(checkpoint.optimizers ?? new Map()) ?? presets[preset].learningRate;
+  return { config: { ...presets[preset], ...own, learningRate, ...overrides }, preset };
 }

@@ -156,7 +156,8 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     if (from.startIgnored !== undefined) {
       warn("START_IGNORED", `${from.startIgnored} → ${track.place.resolution}`);
     }
-    if (!from.hasOptimizer) warn("NO_OPTIMIZER_STATE", id);
+    for (const { code, detail } of from.remarks) warn(code, detail);
+    if (!from.hasOptimizer && from.remarks.length === 0) warn("NO_OPTIMIZER_STATE", id);
     if (saved && saved.device !== device) warn("DEVICE_DIFFERS", `${saved.device} → ${device}`);
     if (saved && saved.threads !== threads) warn("THREADS_DIFFER", `${saved.threads} → ${threads}`);
     // Another device is said already.

@@ -96,7 +96,10 @@ describe("the state of a training", () => {
   ])("of another architecture is refused: %j", (other, differences) => {
     const checkpoint = toNetworks(freshState(small, 1), small, 1e-3);
     expect(() => fromNetworks(checkpoint, { ...small, ...other }, "one")).toThrow(
-      expect.objectContaining({ code: "CHECKPOINT_ARCHITECTURE", data: { id: "one", differences } }) as Error,
+      expect.objectContaining({
+        code: "CHECKPOINT_ARCHITECTURE",
+        data: { id: "one", differences, options: true },
+      }) as Error,
     );
   });
 
@@ -112,6 +115,7 @@ describe("the state of a training", () => {
         data: {
           id: "one",
           differences: ["critic final_block.2.bias: (3) ≠ (8)", "critic final_block.4.bias: - ≠ (1)"],
+          options: false,
         },
       }) as Error,
     );

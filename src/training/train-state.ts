@@ -134,6 +134,7 @@ export function fromNetworks(
     throw new GuardapesosError("CHECKPOINT_ARCHITECTURE", {
       id,
       differences: sizes.length > 0 ? sizes : differing.slice(0, 3),
+      options: sizes.length > 0,
     });
   }
   const arrays = new Map<string, NamedArray>();

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { GuardapesosError, isGuardapesosError, reasonOf } from "../../base/errors.js";
 import type { Context } from "../context.js";
 import { say, tell } from "../context.js";
-import type { commonOptions, convertOptions, Settings } from "../options.js";
+import { wordsOf, type commonOptions, type convertOptions, type Settings } from "../options.js";
 
 const endings = [".pth", ".pt", ".safetensors"];
 
@@ -20,7 +20,10 @@ export async function convert(
   }
   const { convertFile } = await import("../../torch/index.js");
   try {
-    await convertFile(from, to, { weightsOnly: flags.weightsOnly ?? false });
+    await convertFile(from, to, {
+      weightsOnly: flags.weightsOnly === true || flags.stateDict !== undefined,
+      stateDict: wordsOf(flags.stateDict),
+    });
   } catch (error) {
     // The reader's errors are ours; Node's own are about the file that was to be made.
     if (isGuardapesosError(error) || !(error instanceof Error && "syscall" in error)) throw error;

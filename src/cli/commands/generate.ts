@@ -2,7 +2,13 @@
 import { basename, extname } from "node:path";
 import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
-import type { commonOptions, configOption, generateOptions, Settings } from "../options.js";
+import {
+  wordsOf,
+  type commonOptions,
+  type configOption,
+  type generateOptions,
+  type Settings,
+} from "../options.js";
 
 /** Least pixels along the side of one image in a grid, so that 4x4 can be seen. */
 const tile = 64;
@@ -19,6 +25,7 @@ export async function generate(
   const images = await services.generate({
     weights: settings.weights ?? "weights",
     reference,
+    stateDicts: wordsOf(settings.stateDict),
     count: flags.count ?? 16,
     seed,
     truncation: flags.truncation,

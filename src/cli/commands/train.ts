@@ -8,7 +8,14 @@ import type { Context } from "../context.js";
 import { settingsOf } from "../context.js";
 import { exitCodeOfEnd } from "../exit-codes.js";
 import { heatOptions } from "../heat-options.js";
-import { kebab, revocable, type configOption, type Settings, type trainingOptions } from "../options.js";
+import {
+  kebab,
+  revocable,
+  wordsOf,
+  type configOption,
+  type Settings,
+  type trainingOptions,
+} from "../options.js";
 import { overridesOf } from "../overrides.js";
 import { stopWithParent } from "../parent.js";
 import { listenToFaults, listenToSignals } from "../signals.js";
@@ -27,7 +34,7 @@ function withoutRevoked(settings: TrainingSettings): TrainingSettings {
  * the run itself leaves it out.
  */
 function commandFrom(settings: TrainingSettings, flags: Flags, typed: readonly string[]): string[] {
-  const once = ["fullBatches", "fresh", "resume", "maxBatches"] as const;
+  const once = ["fullBatches", "fresh", "resume", "critic", "stateDict", "maxBatches"] as const;
   const undone = once.filter((key) => settings[key] && flags[key] === undefined);
   return [...typed, ...undone.map((key) => `--no-${kebab(key)}`)];
 }
@@ -40,6 +47,9 @@ function runOptions(settings: TrainingSettings, command: readonly string[]): Run
   const { preset, data, resume } = settings;
   if (settings.fresh === true && resume !== undefined) {
     throw new GuardapesosError("OPTIONS_CONFLICT", { option: "--fresh", other: "--resume" });
+  }
+  if (settings.critic !== undefined && resume === undefined) {
+    throw new GuardapesosError("OPTION_NEEDS", { option: "--critic", needed: "--resume" });
   }
   if (settings.class !== undefined && data === undefined) {
     throw new GuardapesosError("OPTION_NEEDS", { option: "--class", needed: "--data" });
@@ -61,6 +71,8 @@ function runOptions(settings: TrainingSettings, command: readonly string[]): Run
     heat: heatOptions(settings),
     fresh: settings.fresh ?? false,
     resume,
+    critic: settings.critic,
+    stateDicts: wordsOf(settings.stateDict),
     command,
   };
 }

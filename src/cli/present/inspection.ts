@@ -12,7 +12,9 @@ type Tensor = Pick<
 
 /** What both formats have, and what only torch files have. */
 export type Inspection = Pick<TorchDescription, "file" | "bytes" | "nonFinite"> &
-  Partial<Pick<TorchDescription, "keys" | "scalars" | "stateDict" | "optimizers" | "progress">> & {
+  Partial<
+    Pick<TorchDescription, "keys" | "scalars" | "stateDict" | "stateDicts" | "optimizers" | "progress">
+  > & {
     readonly format: TorchDescription["format"] | "safetensors";
     readonly tensors: readonly Tensor[];
   };
@@ -32,10 +34,10 @@ export function inspectionLines(
   if (keys !== undefined && keys.length <= MOST_KEYS) lines.push(inspected.keys(keys.map(printable)));
   for (const [name, value] of Object.entries(scalars).slice(0, MOST_KEYS))
     lines.push(`   ${printable(name)}: ${printable(plain(value))}`);
-  if (stateDict !== undefined) {
-    const { key } = stateDict;
-    lines.push(inspected.stateDict(key, stateDict.tensors, stateDict.elements));
-    if (stateDict.parallel) lines.push(inspected.parallel);
+  const { stateDicts = stateDict === undefined ? [] : [stateDict] } = inspection;
+  for (const { name, prefix, tensors: count, elements } of stateDicts) {
+    lines.push(inspected.stateDict(name === "" ? undefined : printable(name), count, elements));
+    if (prefix !== undefined) lines.push(inspected.prefix(printable(prefix)));
   }
   lines.push(...optimizers.flatMap((optimizer) => optimizerLines(optimizer, texts)));
   const { generation, saved_at: savedAt } = ours(inspection.progress);
