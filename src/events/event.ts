@@ -61,10 +61,13 @@ interface EventData {
     readonly position: Position;
     readonly skipped: readonly ({ readonly id: string } & Damage)[];
   };
-  /** Once, at the beginning: with what heat is watched, and by which temperatures; or why it is not. */
+  /**
+   * At the beginning: with what heat is watched, and by which temperatures; or why it is not. Once more when a sensor that told
+   * no temperature at the beginning (`unknown`) tells the first.
+   */
   "heat-watch": {
     readonly sensor: string | undefined;
-    readonly missing: "not-wanted" | "processor" | "not-found" | undefined;
+    readonly missing: "not-wanted" | "processor" | "not-found" | "unknown" | undefined;
     readonly thresholds: Thresholds;
   };
   /** A reading of the sensor. */

@@ -55,17 +55,20 @@ function because({ code, temperature, threshold }: Reason): string {
 }
 
 const noTemperature = {
-  "not-wanted": [],
-  processor: ["🌡 Training runs on the processor: the temperature of no card is watched."],
-  "not-found": [
+  "not-wanted": () => [],
+  processor: () => ["🌡 Training runs on the processor: the temperature of no card is watched."],
+  "not-found": () => [
     "🌡 No temperature is known: neither NVML nor nvidia-smi nor the system tells one. Heat is not watched.",
+  ],
+  unknown: (sensor: string) => [
+    `⚠ Heat: ${sensor} tells no temperature, so nothing guards the card until it does. It is asked again and again; another --sensor may know more.`,
   ],
 } as const;
 
 export const heatEvents: HeatEventTexts = {
-  "heat-watch": ({ sensor, missing, thresholds }) =>
-    sensor === undefined
-      ? noTemperature[missing ?? "not-found"]
+  "heat-watch": ({ sensor = "?", missing, thresholds }) =>
+    missing !== undefined
+      ? noTemperature[missing](sensor)
       : [
           `🌡 Heat: ${sensor}. Pauses from ${thresholds.warnAt} °C, a cool-down from ${thresholds.coolAt} °C, the end at ${thresholds.stopAt} °C.`,
         ],

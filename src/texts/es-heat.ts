@@ -17,17 +17,20 @@ function because({ code, temperature, threshold }: RunEventOf<"heat">["reason"])
 }
 
 const noTemperature = {
-  "not-wanted": [],
-  processor: ["🌡 Se entrena en el procesador: no se vigila la temperatura de ninguna tarjeta."],
-  "not-found": [
+  "not-wanted": () => [],
+  processor: () => ["🌡 Se entrena en el procesador: no se vigila la temperatura de ninguna tarjeta."],
+  "not-found": () => [
     "🌡 No se conoce la temperatura: no la dicen ni NVML, ni nvidia-smi, ni el sistema. El calor no se vigila.",
+  ],
+  unknown: (sensor: string) => [
+    `⚠ Calor: ${sensor} no dice ninguna temperatura; hasta que la diga, nada protege la tarjeta. Se le sigue preguntando; quizá otro --sensor sepa más.`,
   ],
 } as const;
 
 export const heatEvents: typeof english = {
-  "heat-watch": ({ sensor, missing, thresholds }) =>
-    sensor === undefined
-      ? noTemperature[missing ?? "not-found"]
+  "heat-watch": ({ sensor = "?", missing, thresholds }) =>
+    missing !== undefined
+      ? noTemperature[missing](sensor)
       : [
           `🌡 Calor: ${sensor}. Pausas desde ${thresholds.warnAt} °C, enfriamiento desde ${thresholds.coolAt} °C, parada a ${thresholds.stopAt} °C.`,
         ],

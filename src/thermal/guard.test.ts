@@ -33,6 +33,7 @@ function watched(before?: Parameters<typeof createGuard>[0]["before"]) {
   const guard: Guard = createGuard({
     sensor: {
       name: "card",
+      known: true,
       load: (busy) => void loads.push(busy),
       async *readings(signal) {
         signal.addEventListener("abort", () => wake());
@@ -61,7 +62,8 @@ function watched(before?: Parameters<typeof createGuard>[0]["before"]) {
     },
     say: async (given: Given | Silence): Promise<void> => {
       await settle();
-      said.push("silence" in given ? given : readingOf(now, given));
+      const extra = "lostCards" in given ? { lostCards: given.lostCards! } : {};
+      said.push("silence" in given ? given : { ...readingOf(now, given), ...extra });
       wake();
       await settle();
     },
@@ -98,6 +100,43 @@ describe("a guard", () => {
     expect(guard.temperature()).toBe(70);
     await say({ slowdown: ["hardware-thermal"] });
     expect(guard.advice()).toMatchObject({ mode: "stop", reason: { code: "hardware-slowdown" } });
+    await guard.close();
+  });
+
+  it.each([
+    ["far above", [60, 120, 61], [60, 60, 61]],
+    ["far below", [83, 20, 82], [83, 83, 82]],
+    ["incredible at the first", [127, 60], [undefined, 60]],
+  ])("takes a single temperature that is absurd (%s) for none", async (_, said, believed) => {
+    const { guard, say, types } = watched();
+    for (const [i, temperature] of said.entries()) {
+      await say({ temperature });
+      expect(guard.temperature()).toBe(believed[i]);
+    }
+    expect(types().filter((type) => type === "heat")).toHaveLength(said[0] === 83 ? 1 : 0);
+    await guard.close();
+  });
+
+  it("believes what is said twice, and at once that the card defends itself", async () => {
+    const { guard, say } = watched();
+    for (const temperature of [50, 99, 98]) await say({ temperature });
+    expect(guard.advice()).toMatchObject({ mode: "stop", reason: { code: "critical", temperature: 98 } });
+    await guard.close();
+    const other = watched();
+    for (const temperature of [50, 99]) await other.say({ temperature, slowdown: ["hardware-thermal"] });
+    expect(other.guard.temperature()).toBe(99);
+    await other.guard.close();
+  });
+
+  it("says once that one of several cards is lost, and that it is back, and goes on with the others", async () => {
+    const { guard, say, news } = watched();
+    for (const lostCards of [[], ["B (1)"], ["B (1)"], []]) await say({ temperature: 60, lostCards });
+    expect(news.filter(({ type }) => type !== "temperature")).toEqual([
+      { type: "sensor-lost", sensor: "B (1)", reason: "" },
+      { type: "sensor-back", sensor: "B (1)" },
+    ]);
+    expect(news[0]).not.toHaveProperty("lostCards");
+    expect([guard.temperature(), guard.isLost()]).toEqual([60, false]);
     await guard.close();
   });
 

@@ -12,6 +12,7 @@ import {
   type HeatReason,
   type Verdict,
 } from "./policy.js";
+import { createLosses } from "./cards.js";
 import { type Reading } from "./reading.js";
 import type { Clock } from "./clock.js";
 import type { Sensor } from "./sensors/sensor.js";
@@ -19,7 +20,7 @@ import type { Thresholds } from "./thresholds.js";
 
 /** What a guard tells, as events of a run (docs/events.md). */
 export type HeatNews =
-  | ({ readonly type: "temperature" } & Omit<Reading, "at">)
+  | ({ readonly type: "temperature" } & Omit<Reading, "at" | "lostCards">)
   | { readonly type: "heat"; readonly from: HeatMode; readonly to: HeatMode; readonly reason: HeatReason }
   | { readonly type: "sensor-lost"; readonly sensor: string; readonly reason: string }
   | { readonly type: "sensor-back"; readonly sensor: string }
@@ -95,6 +96,30 @@ export interface GuardOptions {
 const staleAfter = 15;
 const realLeeway = 0.5;
 
+/** °C by which no chip's temperature changes between two readings. */
+const mostJump = 30;
+/** °C beyond the end of training at which nobody finds a card. */
+const incredible = 10;
+
+/**
+ * Takes no single absurd reading for one: a temperature far from the one before, or a first one that is incredibly high, has
+ * to be said twice.
+ * @param incredibleAt °C
+ * @returns whether to believe a reading. `before`: the one that holds
+ */
+function createDoubt(incredibleAt: number): (temperature: number, before: number | undefined) => boolean {
+  let doubted: number | undefined;
+  let first = true;
+  return (temperature, before) => {
+    const isNear = (other: number): boolean => Math.abs(temperature - other) <= mostJump;
+    const expected = before === undefined ? !first || temperature < incredibleAt : isNear(before);
+    const believed = expected || (doubted !== undefined && isNear(doubted));
+    doubted = believed ? undefined : temperature;
+    if (believed) first = false;
+    return believed;
+  };
+}
+
 export function createGuard({ sensor, thresholds, clock, tell, before }: GuardOptions): Guard {
   const closing = new AbortController();
   const fresh = staleAfter + realLeeway * clock.scale;
@@ -104,7 +129,12 @@ export function createGuard({ sensor, thresholds, clock, tell, before }: GuardOp
   let cause = verdict.reason;
   let pacing: Pacing | undefined;
   let minute = -Infinity;
-  let lost = false;
+  let lost = !sensor.known;
+  const isBelieved = createDoubt(thresholds.stopAt + incredible);
+  const tellLosses = createLosses({
+    lost: (card) => tell({ type: "sensor-lost", sensor: card, reason: "" }),
+    back: (card) => tell({ type: "sensor-back", sensor: card }),
+  });
   let summary: HeatSummary = { ...noHeat, ...before, minutes: [] };
 
   const freshReading = (now: number): Reading | undefined =>
@@ -133,11 +163,15 @@ export function createGuard({ sensor, thresholds, clock, tell, before }: GuardOp
   }
 
   function receive(reading: Reading): void {
-    const { temperature } = reading;
+    const { temperature, lostCards = [] } = reading;
+    tellLosses(lostCards);
     // The time until now was spent at the reading before.
     review();
     // A card that does not say its temperature for once keeps the one it had, until that is stale.
-    if (temperature === undefined && reading.slowdown?.includes("hardware-thermal") !== true) return;
+    const defendsItself = reading.slowdown?.includes("hardware-thermal") === true;
+    if (temperature === undefined && !defendsItself) return;
+    const before = freshReading(clock.now())?.temperature;
+    if (temperature !== undefined && !isBelieved(temperature, before) && !defendsItself) return;
     const newMinute = minute < Math.floor(reading.at / 60);
     minute = Math.floor(reading.at / 60);
     latest = reading;
@@ -145,7 +179,7 @@ export function createGuard({ sensor, thresholds, clock, tell, before }: GuardOp
       lost = false;
       tell({ type: "sensor-back", sensor: sensor.name });
     }
-    const { at, ...figures } = reading;
+    const { at, lostCards: _, ...figures } = reading;
     tell({ type: "temperature", ...figures });
     if (temperature !== undefined) {
       summary = withReading(summary, temperature, newMinute);

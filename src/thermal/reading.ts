@@ -44,6 +44,8 @@ export interface Reading extends Measured {
   readonly card: string | undefined;
   /** Empty when the card says that nothing slows it down. */
   readonly slowdown: readonly SlowdownReason[] | undefined;
+  /** Cards beside this one that have told a temperature and do so no more; left out where there are none. */
+  readonly lostCards?: readonly string[];
 }
 
 /** What can be true of a card. A GPU at 0 °C, or with a limit of 20 °C, is a sensor that says nothing. */

@@ -54,6 +54,12 @@ describe("nvidia-smi's CSV", () => {
     });
   });
 
+  it("is read without its spaces", () => {
+    expect(
+      read("0,X,65,120.34 W,5 %,1 MiB,2 MiB,30 %,1 MHz,2 MHz,0x40", headings.replaceAll(", ", ","))?.given,
+    ).toMatchObject({ card: "X", temperature: 65, power: 120.34, slowdown: ["hardware-thermal"] });
+  });
+
   it("takes a number with another unit than its own for unknown", () => {
     expect(read("0, X, 65, 120 mW, 50 MHz, 1 %, 2, 30, 1, 2, 0x0")?.given).toMatchObject({
       temperature: 65,

@@ -56,8 +56,15 @@ const masks = [oldReasons, newReasons];
 /** "power.draw [W]" -> its name, and the unit that its values then do not carry. */
 const heading = /^([a-z][a-z0-9_.]*)(?: \[(.+)\])?$/;
 
-/** Fields are parted by a comma and a space: "120,34 W" is one of them. */
-const partsOf = (line: string): string[] => line.split(/,(?!\d)/).map((part) => part.trim());
+/**
+ * Fields are parted by a comma and a space: "120,34 W" is one of them. Where something has taken the spaces out, by whichever
+ * commas make as many fields as there are headings.
+ */
+function partsOf(line: string, count: number): string[] | undefined {
+  return [/, /, /,(?!\d)/, /,/]
+    .map((comma) => line.split(comma).map((part) => part.trim()))
+    .find(({ length }) => length === count);
+}
 
 function valueOf(text: string, { units }: Column, headingUnit: string | undefined): number | undefined {
   const [, digits, unit = ""] = /^(\d+(?:[.,]\d+)?)(?: ?([A-Za-z%]+))?$/.exec(text) ?? [];
@@ -82,13 +89,13 @@ function timeOf(text: string): number | undefined {
  * @returns how to read a line below them: undefined for one that has not as many fields. Undefined when these are no headings
  */
 export function smiTable(line: string): ((line: string) => SmiRow | undefined) | undefined {
-  const headings = partsOf(line).map((text) => heading.exec(text));
+  const headings = line.split(",").map((text) => heading.exec(text.trim()));
   if (!headings.every((match) => match !== null)) return undefined;
   const names = headings.map(([, name]) => name!);
   if (!names.includes("temperature.gpu")) return undefined;
   return (row) => {
-    const parts = partsOf(row);
-    if (parts.length !== names.length) return undefined;
+    const parts = partsOf(row, names.length);
+    if (parts === undefined) return undefined;
     const of = (name: string): string | undefined => parts[names.indexOf(name)];
     const given: Record<string, unknown> = {};
     names.forEach((name, i) => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { measures, readingOf, slowdownReasons } from "./reading.js";
-import { parseTrace, traceHeader, traceLine } from "./trace.js";
+import { parseTrace, traceHeader, traceLine, traceText } from "./trace.js";
 
 const temperatures = (content: string) =>
   parseTrace("heat.csv", content).map(({ at, temperature }) => [at, temperature]);
@@ -24,6 +24,44 @@ describe("a trace", () => {
       [2.5, 61],
       [5, undefined],
     ]);
+  });
+
+  it.each([
+    ["that was cut off in its last line", "seconds,temperature\n0,60\n2.5,61\n5"],
+    ["that was cut off in its last word", "seconds,temperature,slowdown\n0,60,\n2.5,61,\n5,62,software-th"],
+    [
+      "of nvidia-smi that was cut off",
+      "timestamp, temperature.gpu\n2025/11/06 23:59:58.000, 60\n2025/11/07 00:00:00.500, 61\n2025/11/07 00:",
+    ],
+    [
+      "of nvidia-smi without spaces",
+      "timestamp,temperature.gpu\n2025/11/06 23:59:58.000,60\n2025/11/07 00:00:00.500,61\n",
+    ],
+    [
+      "of two cards, which says the hottest of each moment",
+      "timestamp, index, temperature.gpu\n2025/11/06 23:59:58.000, 0, 60\n2025/11/06 23:59:58.400, 1, 40\n2025/11/07 00:00:00.500, 0, 44\n2025/11/07 00:00:00.502, 1, 61\n",
+    ],
+    [
+      "of two cards without their numbers",
+      "timestamp, temperature.gpu\n2025/11/06 23:59:58.000, 31\n2025/11/06 23:59:58.003, 60\n2025/11/07 00:00:00.500, 61\n2025/11/07 00:00:00.503, 30\n",
+    ],
+  ])("%s, is read", (_, content) => {
+    expect(temperatures(content)).toEqual([
+      [0, 60],
+      [2.5, 61],
+    ]);
+  });
+
+  it("is read in the UTF-16 of PowerShell, too", () => {
+    const text = "seconds,temperature\r\n0,60\r\n";
+    const little = Buffer.from(text, "utf16le");
+    const big = Buffer.from(little).swap16();
+    const mark = Buffer.from("\ufeff", "utf16le");
+    const all = [little, Buffer.concat([mark, little]), big, Buffer.from(text), Buffer.from(`\ufeff${text}`)];
+    for (const bytes of [...all, Buffer.concat([Buffer.from(mark).swap16(), big])]) {
+      expect(temperatures(traceText(bytes))).toEqual([[0, 60]]);
+    }
+    expect(traceText(new Uint8Array())).toBe("");
   });
 
   it("that was written is read as it was", () => {
@@ -49,7 +87,7 @@ describe("a trace", () => {
     ["seconds,temperature\n", 1],
     ["hello\nworld", 2],
     ["seconds,temperature\n0,60\n1,warm", 3],
-    ["seconds,temperature\n0,60\n\n1", 4],
+    ["seconds,temperature\n0,60\n\n1\n", 4],
     ["seconds,temperature\n5,60\n4,61", 3],
     ["seconds,degrees\n0,60", 2],
     ["temperature\n60", 2],

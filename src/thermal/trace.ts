@@ -4,6 +4,7 @@
  */
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import {
+  hottest,
   measures,
   readingOf,
   slowdownReasons,
@@ -65,6 +66,19 @@ function pointOf(fields: readonly (readonly [string, unknown])[]): Point {
   return { seconds, given };
 }
 
+/** Whether a line is the last of a text, has no end, and what is there may be the begin of a whole one. */
+function isCut(text: string, line: number): boolean {
+  const lines = text.split("\n");
+  const cut = lines[line - 1] ?? "";
+  if (line !== lines.length || line < 3) return false;
+  const fields = (one = ""): number => one.split(",").length;
+  const lastWord = /[^, ]*$/.exec(cut)![0];
+  return (
+    fields(cut) < fields(lines[0]) ||
+    (lastWord !== "" && slowdownReasons.some((reason) => reason.startsWith(lastWord)))
+  );
+}
+
 interface Numbered {
   /** Of the file, from 1; of a JSON list, the place in it. */
   readonly line: number;
@@ -80,25 +94,47 @@ function fromJson(text: string): readonly Numbered[] {
   }));
 }
 
+interface Row {
+  readonly row: string;
+  readonly line: number;
+}
+
+/** Seconds within which the lines of several cards are of one moment, where they do not say which card they are of. */
+const oneMoment = 0.25;
+
+/** Of several cards in one log, the hottest of each moment: as a sensor that watches them all. */
+function fromSmi(
+  read: NonNullable<ReturnType<typeof smiTable>>,
+  headings: string,
+  rows: readonly Row[],
+): readonly Numbered[] {
+  let start: number | undefined;
+  /** Of the moment that is being read. */
+  let moment: { seconds: number; cards: Map<number, Given> } | undefined;
+  const point = ({ row }: Row): Point | undefined => {
+    // nvidia-smi repeats its headings when it is started again on the same log.
+    if (row === headings) return undefined;
+    const found = read(row);
+    if (found?.time === undefined) throw new Error("timestamp?");
+    const { time, index, given } = found;
+    start ??= time;
+    const seconds = (time - start) / 1000;
+    const isSame =
+      moment !== undefined &&
+      (index === undefined ? seconds - moment.seconds <= oneMoment : !moment.cards.has(index));
+    if (moment === undefined || !isSame) moment = { seconds, cards: new Map() };
+    moment.cards.set(index ?? moment.cards.size, given);
+    return { seconds: moment.seconds, given: hottest([...moment.cards.values()])! };
+  };
+  return rows.map((row) => ({ line: row.line, point: () => point(row) }));
+}
+
 function fromCsv(text: string): readonly Numbered[] {
   const lines = text.split(/\r?\n/);
   const [headings = ""] = lines;
   const rows = lines.slice(1).flatMap((row, i) => (row.trim() === "" ? [] : [{ row, line: i + 2 }]));
   const smi = smiTable(headings);
-  if (smi) {
-    let start: number | undefined;
-    return rows.map(({ row, line }) => ({
-      line,
-      point: () => {
-        const read = smi(row);
-        // nvidia-smi repeats its headings when it is started again on the same log.
-        if (row === headings) return undefined;
-        if (read?.time === undefined) throw new Error("timestamp?");
-        start ??= read.time;
-        return { seconds: (read.time - start) / 1000, given: read.given };
-      },
-    }));
-  }
+  if (smi) return fromSmi(smi, headings, rows);
   const names = headings.split(",").map((name) => name.trim());
   return rows.map(({ row, line }) => ({
     line,
@@ -110,8 +146,17 @@ function fromCsv(text: string): readonly Numbered[] {
   }));
 }
 
+/** A trace's text: UTF-8, or the UTF-16 that PowerShell's ">" writes, in which every other byte of ASCII is 0. */
+export function traceText(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  const encoding =
+    first === 0xff || second === 0 ? "utf-16le" : first === 0xfe || first === 0 ? "utf-16be" : "utf-8";
+  return new TextDecoder(encoding).decode(bytes);
+}
+
 /**
- * The readings of a trace; `at` counts from its begin.
+ * The readings of a trace; `at` counts from its begin. A last line that whoever wrote it was kept from ending is left out
+ * where it cannot be read.
  * @throws TRACE_INVALID with the line and what is wrong with it
  */
 export function parseTrace(file: string, content: string): readonly Reading[] {
@@ -129,9 +174,13 @@ export function parseTrace(file: string, content: string): readonly Reading[] {
     try {
       const found = point();
       if (found === undefined) continue;
-      if (found.seconds < (readings.at(-1)?.at ?? 0)) throw new Error(`seconds: ${found.seconds}`);
+      const { at: last = 0 } = readings.at(-1) ?? {};
+      if (found.seconds < last) throw new Error(`seconds: ${found.seconds}`);
+      // One moment, of which more is known now.
+      if (found.seconds === last && readings.length > 0) readings.pop();
       readings.push(readingOf(found.seconds, found.given));
     } catch (error) {
+      if (isCut(text, line)) break;
       throw invalid(line, reasonOf(error));
     }
   }

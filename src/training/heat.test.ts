@@ -9,8 +9,12 @@ import { GuardapesosError } from "../base/errors.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { presets, type TrainingConfig } from "../progan/config.js";
 import { defaultThresholds } from "../thermal/thresholds.js";
-import type { RunEvent } from "../events/event.js";
-import { batchesDivided, divided, findSensor } from "./heat.js";
+import type { RunEvent, RunEventOf } from "../events/event.js";
+import { textsOf } from "../texts/index.js";
+import { createClock } from "../thermal/clock.js";
+import { readingOf } from "../thermal/reading.js";
+import type { Sensor } from "../thermal/sensors/sensor.js";
+import { batchesDivided, divided, findSensor, watchHeat } from "./heat.js";
 
 const hooks = vi.hoisted(() => ({
   refuses: ({ step }: Pick<Checkpoint, "kind" | "step">): boolean => step < 0,
@@ -36,6 +40,41 @@ afterEach(() => {
 });
 
 const thresholds = { ...defaultThresholds, coolMinutes: 3 };
+
+describe("a sensor that has told no temperature", () => {
+  it("is not announced as guarding before it does", async () => {
+    const clock = createClock();
+    const told: RunEvent[] = [];
+    let tell: () => void = () => undefined;
+    const asked = new Promise<void>((resolve) => (tell = resolve));
+    const sensor: Sensor = {
+      name: "mute",
+      known: false,
+      async *readings(signal) {
+        yield readingOf(clock.now(), { power: 100 });
+        await asked;
+        yield readingOf(clock.now(), { temperature: 61 });
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      },
+    };
+    const emit = (event: RunEvent) => void told.push(event);
+    const guard = watchHeat({ sensor, clock, missing: "unknown" }, defaultThresholds, emit, undefined);
+    expect(guard.isLost()).toBe(true);
+    expect(told).toEqual([
+      { type: "heat-watch", sensor: "mute", missing: "unknown", thresholds: defaultThresholds },
+    ]);
+    for (const texts of [textsOf("en"), textsOf("es")]) {
+      const [line] = texts.events["heat-watch"](told[0] as RunEventOf<"heat-watch">);
+      expect(line).toContain("mute");
+      expect(line).not.toContain("85 °C");
+    }
+    tell();
+    await vi.waitFor(() => expect(guard.temperature()).toBe(61));
+    expect(told.map(({ type }) => type).slice(0, 3)).toEqual(["heat-watch", "heat-watch", "temperature"]);
+    expect(told[1]).toMatchObject({ sensor: "mute", missing: undefined });
+    await guard.close();
+  });
+});
 
 describe("a run that gets too hot", () => {
   it("cools down also when its emergency save fails, and saves again afterwards", async () => {

@@ -25,17 +25,20 @@ export interface HeatWatch {
 
 /**
  * Finds the sensor. When the processor computes, no card gets hot by it, and "auto" looks for none.
+ * @param signal gives it up
  * @throws SENSOR_UNAVAILABLE, TRACE_UNREADABLE, TRACE_INVALID
  */
 export async function findSensor(
   { sensor: choice, timeScale }: HeatOptions,
   device: string,
+  signal?: AbortSignal,
 ): Promise<HeatWatch> {
   const clock = createClock(timeScale);
   if (choice.kind === "none") return { sensor: undefined, clock, missing: "not-wanted" };
   if (choice.kind === "auto" && device === "cpu") return { sensor: undefined, clock, missing: "processor" };
-  const sensor = await openSensor(choice, clock);
-  return { sensor, clock, missing: sensor ? undefined : "not-found" };
+  const sensor = await openSensor(choice, clock, signal);
+  if (sensor === undefined) return { sensor, clock, missing: "not-found" };
+  return { sensor, clock, missing: sensor.known ? undefined : "unknown" };
 }
 
 /** Begins to watch, and tells with what. @param before what heat did in the sessions before */
@@ -45,8 +48,16 @@ export function watchHeat(
   emit: Emit,
   before: HeatSummary | undefined,
 ): Guard {
-  emit({ type: "heat-watch", sensor: sensor?.name, missing, thresholds });
-  return sensor ? createGuard({ sensor, thresholds, clock, tell: emit, before }) : unwatched(before);
+  const watch = { type: "heat-watch", sensor: sensor?.name, thresholds } as const;
+  emit({ ...watch, missing });
+  if (!sensor) return unwatched(before);
+  let unknown = missing === "unknown";
+  const tell: Emit = (event) => {
+    const isFirst = unknown && event.type === "sensor-back" && event.sensor === sensor.name;
+    if (isFirst) unknown = false;
+    emit(isFirst ? { ...watch, missing: undefined } : event);
+  };
+  return createGuard({ sensor, thresholds, clock, tell, before });
 }
 
 /** Beyond this, batches are as small as is of use. */

@@ -1,9 +1,10 @@
 /** `guardapesos monitor` in a process of its own. */
+import { spawn } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { parseTrace } from "../../src/thermal/trace.js";
-import { call, errorOf, start } from "../harness/cli.js";
+import { call, errorOf, program, start } from "../harness/cli.js";
 import { testFolder } from "../harness/folder.js";
 
 const course = [60, 78, 79, 82, 85, 84, 70];
@@ -34,6 +35,24 @@ describe("monitor", { timeout: 60_000 }, () => {
     const again = await call(folder, options);
     expect(again.code).toBe(73);
     expect(errorOf(again)?.code).toBe("OUTPUT_NOT_WRITABLE");
+  });
+
+  it.skipIf(process.platform === "win32")("shows what is not known as unknown, in a pipe, too", async () => {
+    const folder = await testFolder();
+    const script =
+      '#!/bin/sh\necho "index, name, temperature.gpu"; while :; do echo "0, Mute card, [N/A]"; sleep 0.2; done\n';
+    await writeFile(join(folder, "nvidia-smi"), script, { mode: 0o755 });
+    const child = spawn(process.execPath, [program, "monitor", "--sensor", "nvidia-smi", "--lang", "en"], {
+      cwd: folder,
+      env: { ...process.env, PATH: `${folder}:${process.env["PATH"]}` },
+    });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    let told = "";
+    for await (const text of child.stdout) {
+      told += String(text);
+      if (told.split("\n").length > 3) break;
+    }
+    expect(told).toMatch(/^Mute card \(nvidia-smi\)\nTemperature: unknown · /);
   });
 
   it("ends by Ctrl+C, well", async () => {

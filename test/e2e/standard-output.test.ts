@@ -69,6 +69,27 @@ it.skipIf(!canMount)("a disk that takes a part of the words is full", async (tes
   expect([code, err]).toEqual([74, expect.stringContaining("ENOSPC")]);
 });
 
+it.skipIf(!canMount)("a log on a full disk ends with a whole line, and monitor with 74", async (test) => {
+  const disk = join(await testFolder(), "disk");
+  mkdirSync(disk);
+  if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=8k", "tmpfs", disk]).status !== 0)
+    return test.skip("no mount");
+  onTestFinished(() => void spawnSync("umount", ["-l", disk]));
+  const log = "guardapesos monitor --sensor simulated:model --time-scale 100 --log night.csv";
+  const { code, err } = shell(disk, log);
+  expect([code, err]).toEqual([74, expect.stringContaining("night.csv")]);
+  const lines = readFileSync(join(disk, "night.csv"), "utf8").split("\n");
+  expect(lines.pop()).toBe("");
+  const fields = new Set(lines.map((line) => line.split(",").length));
+  expect([lines.length > 10, fields.size]).toEqual([true, 1]);
+
+  // Where not even its headings have room, there is none.
+  writeFileSync(join(disk, "other"), "");
+  const again = shell(disk, log.replace("night", "day"));
+  expect(again.code).toBe(74);
+  expect(existsSync(join(disk, "day.csv"))).toBe(false);
+});
+
 it("a current folder that is gone is said, by every command", async () => {
   const folder = await testFolder();
   for (const typed of [training, "list", "generate", "--version"]) {

@@ -12,7 +12,7 @@ import type { Sensor, SensorContext, Silence } from "../../src/thermal/sensors/s
 import { openModel, openTrace } from "../../src/thermal/sensors/simulated.js";
 import { testFolder } from "../harness/folder.js";
 
-const context = (): SensorContext => ({ clock: createClock(), interval: 0.1, patience: 1 });
+const context = (): SensorContext => ({ clock: createClock(), interval: 0.1, patience: 1, grace: 0.3 });
 
 function compilerMissing(): string | undefined {
   if (process.platform === "win32") return "the stand-in for NVML is compiled with cc";
@@ -308,10 +308,65 @@ describe("nvidia-smi", () => {
     ],
     ["hangs", "sleep 60", /no word for 1 s/],
     ["prints something else", "echo hello; exit 0", /hello/],
+    [
+      "prints something else for ever",
+      "while :; do echo 'Unable to determine the device handle'; sleep 0.05; done",
+      /not understood: Unable to determine the device handle; Unable/,
+    ],
+    ["prints without end", "yes", /not understood: y; y; y/],
+    ["prints one line without end", "tr '\\0' x < /dev/zero", /not understood: xxx/],
+    [
+      "complains in several lines",
+      'echo "Failed to initialize NVML: Driver/library version mismatch"; echo "NVML library version: 535.183"; exit 18',
+      /^Failed to initialize NVML.*; NVML library version: 535.183$/,
+    ],
   ])("that %s says why", async (_, script, reason) => {
     if (script === undefined) vi.stubEnv("PATH", await testFolder());
     else await fakeSmi(script);
     await expect(open()).rejects.toThrow(reason);
+  });
+
+  test.each(["[N/A]", "0", "ERR!", "[GPU requires reset]"])(
+    "whose temperature is %s opens as one that knows none, and tells when it does",
+    async (value) => {
+      const folder = await fakeSmi(
+        `echo "${smiHeadings}"; while :; do if [ -e "\${0%/*}/known" ]; then t=61; else t='${value}'; fi; echo "0, Mute card, $t, 1 W, 0x0"; sleep 0.05; done`,
+      );
+      const sensor = await open();
+      expect([sensor.name, sensor.known]).toEqual(["Mute card (nvidia-smi)", false]);
+      expect((await take(sensor, 1)).items).toMatchObject([{ temperature: undefined, power: 1 }]);
+      await writeFile(join(folder, "known"), "");
+      expect((await take(sensor, 1)).items).toMatchObject([{ temperature: 61 }]);
+      expect((await open()).known).toBe(true);
+    },
+  );
+
+  test("that loses one of its cards tells which", async () => {
+    const folder = await fakeSmi(
+      `echo "${smiHeadings}"; while :; do echo "0, Good card, 50, 1 W, 0x0"; [ -e "\${0%/*}/lost" ] || echo "1, Lost card, 60, 1 W, 0x0"; sleep 0.05; done`,
+    );
+    const closing = new AbortController();
+    for await (const item of (await open()).readings(closing.signal)) {
+      if (!("at" in item)) throw new Error(item.silence);
+      await writeFile(join(folder, "lost"), "");
+      if (item.lostCards === undefined) continue;
+      expect(item).toMatchObject({ card: "Good card", lostCards: ["Lost card (1)"] });
+      closing.abort();
+    }
+    // Whoever watches one card alone is not told.
+    const { items } = await take(await open(0), 20);
+    expect(items.every((item) => !("lostCards" in item))).toBe(true);
+  });
+
+  test("is given up while it is opened, with all that it has started", async () => {
+    await fakeSmi("sleep 1234");
+    const giveUp = new AbortController();
+    const opening = openNvidiaSmi(undefined, { ...context(), patience: 60, signal: giveUp.signal });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    giveUp.abort(new Error("not wanted any more"));
+    await expect(opening).rejects.toThrow("not wanted any more");
+    const left = execFileSync("ps", ["-eo", "args"], { encoding: "utf8" });
+    expect(left.split("\n").filter((line) => line.trim() === "sleep 1234")).toEqual([]);
   });
 
   test("that dies is started again, and tells it once for each time", async () => {

@@ -1,10 +1,12 @@
 /** `guardapesos monitor`: a card, live, and what training would do about its heat. It only looks. */
-import { open, type FileHandle } from "node:fs/promises";
+import { open, rm, type FileHandle } from "node:fs/promises";
 import { clearScreenDown, cursorTo, moveCursor } from "node:readline";
 import { GuardapesosError, reasonOf } from "../../base/errors.js";
 import { createClock } from "../../thermal/clock.js";
-import type { Reading } from "../../thermal/reading.js";
+import { createLosses } from "../../thermal/cards.js";
+import { readingOf, type Reading } from "../../thermal/reading.js";
 import { openSensor } from "../../thermal/sensors/open.js";
+import type { RunEventOf } from "../../events/event.js";
 import type { Thresholds } from "../../thermal/thresholds.js";
 import { traceHeader, traceLine } from "../../thermal/trace.js";
 import type { Context } from "../context.js";
@@ -17,16 +19,44 @@ import { listenToSignals } from "../signals.js";
 /** Temperatures that the course on the screen shows. */
 const courseLength = 40;
 
-/** @throws OUTPUT_NOT_WRITABLE, also for a file that is there already: a log is never overwritten */
-async function openLog(path: string): Promise<FileHandle> {
+interface Log {
+  /** Throws OUTPUT_INCOMPLETE when the disk does not take it; what stands there then ends with a whole line. */
+  readonly add: (line: string) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** @throws OUTPUT_NOT_WRITABLE, also for a file that is there already: a log is never overwritten; OUTPUT_INCOMPLETE */
+async function openLog(path: string): Promise<Log> {
+  let file: FileHandle;
   try {
-    const file = await open(path, "wx");
-    await file.write(`${traceHeader}\n`);
-    return file;
+    file = await open(path, "wx");
   } catch (error) {
     throw new GuardapesosError("OUTPUT_NOT_WRITABLE", { path, reason: reasonOf(error) });
   }
+  let length = 0;
+  const add = async (line: string): Promise<void> => {
+    try {
+      const bytes = Buffer.from(`${line}\n`);
+      await file.writeFile(bytes);
+      length += bytes.length;
+    } catch (error) {
+      // A disk that has just run full has taken a part.
+      await file.truncate(length).catch(() => undefined);
+      throw new GuardapesosError("OUTPUT_INCOMPLETE", { path, reason: reasonOf(error) });
+    }
+  };
+  const log = { add, close: () => file.close() };
+  try {
+    await log.add(traceHeader);
+    return log;
+  } catch (error) {
+    await file.close();
+    await rm(path, { force: true });
+    throw error;
+  }
 }
+
+type News = RunEventOf<"sensor-lost" | "sensor-back">;
 
 /** Shows readings: as one table that stays in its place on a terminal, else as lines. */
 function display(context: Context, name: string, thresholds: Thresholds, log: string | undefined) {
@@ -57,10 +87,12 @@ function display(context: Context, name: string, thresholds: Thresholds, log: st
       for (const line of lines) output.write(`${line.slice(0, width - 1)}\n`);
       drawn = lines.length;
     },
-    lost(reason: string): void {
+    /** Says that the sensor, or one of its cards, is lost or back. */
+    note(event: News): void {
       drawn = 0;
-      const event = { type: "sensor-lost", sensor: name, reason } as const;
-      for (const line of texts.events["sensor-lost"](event)) say(context, line);
+      const lines =
+        event.type === "sensor-lost" ? texts.events[event.type](event) : texts.events[event.type](event);
+      for (const line of lines) say(context, line);
     },
   };
 }
@@ -84,20 +116,31 @@ export async function monitor(
   // Nobody reads any more: `guardapesos monitor --json | head -1`.
   const watched = AbortSignal.any([closing.signal, context.output.ended]);
   const screen = display(context, sensor.name, thresholds, settings.log);
+  const note = (event: News): void => {
+    screen.note(event);
+    const { type, ...data } = event;
+    tell(context, type, data);
+  };
+  const tellLosses = createLosses({
+    lost: (card) => note({ type: "sensor-lost", sensor: card, reason: "" }),
+    back: (card) => note({ type: "sensor-back", sensor: card }),
+  });
   try {
     // A simulated card is watched as it would be under load.
     sensor.load?.(true);
     let start: number | undefined;
     for await (const news of sensor.readings(watched)) {
       if ("silence" in news) {
-        screen.lost(news.silence);
-        tell(context, "sensor-lost", { sensor: sensor.name, reason: news.silence });
+        note({ type: "sensor-lost", sensor: sensor.name, reason: news.silence });
+        // What was shown last is true no more.
+        if (!context.json) screen.show(readingOf(clock.now(), {}));
         continue;
       }
+      tellLosses(news.lostCards ?? []);
       start ??= news.at;
-      await log?.write(`${traceLine(news.at - start, news)}\n`);
+      await log?.add(traceLine(news.at - start, news));
       screen.show(news);
-      const { at, ...figures } = news;
+      const { at, lostCards: _, ...figures } = news;
       tell(context, "temperature", { seconds: at - start, ...figures, mode: modeAt(news, thresholds) });
     }
   } finally {

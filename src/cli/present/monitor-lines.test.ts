@@ -35,6 +35,9 @@ describe("a card's reading", () => {
     expect(monitorSentence(textsOf("en"), reading, defaultThresholds)).toBe(
       "Temperature: 60 °C · Fan: 0% · Slowed down by: nothing · Training would: go on as it is",
     );
+    expect(monitorSentence(textsOf("en"), readingOf(0, {}), defaultThresholds)).toBe(
+      "Temperature: unknown · Training would: go on as it is",
+    );
   });
 });
 

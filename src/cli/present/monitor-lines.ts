@@ -43,10 +43,10 @@ export function monitorTable(
   return table([[name, value + line], ...others]);
 }
 
-/** Only what is known. */
+/** What is known, and the temperature in any case. */
 export function monitorSentence(texts: Texts, reading: Reading, thresholds: Thresholds): string {
   return rowsOf(texts, reading, thresholds)
-    .filter(([, value]) => value !== texts.monitor.unknown)
+    .filter(([, value], i) => i === 0 || value !== texts.monitor.unknown)
     .map(([name, value]) => `${name}: ${value}`)
     .join(" · ");
 }

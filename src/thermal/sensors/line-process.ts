@@ -2,8 +2,8 @@
  * Sensors live in processes of their own: a driver that hangs, crashes or blocks must not do that to training. This file
  * runs such a process, reads its lines, ends it whatever happens, and starts it again.
  */
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
+import { spawn, type ChildProcessByStdio } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
 import { reasonOf } from "../../base/errors.js";
 import type { Reading } from "../reading.js";
 import type { Silence } from "./sensor.js";
@@ -11,24 +11,83 @@ import type { Silence } from "./sensor.js";
 export interface LineProcess {
   readonly command: string;
   readonly arguments: readonly string[];
-  /** Real seconds without a line after which it counts as hung. */
+  /** Real seconds without a value after which it counts as hung. */
   readonly patience: number;
 }
 
-/**
- * The lines of a process until `signal` aborts.
- * @throws why it ended by itself: its own words where it has any
- */
-export async function* linesOf(
-  { command, arguments: words, patience }: LineProcess,
-  signal: AbortSignal,
-): AsyncGenerator<string, void> {
+/** What a line says: undefined when it is not understood, null when it is and says no value. */
+export type Parse<Value> = (line: string) => Value | null | undefined;
+
+/** Characters without a value after which nothing is expected any more; and of them, those that are told. */
+const mostUnread = 2 ** 20;
+const mostTold = 200;
+
+/** Lines that were not understood, as far as they are told. */
+function createUnread() {
+  let characters = 0;
+  let told = "";
+  return {
+    add(line: string): void {
+      characters += line.length + 1;
+      if (told.length < mostTold) told = [told, line.trim().replace(/\s+/g, " ")].filter(Boolean).join("; ");
+    },
+    clear(): void {
+      [characters, told] = [0, ""];
+    },
+    isTooMuch: () => characters > mostUnread,
+    told: () => (told.length > mostTold ? `${told.slice(0, mostTold)}…` : told),
+  };
+}
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+
+/** Its lines. Of one without an end, pieces: it is no line that anybody writes. */
+async function* linesOf(child: Child): AsyncGenerator<string, void> {
+  let rest = "";
+  for await (const text of child.stdout.setEncoding("utf8") as AsyncIterable<string>) {
+    const lines = (rest + text).split(/\r?\n/);
+    rest = lines.pop()!;
+    yield* lines;
+    if (rest.length > 2 ** 16) {
+      yield rest;
+      rest = "";
+    }
+  }
+  if (rest !== "") yield rest;
+}
+
+function start({ command, arguments: words }: LineProcess): Child {
   const child = spawn(command, words, {
     // Its standard input ends with us. In a group of its own, a Ctrl+C in the terminal is not for it.
     stdio: ["pipe", "pipe", "pipe"],
     detached: process.platform !== "win32",
     windowsHide: true,
   });
+  child.stdin.on("error", () => undefined);
+  return child;
+}
+
+/** Ends a process and all that it has started, where it has a group of its own. */
+function kill({ pid }: Child): void {
+  try {
+    if (pid !== undefined) process.kill(process.platform === "win32" ? pid : -pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+/**
+ * What a process says, line by line, until `signal` aborts.
+ * @throws why it ended by itself, or was ended: its own words where it has any
+ */
+export async function* valuesOf<Value>(
+  process: LineProcess,
+  parse: Parse<Value>,
+  signal: AbortSignal,
+): AsyncGenerator<Value, void> {
+  if (signal.aborted) return;
+  const { command, patience } = process;
+  const child = start(process);
   const failure = new Promise<string | undefined>((resolve) => {
     child.once("error", (error) => resolve(reasonOf(error)));
     child.once("close", () => resolve(undefined));
@@ -37,37 +96,32 @@ export async function* linesOf(
   child.stderr.on("data", (text: Buffer) => {
     complaint = (complaint + text.toString()).slice(-1000);
   });
-  child.stdin.on("error", () => undefined);
-  const lines = createInterface({ input: child.stdout });
+  const unread = createUnread();
   let ended = "itself" as "itself" | "abort" | "silence";
   // A process that the system cannot kill keeps its pipes open: reading is given up in any case.
   const end = (why: "abort" | "silence"): void => {
-    ended = why;
-    child.kill("SIGKILL");
-    lines.close();
+    if (ended === "itself") ended = why;
+    kill(child);
+    child.stdout.destroy();
   };
-  const giveUp = (): void => end("silence");
   const abort = (): void => end("abort");
-  let watchdog = setTimeout(giveUp, patience * 1000);
+  const wait = () => setTimeout(() => end("silence"), patience * 1000);
+  let watchdog = wait();
   signal.addEventListener("abort", abort, { once: true });
   try {
-    if (signal.aborted) return;
-    let last = "";
-    for await (const line of lines) {
+    for await (const line of linesOf(child)) {
+      const value = parse(line);
+      if (value === undefined) unread.add(line);
+      if (unread.isTooMuch()) end("silence");
+      if (value === undefined || value === null) continue;
+      unread.clear();
       clearTimeout(watchdog);
-      yield line;
-      if (line.trim() !== "") last = line;
-      watchdog = setTimeout(giveUp, patience * 1000);
+      yield value;
+      watchdog = wait();
     }
-    if (ended === "abort") return;
-    if (ended === "silence") throw new Error(`${command}: no word for ${patience} s`);
-    const reason = await failure;
-    throw new Error(
-      reason ??
-        [complaint, last, `${command} ended`]
-          .map((text) => text.trim().replace(/\s+/g, " "))
-          .find((text) => text !== ""),
-    );
+  } catch (error) {
+    // Of a stream that was destroyed.
+    if (ended === "itself") throw error;
   } finally {
     clearTimeout(watchdog);
     signal.removeEventListener("abort", abort);
@@ -75,6 +129,17 @@ export async function* linesOf(
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
     child.unref();
   }
+  if (signal.aborted) return;
+  const words = unread.told();
+  if (ended === "silence") {
+    throw new Error(
+      words === ""
+        ? `${command}: no word for ${patience} s`
+        : `the output of ${command} is not understood: ${words}`,
+    );
+  }
+  const reason = (await failure) ?? complaint.trim().replace(/\s+/g, " ");
+  throw new Error([reason, words].find((text) => text !== "") ?? `${command} ended`);
 }
 
 /** As a function, because it changes while one waits. */

@@ -1,9 +1,10 @@
 /** nvidia-smi, where NVML itself cannot be opened: one process that prints all cards again and again. */
 import { reasonOf } from "../../base/errors.js";
 import { readingOf, type Reading } from "../reading.js";
-import { newReasons, oldReasons, smiFields, smiTable } from "../smi-csv.js";
-import { again, linesOf } from "./line-process.js";
-import { choose, firstOf, realSleep } from "./process-sensor.js";
+import { newReasons, oldReasons, smiFields, smiTable, type SmiRow } from "../smi-csv.js";
+import { createRoll } from "../cards.js";
+import { again, valuesOf } from "./line-process.js";
+import { choose, firstOf, lostAfter, realSleep, withLost } from "./process-sensor.js";
 import type { Sensor, SensorContext } from "./sensor.js";
 
 /** What it prints, and ends, when it is asked for something that its driver does not know. */
@@ -26,17 +27,21 @@ export async function openNvidiaSmi(index: number | undefined, context: SensorCo
       patience: Math.max(patience, 3 * interval),
     };
     let table: ReturnType<typeof smiTable>;
-    const newest = new Map<number | undefined, Reading>();
-    for await (const line of linesOf(call, signal)) {
+    const parse = (line: string): SmiRow | null | undefined => {
       const headings = smiTable(line);
-      const row = headings ? undefined : table?.(line);
       table = headings ?? table;
-      if (row === undefined) continue;
+      return headings ? null : table?.(line);
+    };
+    const newest = new Map<number, Reading>();
+    const roll = createRoll(lostAfter(context));
+    for await (const { index: card = 0, given } of valuesOf(call, parse, signal)) {
       const now = clock.now();
-      newest.set(row.index, readingOf(now, row.given));
+      const read = readingOf(now, given);
+      newest.set(card, read);
+      const lost = roll([{ index: card, given: read }], now);
       // A card that is not printed any more has gone.
       const present = [...newest.values()].filter(({ at }) => now - at < 3 * interval * clock.scale);
-      yield { ...choose(present, undefined), at: now };
+      yield withLost({ ...choose(present, undefined), at: now }, index, lost);
     }
   }
 
@@ -55,9 +60,10 @@ export async function openNvidiaSmi(index: number | undefined, context: SensorCo
     }
   }
 
-  const first = await firstOf(readWhatIsKnown);
+  const first = await firstOf(readWhatIsKnown, context);
   return {
     name: `${first.card ?? "?"} (nvidia-smi)`,
+    known: first.temperature !== undefined,
     readings: (signal) => again(() => readWhatIsKnown(signal), realSleep(context), signal),
   };
 }

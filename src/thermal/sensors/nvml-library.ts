@@ -111,7 +111,25 @@ export function openNvml(names: readonly string[]): Nvml {
       shutdownAt: scaled(threshold(card, shutdownThreshold)),
     };
   };
-  return { read: () => Array.from({ length: Number(count() ?? 0) }, (_, index) => cardOf(index)) };
+  return {
+    read() {
+      let failure: unknown;
+      let told = false;
+      const cards = Array.from({ length: Number(count() ?? 0) }, (_, index): Given => {
+        try {
+          const card = cardOf(index);
+          told = true;
+          return card;
+        } catch (error) {
+          // One that has been lost says nothing, and the others go on.
+          failure = error;
+          return {};
+        }
+      });
+      if (!told && failure !== undefined) throw failure;
+      return cards;
+    },
+  };
 }
 
 /** A number of a unit of which `unit` make one of ours. koffi gives large ones as bigint. */

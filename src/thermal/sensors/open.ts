@@ -43,31 +43,45 @@ const open: Readonly<Record<Real, (index: number | undefined, context: SensorCon
 };
 
 /** Real seconds between readings, and without any after which a sensor's process counts as hung. */
-const usual = { interval: 2, patience: 10 };
+const usual = { interval: 2, patience: 10, grace: 2.5 };
 
 /**
- * Opens a sensor; for "auto" the first that says something.
+ * Opens a sensor; for "auto" the first that tells a temperature, or else the first that says anything of a card.
+ * @param signal gives it up
  * @returns undefined for "none", and where "auto" finds nothing
- * @throws SENSOR_UNAVAILABLE, TRACE_UNREADABLE, TRACE_INVALID
+ * @throws SENSOR_UNAVAILABLE, TRACE_UNREADABLE, TRACE_INVALID, and the reason of `signal`
  */
-export async function openSensor(choice: SensorChoice, clock: Clock): Promise<Sensor | undefined> {
-  const context: SensorContext = { clock, ...usual };
+export async function openSensor(
+  choice: SensorChoice,
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<Sensor | undefined> {
+  const context: SensorContext = { clock, signal, ...usual };
   switch (choice.kind) {
     case "none":
       return undefined;
     case "auto":
-      for (const kind of ["nvml", "nvidia-smi", "other"] as const) {
-        const sensor = await open[kind](undefined, context).catch(() => undefined);
-        if (sensor) return sensor;
-      }
-      return undefined;
+      return firstKnown(context);
     case "trace":
       return openTrace(choice.file, context);
     case "model":
       return openModel(context, { ...likeRtx3070, ambient: choice.ambient });
     default:
       return open[choice.kind](choice.index, context).catch((error: unknown) => {
+        signal?.throwIfAborted();
         throw new GuardapesosError("SENSOR_UNAVAILABLE", { sensor: choice.kind, reason: reasonOf(error) });
       });
   }
+}
+
+/** The first sensor that tells a temperature; where none does, the first that says anything. */
+async function firstKnown(context: SensorContext): Promise<Sensor | undefined> {
+  let unknown: Sensor | undefined;
+  for (const kind of ["nvml", "nvidia-smi", "other"] as const) {
+    const sensor = await open[kind](undefined, context).catch(() => undefined);
+    context.signal?.throwIfAborted();
+    if (sensor?.known) return sensor;
+    unknown ??= sensor;
+  }
+  return unknown;
 }

@@ -1,8 +1,9 @@
 /** The parent's side of a sensor process: its lines become readings of the card that is asked for, or of the hottest. */
 import { workerEntry } from "../../base/worker-entry.js";
 import { fileURLToPath } from "node:url";
+import { createRoll } from "../cards.js";
 import { hottest, readingOf, type Given, type Reading } from "../reading.js";
-import { again, linesOf } from "./line-process.js";
+import { again, valuesOf } from "./line-process.js";
 import type { Sensor, SensorContext } from "./sensor.js";
 
 /** @param index which of the cards; undefined for the hottest. @throws when there is no such card */
@@ -47,24 +48,70 @@ export async function openProcess(
       arguments: [program, String(interval), ...words],
       patience: Math.max(patience, 3 * interval),
     };
-    for await (const line of linesOf(call, signal)) {
-      yield readingOf(clock.now(), choose(JSON.parse(line) as Given[], index));
+    const roll = createRoll(lostAfter(context));
+    for await (const cards of valuesOf(call, cardsIn, signal)) {
+      const now = clock.now();
+      const readings = cards.map((given) => readingOf(now, given));
+      const lost = roll(
+        readings.map((given, i) => ({ index: i, given })),
+        now,
+      );
+      yield withLost(choose(readings, index), index, lost);
     }
   }
-  const first = await firstOf(read);
+  const first = await firstOf(read, context);
   return {
     name: `${first.card ?? "?"} (${by})`,
+    known: first.temperature !== undefined,
     readings: (signal) => again(() => read(signal), realSleep(context), signal),
   };
 }
 
-/** The first reading of a source, which is then closed. */
-export async function firstOf(read: (signal: AbortSignal) => AsyncIterable<Reading>): Promise<Reading> {
-  const closing = new AbortController();
+/** What one of our processes prints. */
+function cardsIn(line: string): readonly Given[] | undefined {
   try {
-    for await (const reading of read(closing.signal)) return reading;
-  } finally {
-    closing.abort();
+    const cards: unknown = JSON.parse(line);
+    return Array.isArray(cards) ? (cards as Given[]) : undefined;
+  } catch {
+    return undefined;
   }
-  throw new Error("no reading");
+}
+
+/** Of the watcher's seconds, those after which a card among others that tells no temperature is lost. */
+export const lostAfter = ({ clock, interval }: SensorContext): number => 5 * interval * clock.scale;
+
+/** Whoever watches one card alone is not told of the others. */
+export function withLost(reading: Reading, index: number | undefined, lost: readonly string[]): Reading {
+  return index === undefined && lost.length > 0 ? { ...reading, lostCards: lost } : reading;
+}
+
+/**
+ * The first reading of a source that tells a temperature, or the first at all where none does for the grace. The source is
+ * then closed.
+ * @throws why the source says nothing, or the reason of the context's signal
+ */
+export async function firstOf(
+  read: (signal: AbortSignal) => AsyncIterable<Reading>,
+  { grace, signal }: Pick<SensorContext, "grace" | "signal">,
+): Promise<Reading> {
+  const closing = new AbortController();
+  const close = (): void => closing.abort();
+  signal?.addEventListener("abort", close);
+  let first: Reading | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    signal?.throwIfAborted();
+    for await (const reading of read(closing.signal)) {
+      if (reading.temperature !== undefined) return reading;
+      first ??= reading;
+      timer ??= setTimeout(close, grace * 1000);
+    }
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", close);
+    close();
+  }
+  signal?.throwIfAborted();
+  if (first === undefined) throw new Error("no reading");
+  return first;
 }

@@ -10,6 +10,8 @@ export interface Silence {
 export interface Sensor {
   /** For a person: what is measured, and by what. */
   readonly name: string;
+  /** Whether it told a temperature when it was opened. One that did not may still do so. */
+  readonly known: boolean;
   /**
    * Readings, and silences between them, until `signal` aborts or there will never be one again. Leaves nothing behind: no
    * process, no timer. Never blocks.
@@ -23,6 +25,10 @@ export interface SensorContext {
   readonly clock: Clock;
   /** Real seconds between two readings. */
   readonly interval: number;
-  /** Real seconds without a word after which a sensor's process counts as hung. */
+  /** Real seconds without a word that is understood after which a sensor's process counts as hung. */
   readonly patience: number;
+  /** Real seconds that one which has told everything but a temperature is waited for. */
+  readonly grace: number;
+  /** Gives opening up. */
+  readonly signal?: AbortSignal | undefined;
 }

@@ -12,7 +12,7 @@ import {
   type CardModel,
 } from "../model.js";
 import { readingOf } from "../reading.js";
-import { parseTrace } from "../trace.js";
+import { parseTrace, traceText } from "../trace.js";
 import type { Sensor, SensorContext } from "./sensor.js";
 
 /** However fast time runs, a sensor is not read more often than every 50 real milliseconds. */
@@ -25,13 +25,14 @@ const readEvery = ({ clock, interval }: SensorContext): number => Math.max(inter
  */
 export async function openTrace(file: string, context: SensorContext): Promise<Sensor> {
   const { clock } = context;
-  const content = await readFile(file, "utf8").catch((error: unknown) => {
+  const bytes = await readFile(file).catch((error: unknown) => {
     throw new GuardapesosError("TRACE_UNREADABLE", { file, reason: reasonOf(error) });
   });
-  const trace = parseTrace(file, content);
+  const trace = parseTrace(file, traceText(bytes));
   const begun = new AbortController();
   return {
     name: `simulated:${file}`,
+    known: trace.some(({ temperature }) => temperature !== undefined),
     load: () => begun.abort(),
     async *readings(signal) {
       const awaken = AbortSignal.any([signal, begun.signal]);
@@ -64,6 +65,7 @@ export function openModel(context: SensorContext, model: CardModel = likeRtx3070
   const cardName = "Simulated card";
   return {
     name: `${cardName} (simulated:model)`,
+    known: true,
     load(busy) {
       catchUp();
       share = busy ? 1 : 0;
