@@ -27,6 +27,7 @@ const layers = Object.entries(below).map(([folder, allowed]) => ({
 /** The files that touch the world. Everything else is a function of what it is given. */
 const inputAndOutput = [
   "base/thread-priority",
+  "base/regular-file",
   "cli/",
   "dashboard/server",
   "checkpoint/disk",
@@ -59,7 +60,7 @@ const packages = {
   commander: ["cli/"],
   "cli-progress": ["cli/present/"],
   picocolors: ["cli/output"],
-  zod: ["cli/config-file", "checkpoint/", "training/progress"],
+  zod: ["cli/config-file", "checkpoint/", "training/progress", "training/ended"],
 };
 
 const at = (places) => `^src/(${places.join("|")})`;

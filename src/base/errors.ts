@@ -7,6 +7,10 @@
  */
 import type { TorchFeature, TorchPlace, TorchProblem } from "./torch-problem.js";
 
+/** What somebody does who writes to a weights folder, or to one of backups. */
+export const purposes = ["train", "prune", "restore", "backup"] as const;
+export type Purpose = (typeof purposes)[number];
+
 export interface ErrorData {
   /** `folder`: what the shell calls it, where it does. */
   CURRENT_FOLDER_GONE: { folder: string | undefined };
@@ -61,7 +65,18 @@ export interface ErrorData {
   TORCH_FILE_UNSUPPORTED: { file: string } & TorchFeature;
   // Checkpoints
   WEIGHTS_NOT_WRITABLE: { folder: string; reason: string };
-  WEIGHTS_IN_USE: { folder: string; pid: number; since: string };
+  /**
+   * `host`: where it runs, when that is another computer. `unreadable`: the announcement of a writer that says nothing; its
+   * `pid` is 0 then.
+   */
+  WEIGHTS_IN_USE: {
+    folder: string;
+    pid: number;
+    since: string;
+    host?: string;
+    purpose?: Purpose | undefined;
+    unreadable?: string;
+  };
   DISK_FULL: { folder: string; needed: number; free: number };
   SAVE_FAILED: { folder: string; reason: string };
   SAVE_NOT_VERIFIED: { id: string } & Damage;
@@ -85,6 +100,8 @@ export interface ErrorData {
   /** The newest one that would have been taken; no older one is better. */
   WEIGHTS_NOT_FINITE: { id: string; values: number };
   NOT_A_WEIGHTS_FOLDER: { folder: string };
+  /** `checkpoints` or `backups` in a weights folder. */
+  FOLDER_IS_LINK: { folder: string };
   NO_BACKUP: { folder: string };
   NOTHING_TO_GENERATE_FROM: { folder: string };
   // Heat
@@ -116,6 +133,11 @@ export type Fault = { readonly where?: string } &
     | { readonly reason: "size"; readonly bytes: number; readonly expected: number }
     | { readonly reason: "shape"; readonly shape: readonly number[]; readonly expected: readonly number[] }
     | { readonly reason: "unreadable" | "invalid"; readonly detail: string }
+    /** Something else has the name of the file, or of the checkpoint's folder. */
+    | { readonly reason: "not-a-file"; readonly found: "link" | "folder" | "other" }
+    /** Larger, or JSON deeper, than any that is written here. */
+    | { readonly reason: "too-large"; readonly bytes: number }
+    | { readonly reason: "too-deep" }
     | { readonly reason: "torch"; readonly problem: TorchProblem; readonly place: TorchPlace }
     | { readonly reason: "unsupported"; readonly content: TorchFeature }
     /** Asks to run this. */

@@ -8,11 +8,13 @@ import { attempt } from "./attempt.js";
 import type { StoreProblem } from "./checkpoint.js";
 import { discardFolder, markVerified, publish, removeFolder, removeLeftovers } from "./commit.js";
 import { copyFile, diskError, makeFolders, nodeDisk, type Disk } from "./disk.js";
+import { refuseLink } from "./folder.js";
 import {
   listGenerations,
   readAll,
   readGeneration,
   readManifest,
+  refuseLinked,
   stillThere,
   type Generation,
   type Listing,
@@ -77,6 +79,7 @@ export async function backup(
   const parent = options.destination ?? backupsFolder(weights);
   let needed = 0;
   try {
+    if (options.destination === undefined) await refuseLink(disk, parent);
     for (;;) {
       const found = await newestWhole(weights, { series: options.series }, disk);
       if (found === undefined) {
@@ -104,7 +107,7 @@ async function backupOf(
   disk: Disk,
 ): Promise<BackupReport> {
   await makeFolders(disk, parent);
-  const lock = await takeLock(disk, parent, parent);
+  const lock = await takeLock(disk, parent, parent, { purpose: "backup" });
   try {
     const problems: StoreProblem[] = [];
     await removeLeftovers(disk, [parent], problems);
@@ -233,7 +236,7 @@ export async function restore(
     const [fault] = (await verifyGeneration(source, { deep: true }, disk)).damages;
     if (fault !== undefined) throw new GuardapesosError("CHECKPOINT_DAMAGED", { id: source.id, ...fault });
     const { label, name } = source.series;
-    const { session } = await openSession({ folder: weights, label, name }, disk);
+    const { session } = await openSession({ folder: weights, label, name }, disk, { purpose: "restore" });
     try {
       return await restoreInto(session, source);
     } finally {
@@ -273,7 +276,9 @@ async function restoreInto(session: Session, source: Generation): Promise<Restor
 async function findFolder(disk: Disk, weights: string, reference: string): Promise<Generation> {
   const places = [reference, join(backupsFolder(weights), reference), generationFolder(weights, reference)];
   for (const folder of places) {
-    if ((await disk.info(folder))?.kind !== "folder") continue;
+    // A path that was typed may be a link; what lies in the weights folder may not.
+    if (folder !== reference) await refuseLinked(disk, folder, reference);
+    if ((await disk.target(folder))?.kind !== "folder") continue;
     return readGeneration(disk, folder, basename(folder), undefined);
   }
   const known = await disk.list(backupsFolder(weights)).catch(() => []);
@@ -284,10 +289,17 @@ async function findFolder(disk: Disk, weights: string, reference: string): Promi
 /** The backups of a weights folder, newest first; an `id` is the backup's name. */
 export async function listBackups(weights: string, disk: Disk = nodeDisk): Promise<Listing> {
   const parent = backupsFolder(weights);
+  if ((await disk.info(parent))?.kind === "link") {
+    const id = basename(parent);
+    return { whole: [], damaged: [{ id, file: id, reason: "not-a-file", found: "link" }] };
+  }
   const names = (await disk.list(parent).catch(() => [])).filter(isBackupName);
   const { whole, damaged } = await readAll(
     names.sort((a, b) => order(b).localeCompare(order(a))),
-    (name) => readGeneration(disk, join(parent, name), name, undefined),
+    async (name) => {
+      await refuseLinked(disk, join(parent, name), name);
+      return readGeneration(disk, join(parent, name), name, undefined);
+    },
   );
   return { whole, damaged: await stillThere(disk, damaged, ({ id }) => join(parent, id)) };
 }

@@ -137,9 +137,8 @@ export async function publish(
   await disk.syncFolder(join(final, ".."));
 }
 
-/** Adds a small file to a generation, whole or not at all; one that is there stays. */
-async function addMarker(disk: Disk, folder: string, name: string, text: string): Promise<void> {
-  if ((await disk.info(join(folder, name))) !== undefined) return;
+/** Puts a small file into a generation, whole or not at all, in the place of whatever has its name. */
+async function putMarker(disk: Disk, folder: string, name: string, text: string): Promise<void> {
   const temporary = join(folder, temporaryFile(name));
   if ((await disk.info(temporary)) !== undefined) await disk.remove(temporary);
   await writeText(disk, temporary, text);
@@ -149,7 +148,7 @@ async function addMarker(disk: Disk, folder: string, name: string, text: string)
 
 /** Marks a generation as read back and found right. */
 export async function markVerified(disk: Disk, generation: Generation, at: string): Promise<void> {
-  await addMarker(disk, generation.folder, verifiedFile, renderVerified(at, generation.pair));
+  await putMarker(disk, generation.folder, verifiedFile, renderVerified(at, generation.pair));
 }
 
 /** Whether a person has marked it: then retention leaves it alone. */
@@ -159,14 +158,11 @@ export async function isMarkedKept(disk: Disk, folder: string): Promise<boolean>
 
 /** Marks a generation so that retention leaves it alone, or takes the mark away. Needs no lock. */
 export async function markKept(disk: Disk, generation: Generation, keep: boolean): Promise<void> {
-  if (keep)
-    await addMarker(
-      disk,
-      generation.folder,
-      keptFile,
-      `${JSON.stringify({ at: new Date().toISOString() })}\n`,
-    );
-  else if (await isMarkedKept(disk, generation.folder)) {
+  const isKept = await isMarkedKept(disk, generation.folder);
+  if (keep && !isKept) {
+    const text = `${JSON.stringify({ at: new Date().toISOString() })}\n`;
+    await putMarker(disk, generation.folder, keptFile, text);
+  } else if (!keep && isKept) {
     await disk.remove(join(generation.folder, keptFile));
     await disk.syncFolder(generation.folder);
   }
@@ -196,8 +192,12 @@ export async function removeFolder(disk: Disk, parent: string, name: string): Pr
   return true;
 }
 
-/** Removes a folder of ours with the files in it; anything that is no file stops it. */
+/**
+ * Removes a folder of ours with the files in it; a folder in it stops it. Of a link in its place, or in it, the link itself
+ * goes: what it leads to is not looked at.
+ */
 export async function discardFolder(disk: Disk, folder: string): Promise<void> {
+  if ((await disk.info(folder))?.kind !== "folder") return disk.remove(folder);
   for (const name of await disk.list(folder)) await disk.remove(join(folder, name));
   await disk.removeFolder(folder);
 }
@@ -238,7 +238,7 @@ export async function removeLeftovers(
     isOurs: (name: string) => boolean,
     remove: (path: string) => Promise<void>,
   ) => {
-    if ((await disk.info(parent)) === undefined) return;
+    if ((await disk.target(parent)) === undefined) return;
     for (const name of (await disk.list(parent)).filter(isOurs)) {
       await attempt(problems, "removal", name, async () => {
         await remove(join(parent, name));

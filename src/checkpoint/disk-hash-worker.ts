@@ -1,6 +1,7 @@
 /** The thread of disk-hash.ts. It imports next to nothing, so that it is at work at once. */
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
+import { openRegularSync } from "../base/regular-file.js";
 import { answerCalls } from "../base/worker-calls.js";
 
 const block = Buffer.allocUnsafeSlow(2 ** 20);
@@ -9,7 +10,7 @@ const calls = {
   // eslint-disable-next-line @typescript-eslint/require-await -- this thread has nothing else to do
   sha256: async (path: string) => {
     const hash = createHash("sha256");
-    const file = openSync(path, "r");
+    const file = openRegularSync(path);
     try {
       for (let bytes; (bytes = readSync(file, block)) > 0;) hash.update(block.subarray(0, bytes));
     } finally {

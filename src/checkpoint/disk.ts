@@ -4,14 +4,17 @@
  *
  * Errors are Node's own (ENOSPC, EIO, ...); `diskError` turns them into what a user is told.
  */
+import { constants, type BigIntStats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
 import { giveBlock, takeBlock } from "../base/blocks.js";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
+import { openRegular, readText, type Extent } from "../base/regular-file.js";
 import { openFile, type FileSink } from "../torch/index.js";
 
 export interface FileInfo {
-  readonly kind: "file" | "folder" | "other";
+  /** `other`: a pipe, a socket, a device. */
+  readonly kind: "file" | "folder" | "link" | "other";
   readonly bytes: number;
   /** Two names with the same identity are the same file (hard links). */
   readonly identity: string;
@@ -19,16 +22,20 @@ export interface FileInfo {
   readonly modified: number;
 }
 
+/** Nothing of it follows a link at the end of a path, or opens what is no regular file, but `target`. */
 export interface Disk {
   /** Creates a new file for appending; EEXIST when the name is taken. Read-only afterwards where the system has modes. */
   create(path: string): Promise<FileSink>;
   /** The bytes of a file, in pieces that are valid until the next is asked for. */
   chunks(path: string): AsyncIterable<Uint8Array>;
-  readText(path: string): Promise<string>;
-  /** Names in a folder, sorted. */
+  /** Text in UTF-8, never more of it than asked for; EFBIG when the whole is more. */
+  readText(path: string, extent: Extent): Promise<string>;
+  /** Names in a folder, sorted. Of a link to one, too: whoever lists looks at what it is first. */
   list(folder: string): Promise<string[]>;
-  /** undefined when there is nothing. Follows links. */
+  /** undefined when there is nothing. A link is told as one. */
   info(path: string): Promise<FileInfo | undefined>;
+  /** What a path leads to over all links: for paths that a person has given. */
+  target(path: string): Promise<FileInfo | undefined>;
   /** Makes a folder in one that is there; nothing happens when it is there itself. */
   makeFolder(path: string): Promise<void>;
   /** Replaces a file at `to`; never a folder with something in it. */
@@ -158,10 +165,36 @@ async function patiently(action: () => Promise<void>): Promise<void> {
 // On Windows a read-only file cannot be replaced or removed by others' tools, so there it stays as it is.
 const newFileMode = process.platform === "win32" ? 0o666 : 0o444;
 
+// Windows has no such flag, and cannot open a folder at all.
+const { O_RDONLY, O_WRONLY, O_APPEND, O_CREAT } = constants;
+const { O_DIRECTORY = 0 }: Partial<typeof constants> = constants;
+
+/** @param look undefined when there is nothing */
+async function infoBy(look: () => Promise<BigIntStats>): Promise<FileInfo | undefined> {
+  try {
+    const facts = await look();
+    return {
+      kind: facts.isFile()
+        ? "file"
+        : facts.isDirectory()
+          ? "folder"
+          : facts.isSymbolicLink()
+            ? "link"
+            : "other",
+      bytes: Number(facts.size),
+      identity: `${facts.dev}:${facts.ino}`,
+      modified: Number(facts.mtimeMs),
+    };
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
 export const nodeDisk: Disk = {
   create: (path) => openFile(path, newFileMode),
   async *chunks(path) {
-    const file = await fs.open(path, "r");
+    const file = await openRegular(path);
     const read = (block: Uint8Array) => file.read(block, 0, block.length);
     // One is read while the other is looked at.
     let [block, next] = [takeBlock(), takeBlock()];
@@ -181,29 +214,24 @@ export const nodeDisk: Disk = {
       await file.close();
     }
   },
-  readText: (path) => fs.readFile(path, "utf8"),
-  list: async (folder) => (await fs.readdir(folder)).sort(),
-  async info(path) {
+  async readText(path, extent) {
+    const file = await openRegular(path);
     try {
-      const facts = await fs.stat(path, { bigint: true });
-      return {
-        kind: facts.isFile() ? "file" : facts.isDirectory() ? "folder" : "other",
-        bytes: Number(facts.size),
-        identity: `${facts.dev}:${facts.ino}`,
-        modified: Number(facts.mtimeMs),
-      };
-    } catch (error) {
-      if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
-      throw error;
+      return await readText(file, path, extent);
+    } finally {
+      await file.close();
     }
   },
+  list: async (folder) => (await fs.readdir(folder)).sort(),
+  info: (path) => infoBy(() => fs.lstat(path, { bigint: true })),
+  target: (path) => infoBy(() => fs.stat(path, { bigint: true })),
   async makeFolder(path) {
-    if ((await nodeDisk.info(path))?.kind === "folder") return;
+    if ((await nodeDisk.target(path))?.kind === "folder") return;
     try {
       await fs.mkdir(path);
     } catch (error) {
       // Two at once.
-      if (codeOf(error) !== "EEXIST" || (await nodeDisk.info(path))?.kind !== "folder") throw error;
+      if (codeOf(error) !== "EEXIST" || (await nodeDisk.target(path))?.kind !== "folder") throw error;
     }
   },
   rename: (from, to) => patiently(() => fs.rename(from, to)),
@@ -212,7 +240,7 @@ export const nodeDisk: Disk = {
   removeFolder: (path) => patiently(() => fs.rmdir(path)),
   async syncFolder(path) {
     try {
-      const folder = await fs.open(path, "r");
+      const folder = await fs.open(path, O_RDONLY | O_DIRECTORY);
       try {
         await folder.sync();
       } finally {
@@ -222,9 +250,21 @@ export const nodeDisk: Disk = {
       if (!isUnsyncableFolder(error)) throw error;
     }
   },
-  append: (path, text) => fs.appendFile(path, text),
+  async append(path, text) {
+    const file = await openRegular(path, O_WRONLY | O_APPEND | O_CREAT, 0o666);
+    try {
+      await file.appendFile(text);
+    } finally {
+      await file.close();
+    }
+  },
   async freeSpace(path) {
     const facts = await fs.statfs(path, { bigint: true });
     return Number(facts.bavail * facts.bsize);
   },
 };
+
+/** What the system says of itself in a file such as those of /proc; "" where it says nothing. */
+export async function systemText(path: string): Promise<string> {
+  return (await fs.readFile(path, "utf8").catch(() => "")).trim();
+}

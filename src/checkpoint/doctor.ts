@@ -74,7 +74,7 @@ export async function examine(
   disk: Disk = nodeDisk,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  const folder = await disk.info(weights);
+  const folder = await disk.target(weights);
   if (folder?.kind !== "folder") return [{ code: "no-folder", level: "note", folder: weights }];
   findings.push(...(await tryWriting(disk, weights, now)));
   const { whole, damaged } = await read(disk, await listGenerations(weights, disk));

@@ -7,6 +7,14 @@ import { backupsFolder, checkpointsFolder } from "./names.js";
 /** `foreign`: a file, or a folder with things in it of which nothing is ours. */
 export type FolderState = "missing" | "empty" | "weights" | "foreign";
 
+/**
+ * Refuses a folder inside a weights folder that is a link: it leads elsewhere, and nothing of ours is there.
+ * @throws FOLDER_IS_LINK
+ */
+export async function refuseLink(disk: Disk, folder: string): Promise<void> {
+  if ((await disk.info(folder))?.kind === "link") throw new GuardapesosError("FOLDER_IS_LINK", { folder });
+}
+
 /** @throws FOLDER_NOT_READABLE */
 export async function stateOfFolder(folder: string, disk: Disk = nodeDisk): Promise<FolderState> {
   const ours = [checkpointsFolder(folder), backupsFolder(folder)].map((path) => basename(path));

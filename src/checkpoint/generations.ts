@@ -1,10 +1,13 @@
 /** The generations of a weights folder as a reader sees them: no lock, nothing changed. */
 import { join } from "node:path";
 import { z } from "zod";
+import { parseBounded } from "../base/bounded-json.js";
 import { GuardapesosError, reasonOf, type Damage, type Fault } from "../base/errors.js";
+import { NotRegular, TooLarge } from "../base/regular-file.js";
 import type { CheckpointKind, Json } from "./checkpoint.js";
-import { codeOf, isDiskFault, nodeDisk, type Disk } from "./disk.js";
-import { parseManifest, type FileRecord, type Manifest } from "./manifest.js";
+import { codeOf, isDiskFault, nodeDisk, type Disk, type FileInfo } from "./disk.js";
+import { refuseLink } from "./folder.js";
+import { largestManifest, parseManifest, type FileRecord, type Manifest } from "./manifest.js";
 import {
   checkpointsFolder,
   emergencyName,
@@ -64,6 +67,9 @@ export interface Listing {
   readonly damaged: readonly Skipped[];
 }
 
+/** Bytes that a mark has at most. */
+const largestMark = 4096;
+
 /** verified.json: certifies one exact manifest. */
 const verifiedSchema = z.looseObject({ at: z.iso.datetime(), manifest: z.string() });
 
@@ -73,20 +79,29 @@ export async function readManifest(disk: Disk, folder: string, id: string): Prom
     new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: manifestFile, ...fault });
   let text: string;
   try {
-    text = await disk.readText(join(folder, manifestFile));
+    text = await disk.readText(join(folder, manifestFile), { whole: largestManifest });
   } catch (error) {
-    throw damaged(
-      codeOf(error) === "ENOENT"
-        ? { reason: "unfinished" }
-        : { reason: "unreadable", detail: reasonOf(error) },
-    );
+    throw damaged(codeOf(error) === "ENOENT" ? { reason: "unfinished" } : faultOfReading(error));
   }
   return parseManifest(id, text);
 }
 
+/** Why a file cannot be read, from what reading threw. */
+export function faultOfReading(error: unknown): Fault {
+  if (error instanceof NotRegular) return { reason: "not-a-file", found: error.unfit };
+  if (error instanceof TooLarge) return { reason: "too-large", bytes: error.bytes };
+  return { reason: "unreadable", detail: reasonOf(error) };
+}
+
+/** A folder of the store that is a link is none: what it leads to may be anyone's. @throws CHECKPOINT_DAMAGED */
+export async function refuseLinked(disk: Disk, folder: string, id: string): Promise<void> {
+  if ((await disk.info(folder))?.kind !== "link") return;
+  throw new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: id, reason: "not-a-file", found: "link" });
+}
+
 /**
  * Reads one generation; the sizes of its files are compared, their content is not.
- * @param weights undefined for a folder outside a store (a backup)
+ * @param weights undefined for a folder outside a store (a backup), whose path may be a link
  * @throws CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_NEWER
  */
 export async function readGeneration(
@@ -95,6 +110,7 @@ export async function readGeneration(
   id: string,
   weights: string | undefined,
 ): Promise<Generation> {
+  if (weights !== undefined) await refuseLinked(disk, folder, id);
   const manifest = await readManifest(disk, folder, id);
   if (weights !== undefined && manifest.id !== id) {
     const fault = { reason: "renamed", other: manifest.id } as const;
@@ -103,15 +119,9 @@ export async function readGeneration(
   const files: GenerationFile[] = [];
   for (const record of manifest.files) {
     const path = join(folder, record.file);
-    const bytes = (await disk.info(path))?.bytes;
-    if (bytes !== record.bytes) {
-      throw new GuardapesosError("CHECKPOINT_DAMAGED", {
-        id,
-        file: record.file,
-        ...sizeFault(bytes, record),
-      });
-    }
-    files.push({ network: record.network, path, bytes, sha256: record.sha256 });
+    const fault = fileFault(await disk.info(path), record);
+    if (fault) throw new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: record.file, ...fault });
+    files.push({ network: record.network, path, bytes: record.bytes, sha256: record.sha256 });
   }
   const proved = await verifiedAt(disk, folder, manifest);
   // Emergency names are made before the mark: with a mark and without any of them, a person has deleted them.
@@ -138,9 +148,11 @@ export async function readGeneration(
   };
 }
 
-/** @param bytes that it has; undefined when it is not there */
-export function sizeFault(bytes: number | undefined, { bytes: expected }: FileRecord): Fault {
-  return bytes === undefined ? { reason: "missing" } : { reason: "size", bytes, expected };
+/** What can be seen from outside to be wrong with a file; undefined when nothing is. */
+export function fileFault(there: FileInfo | undefined, { bytes: expected }: FileRecord): Fault | undefined {
+  if (there === undefined) return { reason: "missing" };
+  if (there.kind !== "file") return { reason: "not-a-file", found: there.kind };
+  return there.bytes === expected ? undefined : { reason: "size", bytes: there.bytes, expected };
 }
 
 /** The text of verified.json. */
@@ -150,7 +162,8 @@ export function renderVerified(at: string, manifestPair: string): string {
 
 async function verifiedAt(disk: Disk, folder: string, manifest: Manifest): Promise<string | undefined> {
   try {
-    const marker = verifiedSchema.parse(JSON.parse(await disk.readText(join(folder, verifiedFile))));
+    const text = await disk.readText(join(folder, verifiedFile), { whole: largestMark });
+    const marker = verifiedSchema.parse(parseBounded(text));
     return marker.manifest === manifest.pair ? marker.at : undefined;
   } catch {
     return undefined; // no marker, or not a readable one: not known to be verified
@@ -168,7 +181,8 @@ async function hasNoNames(disk: Disk, weights: string, manifest: Manifest): Prom
 
 /**
  * All generations of a weights folder; a folder without any is an empty list.
- * @throws WEIGHTS_NOT_READABLE when the folder is there and cannot be read
+ * @throws FOLDER_NOT_READABLE when the folder is there and cannot be read
+ * @throws FOLDER_IS_LINK
  */
 export async function listGenerations(weights: string, disk: Disk = nodeDisk): Promise<Listing> {
   const { whole, damaged } = await readAll(await generationNames(disk, weights), (id) =>
@@ -236,6 +250,7 @@ export function damageOf(error: unknown): Damage | undefined {
 }
 
 async function generationNames(disk: Disk, weights: string): Promise<string[]> {
+  await refuseLink(disk, checkpointsFolder(weights));
   try {
     return (await disk.list(checkpointsFolder(weights))).filter((name) => parseId(name) !== undefined);
   } catch (error) {

@@ -60,7 +60,13 @@ export {
   type SaveRules,
 } from "./save-policy.js";
 export type { Series } from "./names.js";
-export { listenForStop, requestStop, type StopListener, type StopRequest } from "./stop-request.js";
+export {
+  findHolder,
+  listenForStop,
+  requestStop,
+  type StopListener,
+  type StopRequest,
+} from "./stop-request.js";
 export { keepByHand, prune, pruneRules, type PruneOptions, type PruneReport } from "./prune.js";
 export {
   backup,

@@ -3,21 +3,29 @@
  * has written. Only ever appended to; not synced, and a torn last line is ignored: nothing that matters depends on it.
  */
 import { z } from "zod";
+import { parseBounded } from "../base/bounded-json.js";
 import type { Disk } from "./disk.js";
+import { highestSequence } from "./manifest.js";
 import { checkpointKinds, journalPath } from "./names.js";
+
+/** Bytes of it that are read, its last: far more than a training of years writes. */
+const readAtMost = 2 ** 26;
+
+/** Seconds; some thirty years. */
+const longestSave = 1e9;
 
 const entrySchema = z.looseObject({
   /** ISO 8601, UTC. */
-  at: z.string(),
+  at: z.iso.datetime(),
   id: z.string(),
   kind: z.enum(checkpointKinds),
-  step: z.number(),
+  step: z.int().nonnegative(),
   /** The highest that was given out by then. */
-  sequence: z.number(),
+  sequence: z.int().nonnegative().max(highestSequence),
   /** Of all files; 0 when it failed. */
-  bytes: z.number(),
+  bytes: z.int().nonnegative(),
   /** From the request to the verified generation. */
-  seconds: z.number(),
+  seconds: z.number().nonnegative().max(longestSave),
   /** Why the save failed; absent when it is verified. */
   failed: z.string().optional(),
   sha256: z.array(z.string()).readonly(),
@@ -32,10 +40,10 @@ export async function appendJournal(disk: Disk, weights: string, entry: JournalE
 
 /** Oldest first. No journal, or an unreadable one, is an empty one. */
 export async function readJournal(disk: Disk, weights: string): Promise<JournalEntry[]> {
-  const text = await disk.readText(journalPath(weights)).catch(() => "");
+  const text = await disk.readText(journalPath(weights), { last: readAtMost }).catch(() => "");
   return text.split("\n").flatMap((line) => {
     try {
-      const entry = entrySchema.safeParse(JSON.parse(line));
+      const entry = entrySchema.safeParse(parseBounded(line));
       return entry.success ? [entry.data] : [];
     } catch {
       return [];

@@ -1,10 +1,10 @@
-import { readdir, utimes, writeFile } from "node:fs/promises";
+import { readdir, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../test/crash/sample.js";
 import { nodeDisk } from "./disk.js";
-import { isAlive, silenceLimit, takeLock, type Owner, type Surroundings } from "./lock.js";
+import { isAlive, silenceLimit, takeLock, type LockOptions, type Owner, type Surroundings } from "./lock.js";
 
 const here: Surroundings = {
   host: "pc",
@@ -100,5 +100,76 @@ describe("the lock", () => {
     await nodeDisk.remove(lock.path);
     await expect(lock.check()).rejects.toMatchObject({ code: "WEIGHTS_IN_USE" });
     await lock.release();
+  });
+
+  const other = (folder: string) => join(folder, "checkpoints", `.lock-${"0".repeat(32)}`);
+  const ago = (seconds: number) => Date.now() / 1000 - seconds;
+  const take = (folder: string, wishes?: LockOptions) =>
+    takeLock(nodeDisk, join(folder, "checkpoints"), folder, wishes);
+
+  it.each([
+    "",
+    "{",
+    "[".repeat(100_000),
+    "x".repeat(1_000_000),
+    JSON.stringify({ ...owner, since: "garbage" }),
+    JSON.stringify({ ...owner, pid: 1e300 }),
+    JSON.stringify({ ...owner, host: { toString: "x" } }),
+  ])("that cannot be read counts for a minute, and then no more (%#)", async (text) => {
+    const folder = await weights();
+    await writeFile(other(folder), text);
+    await expect(take(folder)).rejects.toMatchObject({
+      code: "WEIGHTS_IN_USE",
+      data: { pid: 0, unreadable: other(folder) },
+    });
+    await utimes(other(folder), ago(silenceLimit + 5), ago(silenceLimit + 5));
+    await (await take(folder)).release();
+    expect(await locks(folder)).toEqual([]);
+  });
+
+  it("of another host is respected, and that host is said", async () => {
+    const folder = await weights();
+    await writeFile(other(folder), JSON.stringify({ ...owner, host: "nas" }));
+    await expect(take(folder)).rejects.toMatchObject({ data: { pid: owner.pid, host: "nas" } });
+    await utimes(other(folder), ago(silenceLimit - 20), ago(silenceLimit - 20));
+    await expect(take(folder)).rejects.toMatchObject({ code: "WEIGHTS_IN_USE" });
+  });
+
+  it("that was last heard in the future was heard just now: it is silent in a minute", async () => {
+    for (const text of ["", JSON.stringify({ ...owner, host: "nas" })]) {
+      const folder = await weights();
+      await writeFile(other(folder), text);
+      const ahead = new Date("2040-01-01");
+      await utimes(other(folder), ahead, ahead);
+      await expect(take(folder)).rejects.toMatchObject({ code: "WEIGHTS_IN_USE" });
+      expect(Math.abs((await stat(other(folder))).mtimeMs - Date.now())).toBeLessThan(10_000);
+    }
+  });
+
+  it("is waited for where it is for something that ends by itself", async () => {
+    const folder = await weights();
+    const pruning = await take(folder, { purpose: "prune" });
+    const told: unknown[] = [];
+    const waiting = take(folder, {
+      patience: 60,
+      onWaiting: ({ pid, purpose }) => told.push([pid, purpose]),
+    });
+    while (told.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    // Who waits is announced, so that nobody else begins.
+    await expect(take(folder, { purpose: "prune" })).rejects.toMatchObject({ code: "WEIGHTS_IN_USE" });
+    await pruning.release();
+    const training = await waiting;
+    expect(told).toEqual([[process.pid, "prune"]]);
+    await expect(take(folder, { patience: 60 })).rejects.toMatchObject({ data: { purpose: "train" } });
+    await training.release();
+    expect(await locks(folder)).toEqual([]);
+  });
+
+  it("is waited for no longer than that, and the wait leaves nothing behind", async () => {
+    const folder = await weights();
+    const pruning = await take(folder, { purpose: "prune" });
+    await expect(take(folder, { patience: 0.3 })).rejects.toMatchObject({ data: { purpose: "prune" } });
+    expect(await locks(folder)).toHaveLength(1);
+    await pruning.release();
   });
 });

@@ -7,8 +7,10 @@ import { randomBytes } from "node:crypto";
 import { hostname, uptime } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { GuardapesosError } from "../base/errors.js";
-import { codeOf, writeText, type Disk } from "./disk.js";
+import { z } from "zod";
+import { parseBounded } from "../base/bounded-json.js";
+import { GuardapesosError, purposes, type Purpose } from "../base/errors.js";
+import { codeOf, systemText, writeText, type Disk } from "./disk.js";
 import { isLockName, lockName, temporaryFile } from "./names.js";
 
 /** Where a process runs, as far as it can be told from another one. Empty: the system does not say. */
@@ -28,7 +30,23 @@ export interface Owner extends Place {
   readonly started: string;
   /** ISO 8601. */
   readonly since: string;
+  /** What it does in the folder; undefined: it is of a version that did not say, or is not known here. */
+  readonly purpose?: Purpose | undefined;
 }
+
+const word = z.string().max(300).default("");
+const ownerSchema = z.looseObject({
+  host: word,
+  boot: word,
+  machine: word,
+  namespace: word,
+  pid: z.int().positive(),
+  started: word,
+  since: z.iso.datetime(),
+  purpose: z.enum(purposes).optional().catch(undefined),
+});
+/** Bytes of an announcement that say something; those after them are signs of life. */
+const ownerAtMost = 4096;
 
 /** What the judge may know about the world. */
 export interface Surroundings extends Place {
@@ -67,38 +85,77 @@ export interface Lock {
   release(): Promise<void>;
 }
 
+export interface LockOptions {
+  /** For others to read; "train" when left out. */
+  readonly purpose?: Purpose | undefined;
+  /** Seconds to wait for writers that end by themselves: all but trainings; 0 when left out. */
+  readonly patience?: number | undefined;
+  /** Told once, of the first that is waited for. */
+  readonly onWaiting?: ((other: Owner) => void) | undefined;
+}
+
+/** Milliseconds between two looks at whether others have ended. */
+const lookEvery = 250;
+
 /**
  * Becomes the only writer of a folder.
  * REQUIRES: it exists.
  * @param told what the folder is called towards the user
  * @throws WEIGHTS_IN_USE when a living process is
  */
-export async function takeLock(disk: Disk, folder: string, told: string): Promise<Lock> {
+export async function takeLock(
+  disk: Disk,
+  folder: string,
+  told: string,
+  { purpose = "train", patience = 0, onWaiting }: LockOptions = {},
+): Promise<Lock> {
   const here = await surroundings(disk);
-  for (let tries = 1; ; tries++) {
-    const mine = await announce(disk, folder, here);
-    let other: Owner | undefined;
+  const deadline = performance.now() + patience * 1000;
+  for (let tries = 1; ;) {
+    const mine = await announce(disk, folder, here, purpose);
+    let others: readonly Announcement[];
     try {
-      other = await findLivingOther(disk, folder, mine, here);
+      others = await findOthers(disk, folder, mine, here);
+      if (others.length > 0 && endSoon(others) && performance.now() < deadline) {
+        onWaiting?.(others[0]!.owner!);
+        // Announced all the while: nobody else begins, and who wants this one to stop finds it.
+        while (others.length > 0 && endSoon(others) && performance.now() < deadline) {
+          await wait(lookEvery);
+          // A sign of life, and it asks the file system for the time.
+          await disk.append(mine, "\n");
+          others = await findOthers(disk, folder, mine, here);
+        }
+      }
     } catch (error) {
       await removeQuietly(disk, mine);
       throw error;
     }
+    const [other] = others;
     if (other === undefined) return keepAlive(disk, told, mine);
     await removeQuietly(disk, mine);
     // Two that started in the same instant both withdraw: they try again at different times.
-    if (tries === 3) throw inUse(told, other);
+    if (tries++ === 3) throw inUse(told, other);
     await wait(50 + Math.random() * 200 * tries);
   }
 }
 
-function inUse(folder: string, owner: Owner | undefined): GuardapesosError {
-  const since = owner?.since ?? new Date().toISOString();
-  return new GuardapesosError("WEIGHTS_IN_USE", { folder, pid: owner?.pid ?? 0, since });
+/** Whether all of them do something that is over in a while. */
+const endSoon = (others: readonly Announcement[]): boolean =>
+  others.every(({ owner }) => owner?.purpose !== undefined && owner.purpose !== "train");
+
+/** What is said to whom a living writer keeps out. */
+export function inUse(folder: string, { path, owner }: Announcement): GuardapesosError {
+  if (owner === undefined) {
+    const since = new Date().toISOString();
+    return new GuardapesosError("WEIGHTS_IN_USE", { folder, pid: 0, since, unreadable: path });
+  }
+  const { pid, since, host, purpose } = owner;
+  const elsewhere = host === "" || host === hostname() ? {} : { host };
+  return new GuardapesosError("WEIGHTS_IN_USE", { folder, pid, since, purpose, ...elsewhere });
 }
 
 /** @returns the path of the announcement */
-async function announce(disk: Disk, folder: string, here: Surroundings): Promise<string> {
+async function announce(disk: Disk, folder: string, here: Surroundings, purpose: Purpose): Promise<string> {
   const name = lockName(randomBytes(16).toString("hex"));
   const owner: Owner = {
     host: here.host,
@@ -108,6 +165,7 @@ async function announce(disk: Disk, folder: string, here: Surroundings): Promise
     pid: process.pid,
     started: (await here.startOf(process.pid)) ?? "",
     since: new Date().toISOString(),
+    purpose,
   };
   // Renamed into place, so that nobody ever reads half of it.
   const [temporary, path] = [join(folder, temporaryFile(name)), join(folder, name)];
@@ -124,46 +182,74 @@ async function announce(disk: Disk, folder: string, here: Surroundings): Promise
   }
 }
 
-async function findLivingOther(
+/** A writer's announcement, as others see it. */
+export interface Announcement {
+  readonly path: string;
+  /** undefined: it cannot be read, as one that a power cut has torn. */
+  readonly owner: Owner | undefined;
+}
+
+/**
+ * The announcements of living writers, and those of dead ones. What has such a name and is no file is nobody's.
+ * @param now by the clock of the file system, milliseconds since 1970
+ */
+async function readAnnouncements(
+  disk: Disk,
+  folder: string,
+  now: number,
+  here: Surroundings,
+): Promise<{ readonly living: readonly Announcement[]; readonly dead: readonly string[] }> {
+  const living: Announcement[] = [];
+  const dead: string[] = [];
+  for (const name of (await disk.list(folder)).filter(isLockName)) {
+    const path = join(folder, name);
+    const [info, owner] = [await disk.info(path), await readOwner(disk, path)];
+    if (info?.kind !== "file") continue; // released meanwhile
+    // A time that has yet to come says nothing but that there was something: it counts from now on.
+    const ahead = info.modified - now > heartbeat * 1000;
+    if (ahead) await disk.append(path, "\n").catch(() => undefined);
+    const silence = Math.max(0, now - info.modified) / 1000;
+    const lives = owner ? await isAlive(owner, silence, here) : silence <= silenceLimit;
+    if (lives) living.push({ path, owner });
+    else dead.push(path);
+  }
+  return { living, dead };
+}
+
+/** The others that write to the folder, or are about to; what dead ones have left goes. */
+async function findOthers(
   disk: Disk,
   folder: string,
   mine: string,
   here: Surroundings,
-): Promise<Owner | undefined> {
+): Promise<readonly Announcement[]> {
   const now = (await disk.info(mine))?.modified ?? Date.now();
-  for (const name of (await disk.list(folder)).filter(isLockName)) {
-    const path = join(folder, name);
-    if (path === mine) continue;
-    const [info, owner] = [await disk.info(path), await readOwner(disk, path)];
-    if (info === undefined) continue; // released meanwhile
-    if (await isAlive(owner, (now - info.modified) / 1000, here)) return owner;
-    await removeQuietly(disk, path);
-  }
-  return undefined;
+  const { living, dead } = await readAnnouncements(disk, folder, now, here);
+  for (const path of dead) if (path !== mine) await removeQuietly(disk, path);
+  return living.filter(({ path }) => path !== mine);
 }
 
-/** Who writes to a folder now; undefined when nobody does. Changes nothing. @returns also the path of the announcement */
-export async function findWriter(
+/** Who writes to a folder now. Removes nothing. @param now as the file system tells it; this computer's time when left out */
+export async function findWriters(
   disk: Disk,
   folder: string,
-): Promise<{ readonly owner: Owner; readonly path: string } | undefined> {
-  const here = await surroundings(disk);
-  for (const name of (await disk.list(folder)).filter(isLockName)) {
-    const path = join(folder, name);
-    const [info, owner] = [await disk.info(path), await readOwner(disk, path)];
-    if (info && (await isAlive(owner, (Date.now() - info.modified) / 1000, here))) return { owner, path };
-  }
-  return undefined;
+  now: number = Date.now(),
+): Promise<readonly Announcement[]> {
+  return (await readAnnouncements(disk, folder, now, await surroundings(disk))).living;
 }
 
-/** An announcement that cannot be read (torn by a power cut) is one of an owner who cannot be asked. */
-async function readOwner(disk: Disk, path: string): Promise<Owner> {
-  const unknown: Owner = { host: "", boot: "", machine: "", namespace: "", pid: 0, started: "", since: "" };
+/** Whether the process of an announcement is there still, as far as that can be told from here. */
+export async function isRunning(disk: Disk, owner: Owner): Promise<boolean> {
+  return isAlive(owner, Infinity, await surroundings(disk));
+}
+
+/** @returns undefined for one that cannot be read */
+async function readOwner(disk: Disk, path: string): Promise<Owner | undefined> {
   try {
-    const value: unknown = JSON.parse((await disk.readText(path)).split("\n")[0] ?? "");
-    return typeof value === "object" && value !== null ? { ...unknown, ...value } : unknown;
+    const [line = ""] = (await disk.readText(path, { first: ownerAtMost })).split("\n");
+    return ownerSchema.parse(parseBounded(line));
   } catch {
-    return unknown;
+    return undefined;
   }
 }
 
@@ -179,7 +265,9 @@ function keepAlive(disk: Disk, told: string, mine: string): Lock {
   return {
     path: mine,
     async check() {
-      if ((await disk.info(mine)) === undefined) throw inUse(told, undefined);
+      if ((await disk.info(mine)) !== undefined) return;
+      const since = new Date().toISOString();
+      throw new GuardapesosError("WEIGHTS_IN_USE", { folder: told, pid: 0, since });
     },
     async release() {
       clearInterval(beat);
@@ -202,19 +290,18 @@ async function removeQuietly(disk: Disk, path: string): Promise<void> {
 }
 
 async function surroundings(disk: Disk): Promise<Surroundings> {
-  const say = async (path: string) => (await disk.readText(path).catch(() => "")).trim();
   const linux = process.platform === "linux";
   return {
     host: hostname(),
-    boot: linux ? await say("/proc/sys/kernel/random/boot_id") : "",
-    machine: linux ? await say("/etc/machine-id") : "",
-    namespace: linux ? ((await disk.info("/proc/self/ns/pid").catch(() => undefined))?.identity ?? "") : "",
+    boot: linux ? await systemText("/proc/sys/kernel/random/boot_id") : "",
+    machine: linux ? await systemText("/etc/machine-id") : "",
+    namespace: linux ? ((await disk.target("/proc/self/ns/pid").catch(() => undefined))?.identity ?? "") : "",
     bootedAt: Date.now() - uptime() * 1000,
     startOf: async (pid) => {
       if (!processExists(pid)) return undefined;
       if (!linux) return "";
       // Fields 3 (state) and 22 (start) of /proc/PID/stat; the name before them may hold spaces and parentheses.
-      const stat = await say(`/proc/${pid}/stat`);
+      const stat = await systemText(`/proc/${pid}/stat`);
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       // A zombie is dead; only its parent has not looked yet.
       return fields[0] === "Z" || fields[0] === "X" ? undefined : (fields[19] ?? "");

@@ -4,12 +4,18 @@
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { isTooDeep } from "../base/bounded-json.js";
 import { GuardapesosError, type Fault } from "../base/errors.js";
 import type { Json } from "./checkpoint.js";
 import { checkpointKinds, isSafeName, manifestFile, networkFile } from "./names.js";
 
 /** The highest format that this version reads, and the one it writes. */
 export const manifestFormat = 2;
+
+/** Bytes that a manifest has at most: enough for some hundred thousand tensors. */
+export const largestManifest = 2 ** 26;
+/** More saves than there will ever be, and far from where numbers stop being whole: from any that is read, counting goes on. */
+export const highestSequence = 2 ** 40;
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const token = z.string().regex(/^[0-9a-f]{32}$/);
@@ -40,12 +46,13 @@ const fileRecord = z
 const manifestSchema = z.looseObject({
   format: count,
   id: z.string().min(1),
-  sequence: count,
+  sequence: count.max(highestSequence),
   pair: token,
   run: token,
   parent: z.string().nullable(),
-  label: z.string(),
-  name: z.string(),
+  // They stand in file names.
+  label: z.string().refine(isSafeName),
+  name: z.string().refine(isSafeName),
   kind: z.enum(checkpointKinds),
   step: count,
   reason: z.string(),
@@ -137,6 +144,7 @@ export function parseManifest(id: string, text: string): Manifest {
 function checkManifest(id: string, text: string): Manifest {
   const damaged = (fault: Fault) =>
     new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: manifestFile, ...fault });
+  if (isTooDeep(text)) throw damaged({ reason: "too-deep" });
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -4,6 +4,7 @@ import { GuardapesosError } from "../base/errors.js";
 import type { StoreProblem } from "./checkpoint.js";
 import { isMarkedKept, markKept } from "./commit.js";
 import { codeOf, diskError, nodeDisk, type Disk } from "./disk.js";
+import { refuseLink } from "./folder.js";
 import { listGenerations, type Generation, type Skipped } from "./generations.js";
 import { takeLock } from "./lock.js";
 import { checkpointsFolder } from "./names.js";
@@ -52,9 +53,10 @@ export async function prune(
     return { removals: emergenciesFirst, removed: [], freed, kept, damaged, problems: [] };
   };
   try {
+    await refuseLink(disk, checkpointsFolder(weights));
     const isThere = (await disk.info(checkpointsFolder(weights)))?.kind === "folder";
     if ((options.dryRun ?? false) || !isThere) return await plan();
-    const lock = await takeLock(disk, checkpointsFolder(weights), weights);
+    const lock = await takeLock(disk, checkpointsFolder(weights), weights, { purpose: "prune" });
     try {
       const planned = await plan();
       return { ...planned, ...(await carryOut(disk, weights, planned)) };

@@ -42,7 +42,7 @@ export async function filesOf(source: Source, disk: Disk = nodeDisk): Promise<re
   if (source.from === "generation")
     return source.generation.files.map(({ path, bytes }) => ({ path, bytes }));
   const files = [...new Set(source.files.values())].map(async (path) => {
-    return { path, bytes: (await disk.info(path))?.bytes ?? 0 };
+    return { path, bytes: (await disk.target(path))?.bytes ?? 0 };
   });
   return Promise.all(files);
 }
@@ -187,7 +187,7 @@ async function find(
     return whole(disk, await readGeneration(disk, folder, reference, weights), options);
   }
   for (const path of [resolve(reference), join(weights, reference)]) {
-    const there = await disk.info(path);
+    const there = await disk.target(path);
     if (there?.kind === "folder") return resolveFolder(disk, path, reference, options);
     if (there?.kind === "file") return resolveFile(disk, weights, path, options);
   }

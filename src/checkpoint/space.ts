@@ -42,7 +42,7 @@ export function savesLeft(free: number, bytesPerSave: number): number {
 export async function keepBallast(disk: Disk, weights: string, bytes: number): Promise<void> {
   const path = ballastPath(weights);
   const there = await disk.info(path);
-  if (there !== undefined && there.bytes >= bytes) return;
+  if (there?.kind === "file" && there.bytes >= bytes) return;
   if (there !== undefined) await disk.remove(path);
   const block = new Uint8Array(Math.min(bytes, 2 ** 20));
   const sink = await disk.create(path);

@@ -6,8 +6,10 @@
  */
 import { basename, dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { parseBounded } from "../base/bounded-json.js";
 import { diskError, nodeDisk, type Disk } from "./disk.js";
-import { findWriter } from "./lock.js";
+import { refuseLink } from "./folder.js";
+import { findWriters, inUse, isRunning, type Announcement, type Owner } from "./lock.js";
 import { checkpointsFolder, stopName } from "./names.js";
 
 /** Milliseconds between two looks, of both sides. */
@@ -27,7 +29,7 @@ export interface StopListener {
  */
 export function listenForStop(lock: () => string, asked: () => void, disk: Disk = nodeDisk): StopListener {
   const isThere = async (): Promise<boolean> =>
-    (await disk.info(requestOf(lock())).catch(() => undefined)) !== undefined;
+    (await disk.info(requestOf(lock())).catch(() => undefined))?.kind === "file";
   let heard = false;
   const look = async (): Promise<void> => {
     // A disk that does not answer now may do so the next time.
@@ -56,46 +58,98 @@ export interface StopRequest {
   answered(): Promise<unknown>;
 }
 
+/** Bytes that an answer has at most. */
+const answerAtMost = 2 ** 20;
+/** Milliseconds for which a process that is there may be without an announcement: it opens the folder anew. */
+const betweenTwo = 2000;
+
+/** A training that writes, as far as it is known; versions before did not say what they were doing. */
+type Training = Announcement & { readonly owner: Owner };
+
+const isTraining = (announcement: Announcement): announcement is Training =>
+  announcement.owner !== undefined && (announcement.owner.purpose ?? "train") === "train";
+
 /**
- * Asks.
- * @returns undefined when nobody writes to the folder
- * @throws WEIGHTS_NOT_WRITABLE, DISK_FULL, SAVE_FAILED
+ * Asks the training that writes to the folder.
+ * @returns undefined when none does
+ * @throws WEIGHTS_IN_USE somebody writes, but the announcement does not say who
+ * @throws WEIGHTS_NOT_WRITABLE, FOLDER_IS_LINK, DISK_FULL, SAVE_FAILED
  */
 export async function requestStop(weights: string, disk: Disk = nodeDisk): Promise<StopRequest | undefined> {
   const folder = checkpointsFolder(weights);
-  if ((await disk.info(folder)) === undefined) return undefined;
-  const writer = await findWriter(disk, folder);
-  if (!writer) return undefined;
-  const { owner, path: lock } = writer;
-  const path = requestOf(lock);
-  await disk.append(path, "").catch((error: unknown) => {
-    throw diskError(error, weights, 0, undefined);
-  });
+  await refuseLink(disk, folder);
+  if ((await disk.info(folder))?.kind !== "folder") return undefined;
+  const writers = await findWriters(disk, folder);
+  const training = writers.find(isTraining);
+  if (!training) {
+    const [unknown] = writers.filter(({ owner }) => owner === undefined);
+    if (unknown) throw inUse(weights, unknown);
+    return undefined;
+  }
+  const ask = async ({ path: lock }: Training) => {
+    const path = requestOf(lock);
+    await disk.append(path, "").catch((error: unknown) => {
+      throw diskError(error, weights, 0, undefined);
+    });
+    const asked = (await disk.info(path))?.modified ?? Date.now();
+    const since = performance.now();
+    /** By the clock of the file system. */
+    const now = (): number => asked + performance.now() - since;
+    return { lock, path, now };
+  };
+  const { pid, host, since, started } = training.owner;
+  let asked = await ask(training);
   return {
-    pid: owner.pid,
-    host: owner.host,
-    since: owner.since,
+    pid,
+    host,
+    since,
     async answered() {
+      let missing: number | undefined;
       for (;;) {
         // In this order: it answers before it lets go.
-        const over = (await findWriter(disk, folder))?.path !== lock;
-        const answer = parsed(await disk.readText(path).catch(() => ""));
-        if (answer === undefined && !over) {
-          await wait(interval);
-          continue;
+        const trainings = (await findWriters(disk, folder, asked.now())).filter(isTraining);
+        const answer = await readAnswer(disk, asked.path);
+        if (answer === undefined) {
+          const same = trainings.filter(({ owner }) => owner.pid === pid && owner.host === host);
+          const isThere = same.some(({ path }) => path === asked.lock);
+          const [again] = same;
+          // The same process has opened the folder anew: what it was asked before, it does not hear any more.
+          if (!isThere && again?.owner.started === started) {
+            await disk.remove(asked.path).catch(() => undefined);
+            asked = await ask(again);
+          }
+          missing = isThere || again ? undefined : (missing ?? performance.now());
+          const isOver =
+            missing !== undefined &&
+            (performance.now() - missing > betweenTwo || !(await isRunning(disk, training.owner)));
+          if (!isOver) {
+            await wait(interval);
+            continue;
+          }
         }
-        await disk.remove(path).catch(() => undefined);
+        await disk.remove(asked.path).catch(() => undefined);
         return answer;
       }
     },
   };
 }
 
-/** @returns undefined for an answer that is not there, or only in part */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+/** Who holds a folder for something that ends by itself, such as a clean-up. @throws FOLDER_IS_LINK */
+export async function findHolder(weights: string, disk: Disk = nodeDisk): Promise<Owner | undefined> {
+  const folder = checkpointsFolder(weights);
+  await refuseLink(disk, folder);
+  if ((await disk.info(folder))?.kind !== "folder") return undefined;
+  return (await findWriters(disk, folder))[0]?.owner;
+}
+
+/** The last line that can be read; undefined for an answer that is not there, or only in part. */
+async function readAnswer(disk: Disk, path: string): Promise<unknown> {
+  const text = await disk.readText(path, { last: answerAtMost }).catch(() => "");
+  return text.split("\n").reduce<unknown>((answer, line) => {
+    try {
+      return parseBounded(line);
+    } catch {
+      return answer;
+    }
+  }, undefined);
 }

@@ -6,9 +6,10 @@ import { dirname, join, resolve } from "node:path";
 import { invariant } from "../base/invariant.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { diskError, makeFolders, nodeDisk, type Disk } from "./disk.js";
+import { refuseLink } from "./folder.js";
 import { listGenerations } from "./generations.js";
 import { readJournal } from "./journal.js";
-import { takeLock, type Lock } from "./lock.js";
+import { takeLock, type Lock, type LockOptions } from "./lock.js";
 import { checkpointsFolder, isSafeName, temporaryFile } from "./names.js";
 import { isOf, recover, type Opening } from "./recover.js";
 import { defaultRetention, type RetentionRules } from "./retention-policy.js";
@@ -30,6 +31,8 @@ export interface StoreOptions {
   readonly retention?: Partial<RetentionRules> | undefined;
   /** Whether to keep room for an emergency save; true when left out. */
   readonly ballast?: boolean | undefined;
+  /** Seconds to wait for a clean-up or a restore that is at work there; 0 when left out. */
+  readonly patience?: number | undefined;
 }
 
 export interface Store {
@@ -48,10 +51,15 @@ export interface Store {
 
 /**
  * Opens a weights folder for writing.
- * @throws WEIGHTS_IN_USE, WEIGHTS_NOT_WRITABLE, DISK_FULL, SAVE_FAILED (the disk fails)
+ * @throws WEIGHTS_IN_USE, WEIGHTS_NOT_WRITABLE, FOLDER_IS_LINK, DISK_FULL, SAVE_FAILED (the disk fails)
  */
-export async function openStore(options: StoreOptions, disk: Disk = nodeDisk): Promise<Store> {
-  const { session, opening } = await openSession(options, disk);
+export async function openStore(
+  options: StoreOptions,
+  disk: Disk = nodeDisk,
+  onWaiting?: LockOptions["onWaiting"],
+): Promise<Store> {
+  const { patience } = options;
+  const { session, opening } = await openSession(options, disk, { purpose: "train", patience, onWaiting });
   return { opening, ...queued(session, options.ballast ?? true) };
 }
 
@@ -59,6 +67,7 @@ export async function openStore(options: StoreOptions, disk: Disk = nodeDisk): P
 export async function openSession(
   options: StoreOptions,
   disk: Disk,
+  locking: LockOptions,
 ): Promise<{ session: Session; opening: Opening }> {
   const { folder, label, name } = options;
   invariant(
@@ -68,7 +77,7 @@ export async function openSession(
   let lock: Lock | undefined;
   try {
     await makeDurable(disk, folder);
-    lock = await takeLock(disk, checkpointsFolder(folder), folder);
+    lock = await takeLock(disk, checkpointsFolder(folder), folder, locking);
     const links = await hasLinks(disk, folder, lock.path);
     const recovered = await recover(disk, folder, { label, name });
     const session = await startSession(disk, options, lock, links);
@@ -81,6 +90,7 @@ export async function openSession(
 
 /** The folders themselves must survive a power cut, too, also those that a killed process has made. */
 async function makeDurable(disk: Disk, weights: string): Promise<void> {
+  await refuseLink(disk, checkpointsFolder(weights));
   await makeFolders(disk, checkpointsFolder(weights));
   await disk.syncFolder(weights);
   // Folders above may be closed to this user, and then they were there before.

@@ -7,7 +7,7 @@ import { GuardapesosError, reasonOf, type Damage, type ErrorData, type Fault } f
 import { readTorchBytes, readTorchFile } from "../torch/index.js";
 import { digestNameOf, firstDifference, recordOf, sameWeights, type DigestName } from "./digest.js";
 import { codeOf, nodeDisk, type Disk } from "./disk.js";
-import { damageOf, isGone, readManifest, sizeFault, type Generation } from "./generations.js";
+import { damageOf, fileFault, isGone, readManifest, type Generation } from "./generations.js";
 import type { FileRecord, Manifest, TensorRecord } from "./manifest.js";
 import { tensorsIn } from "./network-file.js";
 import { readFloat32 } from "./tensor-array.js";
@@ -93,7 +93,8 @@ async function verifyFile(
 ): Promise<Damage[]> {
   const { file } = record;
   const info = await disk.info(path);
-  if (info === undefined) return [{ file, reason: "missing" }];
+  const fault = fileFault(info, record);
+  if (info?.kind !== "file") return fault ? [{ file, ...fault }] : [];
   const content = info.bytes <= heldAtMost ? new Uint8Array(info.bytes) : undefined;
   let sha256: string;
   try {
@@ -106,7 +107,7 @@ async function verifyFile(
     return [{ file, reason: "unreadable", detail: reasonOf(error) }];
   }
   const faults: Damage[] = [];
-  if (info.bytes !== record.bytes) faults.push({ file, ...sizeFault(info.bytes, record) });
+  if (fault) faults.push({ file, ...fault });
   const matches = sha256 === record.sha256;
   if (!matches || deep) faults.push(...(await compareTensors(path, record, content)));
   // Some bytes are no tensor's: names, padding, the archive's directory.

@@ -72,7 +72,7 @@ async function serve(store: Store, request: WriterRequest): Promise<void> {
 }
 
 try {
-  const store = await openStore(options);
+  const store = await openStore(options, undefined, (other) => tell({ type: "waiting", other }));
   port.on("message", (request: WriterRequest) => void serve(store, request));
   tell({ type: "opened", opening: store.opening });
 } catch (error) {

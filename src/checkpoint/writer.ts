@@ -9,6 +9,7 @@ import { workerEntry } from "../base/worker-entry.js";
 import type { BackupOptions, BackupReport } from "./backup.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { nodeDisk } from "./disk.js";
+import type { Owner } from "./lock.js";
 import type { Opening } from "./recover.js";
 import type { SaveReport } from "./save.js";
 import type { StoreOptions } from "./store.js";
@@ -32,6 +33,8 @@ export type WriterRequest =
 
 /** From the thread. */
 export type WriterReply =
+  /** For a writer that ends by itself. */
+  | { readonly type: "waiting"; readonly other: Owner }
   | { readonly type: "opened"; readonly opening: Opening }
   | { readonly type: "not-opened"; readonly error: ErrorMessage }
   | { readonly type: "progress"; readonly id: number; readonly share: number }
@@ -81,12 +84,15 @@ interface Thread {
 }
 
 /**
- * Opens the store in a new thread. Throws as openStore does. A thread that dies fails the save that it was at; the next
+ * Opens the store in a new thread. Throws as openStore does. `onWaiting` is told once of whom it waits for. A thread that dies fails the save that it was at; the next
  * one begins with a new thread.
  */
-export async function startWriter(options: StoreOptions): Promise<Writer> {
+export async function startWriter(
+  options: StoreOptions,
+  onWaiting?: (other: Owner) => void,
+): Promise<Writer> {
   const { port1: returned, port2: returns } = new MessageChannel();
-  let thread = await startThread(options, returns);
+  let thread = await startThread(options, returns, onWaiting);
   let { parent } = options;
   let closing = false;
   const revive = async (): Promise<Thread> => {
@@ -132,7 +138,11 @@ interface Waiting {
   readonly onProgress: ((share: number) => void) | undefined;
 }
 
-async function startThread(options: StoreOptions, returns?: MessagePort): Promise<Thread> {
+async function startThread(
+  options: StoreOptions,
+  returns?: MessagePort,
+  onWaiting?: (other: Owner) => void,
+): Promise<Thread> {
   const worker = new Worker(workerEntry(import.meta.url, "./writer-worker.js"), {
     workerData: { options, returns } satisfies WriterData,
     transferList: returns ? [returns] : [],
@@ -153,6 +163,7 @@ async function startThread(options: StoreOptions, returns?: MessagePort): Promis
     worker.on("exit", (code) => die(`the thread ended (${code})`));
     worker.on("message", (reply: WriterReply) => {
       if (reply.type === "opened") resolve(reply.opening);
+      else if (reply.type === "waiting") onWaiting?.(reply.other);
       else if (reply.type === "not-opened") end(unpackError(reply.error));
       else receive(reply, waiting);
     });
@@ -178,7 +189,7 @@ async function startThread(options: StoreOptions, returns?: MessagePort): Promis
 }
 
 function receive(
-  reply: Exclude<WriterReply, { type: "opened" | "not-opened" }>,
+  reply: Exclude<WriterReply, { type: "opened" | "not-opened" | "waiting" }>,
   waiting: Map<number, Waiting>,
 ): void {
   const call = waiting.get(reply.id);

@@ -88,6 +88,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "WEIGHTS_NOT_WRITABLE":
     case "OUTPUT_NOT_WRITABLE":
     case "OUTPUT_EXISTS":
+    case "FOLDER_IS_LINK":
       return 73; // EX_CANTCREAT
     case "DISK_FULL":
     case "SAVE_FAILED":

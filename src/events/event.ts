@@ -231,6 +231,7 @@ export type WarningCode =
   | "SAMPLES_NOT_WRITTEN"
   | "IMAGES_NOT_CACHED" // neither in memory nor on disk: decoded again each time
   | "WEIGHTS_UNCHANGED" // steps have passed, and every weight is the one of the checkpoint before
+  | "WAITING_FOR_FOLDER" // a clean-up or a restore holds the weights folder: the start waits for it
   | "STATE_TAKEN_UP" // what a killed training had left in memory is a checkpoint now
   | "FILE_MOVED_ASIDE" // a user's own file stood at a familiar name
   | "NO_HARD_LINKS" // the familiar names are copies

@@ -1,5 +1,5 @@
 /** What is wrong with a checkpoint, or beside it, in English: to stand inside a sentence. */
-import type { Damage } from "../base/errors.js";
+import type { Damage, Purpose } from "../base/errors.js";
 import type { StoreProblem } from "../checkpoint/checkpoint.js";
 import { torchFeature, torchPlace, torchProblem } from "./en-torch.js";
 import { formats } from "./formats.js";
@@ -40,6 +40,14 @@ function fault(damage: Damage): string {
       return `it belongs to ${damage.other}`;
     case "unreadable":
       return `it cannot be read (${damage.detail})`;
+    case "not-a-file":
+      return damage.found === "link"
+        ? "it is a link, and links are not followed here"
+        : `it is ${damage.found === "folder" ? "a folder" : "a pipe or a device"}, not a file`;
+    case "too-large":
+      return `with ${integer(damage.bytes)} bytes it is larger than any that guardapesos writes`;
+    case "too-deep":
+      return "it is nested deeper than any that guardapesos writes";
     case "unsupported":
       return torchFeature(damage.content);
     case "torch":
@@ -73,3 +81,11 @@ const problems: Record<StoreProblem["what"], (name: string) => string> = {
 export function problemOf({ what, name, detail }: StoreProblem): string {
   return `${problems[what](name)} (${detail}).`;
 }
+
+/** What another guardapesos is doing. */
+export const purposes: Record<Purpose, string> = {
+  train: "training",
+  prune: "a clean-up",
+  restore: "a restore",
+  backup: "a backup",
+};

@@ -1,6 +1,6 @@
 /** The English sentence of each error: what happened, why, what to do, and whether the weights are safe. */
 import type { ErrorCode, ErrorData, Expected } from "../base/errors.js";
-import { damageOf } from "./en-damage.js";
+import { damageOf, purposes } from "./en-damage.js";
 import { torchFeature, torchPlace, torchProblem, torchUnreadable } from "./en-torch.js";
 import { formats } from "./formats.js";
 
@@ -120,8 +120,17 @@ export const errors: ErrorTexts = {
 
   WEIGHTS_NOT_WRITABLE: ({ folder, reason }) =>
     `The weights folder ${folder} cannot be written to (${reason}). Give another with --weights, or change its permissions; the checkpoints already there are as they were.`,
-  WEIGHTS_IN_USE: ({ folder, pid, since }) =>
-    `Another guardapesos (process ${pid}, since ${moment(since)}) is writing to ${folder}. Stop that one first, or give this one another folder with --weights; nothing was touched.`,
+  WEIGHTS_IN_USE: ({ folder, pid, since, host, purpose, unreadable }) => {
+    if (unreadable !== undefined)
+      return `Somebody may be writing to ${folder}: who it is cannot be read in ${unreadable}, as after a power cut. Try again in a minute, when it counts as gone; nothing was touched.`;
+    const where = host === undefined ? "" : ` on ${host}`;
+    const who = `Another guardapesos (${purpose === undefined ? "" : `${purposes[purpose]}, `}process ${pid}${where}, since ${moment(since)}) is writing to ${folder}.`;
+    const silent =
+      host === undefined ? "" : ` If it was killed there, it counts as gone after a minute of silence.`;
+    return purpose === undefined || purpose === "train"
+      ? `${who} Stop that one first, or give this one another folder with --weights; nothing was touched.${silent}`
+      : `${who} It ends by itself: try again then; nothing was touched.${silent}`;
+  },
   DISK_FULL: ({ folder, needed, free }) =>
     `The disk of ${folder} is full: a checkpoint needs ${bytes(needed)} and ${bytes(free)} are free. Free some space; the checkpoints already there are whole.`,
   SAVE_FAILED: ({ folder, reason }) =>
@@ -154,6 +163,8 @@ export const errors: ErrorTexts = {
     `Checkpoint ${id} does not say in a way that this version understands where its training stood (${where === "" ? "" : `${where}: `}${detail}), so nothing goes on from it. Take another one with --resume (guardapesos list shows them), update guardapesos if a newer one wrote it, or start anew with --fresh; nothing was touched.`,
   NOT_A_WEIGHTS_FOLDER: ({ folder }) =>
     `${folder} is not a weights folder: there are neither checkpoints nor .pth files in it. Give the folder that training wrote to with --weights; nothing was touched.`,
+  FOLDER_IS_LINK: ({ folder }) =>
+    `${folder} is a link. Inside a weights folder links are not followed, so that nothing outside it is read, written or removed. Put the folder itself there, or let the whole weights folder (--weights) be the link; nothing was touched.`,
   NO_BACKUP: ({ folder }) =>
     `There is no backup in ${folder}. Training makes one every day, and guardapesos backup makes one now; guardapesos restore also takes the id of a checkpoint.`,
   NOTHING_TO_GENERATE_FROM: ({ folder }) =>

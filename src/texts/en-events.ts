@@ -101,6 +101,8 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `The weights of ${detail} are not all numbers: training has diverged. The files with the familiar names still hold the last good ones; stop, and go on from an older checkpoint with a smaller --lr.`,
   WEIGHTS_UNCHANGED: (detail) =>
     `All weights of ${detail} are those of the checkpoint before it, although steps have passed: nothing is being learnt. Check --lr; the older checkpoints are kept.`,
+  WAITING_FOR_FOLDER: (detail) =>
+    `The checkpoints are being looked after by another guardapesos (${detail}): training begins when it has ended, or gives up after half a minute.`,
   STATE_TAKEN_UP: (detail) =>
     `The training before was cut off before it could save, but its newest state was still in memory. It is saved and verified now: ${detail}`,
   FILE_MOVED_ASIDE: (detail) =>

@@ -1,10 +1,10 @@
 /** What the commands that look after checkpoints say, in English. */
-import type { Damage } from "../base/errors.js";
+import type { Damage, Purpose } from "../base/errors.js";
 import type { StoreProblem } from "../checkpoint/checkpoint.js";
 import type { Finding, FindingCode } from "../checkpoint/doctor.js";
 import type { RemoveReason } from "../checkpoint/retention-policy.js";
 import type { StoreStats } from "../checkpoint/stats.js";
-import { damageOf, problemOf } from "./en-damage.js";
+import { damageOf, problemOf, purposes } from "./en-damage.js";
 import { formats } from "./formats.js";
 
 const { bytes, decimal, duration, integer, moment, percent } = formats("en");
@@ -36,6 +36,8 @@ export interface StoreTexts {
     /** @param host where it runs, when that is another computer */
     readonly asked: (pid: number, since: string, host: string | undefined) => string;
     readonly nothing: (folder: string) => string;
+    /** Somebody else holds the folder. */
+    readonly busy: (purpose: Purpose, pid: number, host: string | undefined) => string;
   };
   readonly kept: (id: string) => string;
   readonly released: (id: string) => string;
@@ -91,6 +93,8 @@ export const store: StoreTexts = {
     asked: (pid, since, host) =>
       `🛑 Process ${pid}${host === undefined ? "" : ` on ${host}`} (since ${moment(since)}) is asked to stop. Waiting until its weights are safe; Ctrl+C here ends the waiting alone...`,
     nothing: (folder) => `No training is running in ${folder}: there is nothing to stop.`,
+    busy: (purpose, pid, host) =>
+      `   Its checkpoints are being looked after (${purposes[purpose]}, process ${pid}${host === undefined ? "" : ` on ${host}`}); that ends by itself.`,
   },
   kept: (id) =>
     `📌 ${id} stays until you say otherwise: nothing removes it but you (guardapesos keep ${id} --undo).`,

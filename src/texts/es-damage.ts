@@ -1,5 +1,5 @@
 /** Qué le pasa a un checkpoint, o a lo que lo rodea, en español: para ir dentro de una frase. */
-import type { Damage } from "../base/errors.js";
+import type { Damage, Purpose } from "../base/errors.js";
 import type { StoreProblem } from "../checkpoint/checkpoint.js";
 import { torchFeature, torchPlace, torchProblem } from "./es-torch.js";
 import { formats } from "./formats.js";
@@ -40,6 +40,14 @@ function fault(damage: Damage): string {
       return `es de ${damage.other}`;
     case "unreadable":
       return `no se puede leer (${damage.detail})`;
+    case "not-a-file":
+      return damage.found === "link"
+        ? "es un enlace, y aquí no se siguen enlaces"
+        : `es ${damage.found === "folder" ? "una carpeta" : "una tubería o un dispositivo"}, no un archivo`;
+    case "too-large":
+      return `con ${integer(damage.bytes)} bytes es mayor que cualquiera que escriba guardapesos`;
+    case "too-deep":
+      return "tiene más niveles que cualquiera que escriba guardapesos";
     case "unsupported":
       return torchFeature(damage.content);
     case "torch":
@@ -73,3 +81,11 @@ const problems: Record<StoreProblem["what"], (name: string) => string> = {
 export function problemOf({ what, name, detail }: StoreProblem): string {
   return `${problems[what](name)} (${detail}).`;
 }
+
+/** Qué está haciendo otro guardapesos. */
+export const purposes: Record<Purpose, string> = {
+  train: "un entrenamiento",
+  prune: "una limpieza",
+  restore: "una restauración",
+  backup: "una copia de seguridad",
+};

@@ -1,7 +1,7 @@
 /** La frase española de cada error: qué pasó, por qué, qué hacer y si los pesos están a salvo. */
 import type { Expected } from "../base/errors.js";
 import type { ErrorTexts } from "./en-errors.js";
-import { damageOf } from "./es-damage.js";
+import { damageOf, purposes } from "./es-damage.js";
 import { torchFeature, torchPlace, torchProblem, torchUnreadable } from "./es-torch.js";
 import { formats } from "./formats.js";
 
@@ -123,8 +123,17 @@ export const errors: ErrorTexts = {
 
   WEIGHTS_NOT_WRITABLE: ({ folder, reason }) =>
     `No se puede escribir en la carpeta de pesos ${folder} (${reason}). Indica otra con --weights o cambia sus permisos; los checkpoints que ya estaban siguen como estaban.`,
-  WEIGHTS_IN_USE: ({ folder, pid, since }) =>
-    `Otro guardapesos (proceso ${pid}, desde ${moment(since)}) está escribiendo en ${folder}. Detén primero aquel, o dale a este otra carpeta con --weights; no se ha tocado nada.`,
+  WEIGHTS_IN_USE: ({ folder, pid, since, host, purpose, unreadable }) => {
+    if (unreadable !== undefined)
+      return `Puede que alguien esté escribiendo en ${folder}: quién es no se puede leer en ${unreadable}, como tras un corte de luz. Inténtalo dentro de un minuto, cuando se le dé por terminado; no se ha tocado nada.`;
+    const where = host === undefined ? "" : ` de ${host}`;
+    const who = `Otro guardapesos (${purpose === undefined ? "" : `${purposes[purpose]}, `}proceso ${pid}${where}, desde ${moment(since)}) está escribiendo en ${folder}.`;
+    const silent =
+      host === undefined ? "" : " Si allí lo mataron, se le da por terminado tras un minuto de silencio.";
+    return purpose === undefined || purpose === "train"
+      ? `${who} Detén primero aquel, o dale a este otra carpeta con --weights; no se ha tocado nada.${silent}`
+      : `${who} Termina solo: inténtalo entonces; no se ha tocado nada.${silent}`;
+  },
   DISK_FULL: ({ folder, needed, free }) =>
     `El disco de ${folder} está lleno: un checkpoint necesita ${bytes(needed)} y quedan ${bytes(free)}. Libera espacio; los checkpoints que ya estaban siguen intactos.`,
   SAVE_FAILED: ({ folder, reason }) =>
@@ -157,6 +166,8 @@ export const errors: ErrorTexts = {
     `El checkpoint ${id} no dice de un modo que esta versión entienda dónde estaba su entrenamiento (${where === "" ? "" : `${where}: `}${detail}), así que no se sigue desde él. Elige otro con --resume (guardapesos listar los muestra), actualiza guardapesos si lo escribió una versión más nueva, o empieza de cero con --fresh; no se ha tocado nada.`,
   NOT_A_WEIGHTS_FOLDER: ({ folder }) =>
     `${folder} no es una carpeta de pesos: no contiene checkpoints ni archivos .pth. Indica con --weights la carpeta en la que escribió el entrenamiento; no se ha tocado nada.`,
+  FOLDER_IS_LINK: ({ folder }) =>
+    `${folder} es un enlace. Dentro de una carpeta de pesos no se siguen enlaces, para no leer, escribir ni borrar nada fuera de ella. Pon ahí la carpeta misma, o haz que el enlace sea la carpeta de pesos entera (--weights); no se ha tocado nada.`,
   NO_BACKUP: ({ folder }) =>
     `No hay ninguna copia de seguridad en ${folder}. El entrenamiento hace una cada día, y guardapesos respaldar la hace ahora; guardapesos restaurar también admite el id de un checkpoint.`,
   NOTHING_TO_GENERATE_FROM: ({ folder }) =>

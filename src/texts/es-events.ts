@@ -68,6 +68,8 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `No todos los pesos de ${detail} son números: el entrenamiento ha divergido. Los archivos de siempre conservan los últimos buenos; detenlo y sigue desde un checkpoint anterior con un --lr menor.`,
   WEIGHTS_UNCHANGED: (detail) =>
     `Todos los pesos de ${detail} son los del checkpoint anterior, aunque han pasado pasos: no se está aprendiendo nada. Revisa --lr; los checkpoints anteriores se conservan.`,
+  WAITING_FOR_FOLDER: (detail) =>
+    `Otro guardapesos se está ocupando de los checkpoints (${detail}): el entrenamiento empieza cuando termine, o lo deja tras medio minuto.`,
   STATE_TAKEN_UP: (detail) =>
     `El entrenamiento anterior se cortó sin poder guardar, pero su último estado seguía en la memoria. Ya está guardado y verificado: ${detail}`,
   FILE_MOVED_ASIDE: (detail) =>

@@ -1,7 +1,7 @@
 /** Lo que dicen en español los comandos que cuidan de los checkpoints. */
 import type { RemoveReason } from "../checkpoint/retention-policy.js";
 import type { StoreTexts } from "./en-store.js";
-import { damageOf, problemOf } from "./es-damage.js";
+import { damageOf, problemOf, purposes } from "./es-damage.js";
 import { formats } from "./formats.js";
 
 const { bytes, decimal, duration, integer, moment, percent } = formats("es");
@@ -53,6 +53,8 @@ export const store: StoreTexts = {
     asked: (pid, since, host) =>
       `🛑 Se ha pedido al proceso ${pid}${host === undefined ? "" : ` de ${host}`} (desde ${moment(since)}) que pare. Esperando a que sus pesos estén a salvo; Ctrl+C aquí solo termina la espera...`,
     nothing: (folder) => `No hay ningún entrenamiento en marcha en ${folder}: no hay nada que parar.`,
+    busy: (purpose, pid, host) =>
+      `   Alguien se ocupa de sus checkpoints (${purposes[purpose]}, proceso ${pid}${host === undefined ? "" : ` de ${host}`}); eso termina solo.`,
   },
   kept: (id) =>
     `📌 ${id} se queda hasta que digas lo contrario: nadie lo borra más que tú (guardapesos conservar ${id} --undo).`,

@@ -16,6 +16,7 @@ import {
   removeOrphans,
   type MirrorFacts,
 } from "../checkpoint/mirror-file.js";
+import type { LockOptions } from "../checkpoint/lock.js";
 import type { MirrorPaths } from "../checkpoint/names.js";
 import { isOf } from "../checkpoint/recover.js";
 import type { Json } from "../checkpoint/checkpoint.js";
@@ -89,11 +90,15 @@ export function isNewest(
  * then it is still there.
  * @returns the id of the checkpoint that was made of it
  */
-export async function takeUpLeft(weights: string, series: Series): Promise<string | undefined> {
+export async function takeUpLeft(
+  weights: string,
+  series: Series,
+  { patience, onWaiting }: Pick<LockOptions, "patience" | "onWaiting"> = {},
+): Promise<string | undefined> {
   const paths = await mirrorPaths(weights, series);
   const facts = paths && (await readFacts(paths));
   if (!facts) return undefined;
-  const writer = await startWriter({ folder: weights, ...series });
+  const writer = await startWriter({ folder: weights, ...series, patience }, onWaiting);
   try {
     const { whole } = await listGenerations(weights);
     const newest = whole.find((one) => isOf(one, series));

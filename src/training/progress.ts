@@ -34,7 +34,7 @@ const seconds = z.number().nonnegative();
 
 const scale = z.object({ scale: z.number().positive(), steady: count, skipped: count });
 
-const heat: z.ZodType<HeatSummary> = z.object({
+export const heatSchema: z.ZodType<HeatSummary> = z.object({
   seconds: z.object({ fine: seconds, warm: seconds, hot: seconds, critical: seconds, unknown: seconds }),
   hottest: z.number().optional(),
   pauses: count,
@@ -82,7 +82,7 @@ const schema = z.object({
   // Without it, scaling begins anew, as in a training that has not been in mixed precision before.
   scales: z.object({ generator: scale, critic: scale }).optional(),
   // A word beside the point: what cannot be understood of it is left out.
-  heat: heat.optional().catch(undefined),
+  heat: heatSchema.optional().catch(undefined),
 });
 
 export interface Progress {

@@ -1,5 +1,6 @@
 /** One run, from options to its last event: opens what is needed, in an order in which bad input is found first. */
 import { isGuardapesosError, reasonOf } from "../base/errors.js";
+import type { Owner } from "../checkpoint/lock.js";
 import { listenForStop, listGenerations, startWriter, type Series } from "../checkpoint/index.js";
 import { arithmeticOf } from "../engine/arithmetic.js";
 import { defaultThreads, resolveDevice } from "../engine/device.js";
@@ -24,6 +25,9 @@ import type { Stop, StopWish } from "./stop.js";
 import { parameterCounts } from "./train-state.js";
 
 type Ended = RunEventOf<"ended">;
+
+/** Seconds for which a start waits for a clean-up or a restore of the weights folder. */
+const patience = 30;
 
 /** The class that phantoms stand in for. */
 const phantomLabel = "DRUSEN";
@@ -60,7 +64,12 @@ async function open(options: RunOptions, series: Series, emit: Emit) {
   resolving.catch(() => undefined);
   const newest = async (): Promise<string | undefined> =>
     options.fresh ? undefined : (await listGenerations(options.weights)).whole[0]?.id;
-  const takenUp = await takeUpLeft(options.weights, series);
+  let waits = false;
+  const onWaiting = ({ pid, purpose = "train" }: Owner): void => {
+    if (!waits) emit({ type: "warning", code: "WAITING_FOR_FOLDER", detail: `${purpose} ${pid}` });
+    waits = true;
+  };
+  const takenUp = await takeUpLeft(options.weights, series, { patience, onWaiting });
   for (;;) {
     const before = await newest();
     const beginning = await begin(options, series);
@@ -69,13 +78,17 @@ async function open(options: RunOptions, series: Series, emit: Emit) {
     const device = await resolving;
     const threads = options.threads ?? from?.saved?.threads ?? defaultThreads();
     const watch = await findSensor(options.heat, device);
-    const writer = await startWriter({
-      folder: options.weights,
-      ...series,
-      // What comes from elsewhere begins a line of its own: retention must not count it with what is here already.
-      parent: from?.generation ?? null,
-      retention: { everySteps: options.keepEvery },
-    });
+    const writer = await startWriter(
+      {
+        folder: options.weights,
+        ...series,
+        patience,
+        // What comes from elsewhere begins a line of its own: retention must not count it with what is here already.
+        parent: from?.generation ?? null,
+        retention: { everySteps: options.keepEvery },
+      },
+      onWaiting,
+    );
     // Another training may have saved, and ended, after the checkpoint was read and before the folder was ours alone.
     if ((await newest()) === before) return { beginning, source, device, threads, watch, writer, takenUp };
     await writer.close();

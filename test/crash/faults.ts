@@ -52,9 +52,10 @@ export function faulty(inner: Disk): FaultyDisk {
       if (mayFail("read")) throw failure("read");
       yield* inner.chunks(path);
     },
-    readText: (path) => guard("read", () => inner.readText(path)),
+    readText: (path, extent) => guard("read", () => inner.readText(path, extent)),
     list: (folder) => guard("list", () => inner.list(folder)),
     info: (path) => guard("info", () => inner.info(path)),
+    target: (path) => guard("info", () => inner.target(path)),
     makeFolder: (path) => guard("makeFolder", () => inner.makeFolder(path)),
     rename: (from, to) => guard("rename", () => inner.rename(from, to)),
     link: (existing, path) => guard("link", () => inner.link(existing, path)),

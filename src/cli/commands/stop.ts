@@ -1,7 +1,6 @@
 /** `guardapesos stop`: asks the training of a weights folder to stop, and waits until it is safe. */
 import { hostname } from "node:os";
 import { GuardapesosError } from "../../base/errors.js";
-import type { RunEventOf } from "../../events/event.js";
 import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
 import { exitCodeOfEnd } from "../exit-codes.js";
@@ -16,17 +15,14 @@ export async function stop(
   const settings = await settingsOf(context, flags);
   const weights = await weightsFolder(settings.weights);
   const { newestWhole, requestStop } = await import("../../checkpoint/index.js");
+  const { endedOf } = await import("../../training/ended.js");
   const request = await requestStop(weights);
   const { texts } = context;
-  if (!request) {
-    tell(context, "nothing-running", { weights });
-    say(context, texts.store.stop.nothing(weights));
-    return;
-  }
+  if (!request) return tellNothing(context, weights);
   const { pid, host, since } = request;
   tell(context, "stop-asked", { pid, host, since });
   say(context, texts.store.stop.asked(pid, since, host === hostname() ? undefined : host));
-  const ended = (await request.answered()) as RunEventOf<"ended"> | undefined;
+  const ended = endedOf(await request.answered());
   if (!ended) {
     const newest = await newestWhole(weights);
     throw new GuardapesosError("ENDED_WITHOUT_ANSWER", { pid, newest: newest?.generation.id });
@@ -34,5 +30,21 @@ export async function stop(
   const { type, ...facts } = ended;
   tell(context, type, facts);
   for (const line of texts.events.ended(ended)) say(context, line);
-  if (ended.how === "failed") context.exitCode = exitCodeOfEnd(ended);
+  if (ended.how !== "failed") return;
+  const isKnown = ended.code !== undefined && Object.hasOwn(texts.errors, ended.code);
+  context.exitCode = exitCodeOfEnd(isKnown ? ended : { ...ended, code: undefined });
+}
+
+/** Nobody trains; somebody may look after the checkpoints. */
+async function tellNothing(context: Context, weights: string): Promise<void> {
+  const { findHolder } = await import("../../checkpoint/index.js");
+  const { pid, host, purpose } = (await findHolder(weights)) ?? {};
+  const { stop: sentences } = context.texts.store;
+  tell(context, "nothing-running", {
+    weights,
+    ...(purpose === undefined ? {} : { holder: { pid, host, purpose } }),
+  });
+  say(context, sentences.nothing(weights));
+  if (pid !== undefined && purpose !== undefined)
+    say(context, sentences.busy(purpose, pid, host === hostname() ? undefined : host));
 }
