@@ -81,6 +81,21 @@ export interface ErrorData {
   SAVE_FAILED: { folder: string; reason: string };
   SAVE_NOT_VERIFIED: { id: string } & Damage;
   CHECKPOINT_NOT_FOUND: { reference: string; known: readonly string[] };
+  /** Of `class` and `name`, as far as they were given; `known` are the series that there are. */
+  SERIES_NOT_FOUND: {
+    folder: string;
+    class: string | undefined;
+    name: string | undefined;
+    known: readonly { readonly class: string; readonly name: string }[];
+  };
+  /** Under the label and the name of `class` there is the checkpoint `id`, of `other`; undefined: it does not say of whom. */
+  CHECKPOINT_OF_OTHERS: {
+    id: string;
+    class: string | undefined;
+    other: string | null | undefined;
+    label: string;
+    name: string;
+  };
   CHECKPOINT_DAMAGED: { id: string } & Damage;
   /** `options`: those given are the cause; otherwise the file holds another network than any that is trained here. */
   CHECKPOINT_ARCHITECTURE: { id: string; differences: readonly string[]; options: boolean };

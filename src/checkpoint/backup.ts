@@ -45,6 +45,8 @@ export interface BackupOptions {
   /** How many of the newest backups stay; 7 when left out. */
   readonly keep?: number | undefined;
   readonly series?: Series | undefined;
+  /** Only generations that pass this are copied. */
+  readonly accepts?: ((generation: Generation) => boolean) | undefined;
   /** Bytes that must stay free beside it; 0 when left out. */
   readonly reserve?: number | undefined;
   /** Calls it off: what is there of the copy is removed, and its reason is thrown. */
@@ -81,7 +83,7 @@ export async function backup(
   try {
     if (options.destination === undefined) await refuseLink(disk, parent);
     for (;;) {
-      const found = await newestWhole(weights, { series: options.series }, disk);
+      const found = await newestWhole(weights, { series: options.series, accepts: options.accepts }, disk);
       if (found === undefined) {
         throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference: "latest", known: [] });
       }
@@ -235,8 +237,8 @@ export async function restore(
     needed = source.bytes;
     const [fault] = (await verifyGeneration(source, { deep: true }, disk)).damages;
     if (fault !== undefined) throw new GuardapesosError("CHECKPOINT_DAMAGED", { id: source.id, ...fault });
-    const { label, name } = source.series;
-    const { session } = await openSession({ folder: weights, label, name }, disk, { purpose: "restore" });
+    const opening = { folder: weights, ...source.series };
+    const { session } = await openSession(opening, disk, { purpose: "restore" });
     try {
       return await restoreInto(session, source);
     } finally {

@@ -33,7 +33,7 @@ import { toTorch } from "./network-file.js";
 /** What a generation is given beside the checkpoint itself. */
 export type Identity = Pick<
   Manifest,
-  "id" | "sequence" | "pair" | "run" | "parent" | "label" | "name" | "savedAt"
+  "id" | "sequence" | "pair" | "run" | "parent" | "label" | "name" | "class" | "savedAt"
 >;
 
 export interface Committed {

@@ -5,16 +5,10 @@
 import { join } from "node:path";
 import { reasonOf } from "../base/errors.js";
 import { listBackups } from "./backup.js";
+import { familiarNames } from "./familiar.js";
 import { codeOf, nodeDisk, type Disk } from "./disk.js";
 import { listGenerations, type Generation, type Listing, type Skipped } from "./generations.js";
-import {
-  checkpointsFolder,
-  familiarName,
-  isLeftover,
-  isLockName,
-  isTemporaryFile,
-  temporaryFile,
-} from "./names.js";
+import { checkpointsFolder, isLeftover, isLockName, isTemporaryFile, temporaryFile } from "./names.js";
 import { savesLeft } from "./space.js";
 import { verifyGeneration } from "./verify.js";
 
@@ -107,9 +101,10 @@ export async function examine(
   }
   const sound = whole.find((one) => one.verifiedAt !== undefined && one.nonFinite === 0);
   for (const file of sound?.files ?? []) {
-    const name = familiarName(file.network, sound!.series);
-    if ((await disk.info(join(weights, name))) === undefined) {
-      findings.push({ code: "name-missing", level: "note", name });
+    const names = familiarNames(file.network, sound!);
+    const there = await Promise.all(names.map((name) => disk.info(join(weights, name))));
+    if (there.every((one) => one === undefined)) {
+      findings.push({ code: "name-missing", level: "note", name: names[0]! });
     }
   }
   const leftovers = names.filter((name) => isLeftover(name) || isTemporaryFile(name));

@@ -5,13 +5,16 @@
 import { join } from "node:path";
 import { codeOf, copyFile, type Disk } from "./disk.js";
 import type { Generation, GenerationFile } from "./generations.js";
-import { asideName, emergencyName, familiarName, stampOf, temporaryFile } from "./names.js";
+import { asideName, emergencyName, familiarName, stampOf, temporaryFile, type Series } from "./names.js";
+import { hasNames } from "./series.js";
 import { hashFile } from "./verify.js";
 
 /** What this store has written: the identities of its files, and the SHA-256 of every file it ever saved. */
 export interface Ours {
   readonly identities: ReadonlySet<string>;
   readonly hashes: ReadonlySet<string>;
+  /** By identity and by SHA-256, where it is known: the label and the name that a file was saved under. */
+  readonly owners: ReadonlyMap<string, Series>;
 }
 
 export interface NamedFile {
@@ -45,20 +48,43 @@ async function pointName(disk: Disk, existing: string, folder: string, name: str
   await disk.rename(temporary, join(folder, name));
 }
 
-/** What stands at a name: `file` itself (or a copy of it), another file of this store, someone else's, or nothing. */
-async function occupant(
-  disk: Disk,
-  path: string,
-  file: GenerationFile,
-  ours: Ours,
-): Promise<"nothing" | "same" | "ours" | "foreign"> {
+interface Occupant {
+  /** `file` itself (or a copy of it), another file of this store, someone else's, or nothing. */
+  readonly is: "nothing" | "same" | "ours" | "foreign";
+  /** Of a file of this store, where it is known. */
+  readonly owner?: Series | undefined;
+}
+
+/** What stands at a name. */
+async function occupant(disk: Disk, path: string, file: GenerationFile, ours: Ours): Promise<Occupant> {
   const there = await disk.info(path);
-  if (there === undefined) return "nothing";
-  if (there.identity === (await disk.info(file.path))?.identity) return "same";
-  if (ours.identities.has(there.identity)) return "ours";
-  if (there.kind !== "file") return "foreign";
+  if (there === undefined) return { is: "nothing" };
+  if (there.identity === (await disk.info(file.path))?.identity) return { is: "same" };
+  if (ours.identities.has(there.identity)) return { is: "ours", owner: ours.owners.get(there.identity) };
+  if (there.kind !== "file") return { is: "foreign" };
   const sha256 = await hashFile(disk, path);
-  return sha256 === file.sha256 ? "same" : ours.hashes.has(sha256) ? "ours" : "foreign";
+  if (sha256 === file.sha256) return { is: "same" };
+  return ours.hashes.has(sha256) ? { is: "ours", owner: ours.owners.get(sha256) } : { is: "foreign" };
+}
+
+/**
+ * The familiar names of a generation's files and what stands there. They are the marked ones where the plain ones speak of
+ * another series already: "A_B" and "c" make the name that "A" and "B_c" make; where case does not count, "A" and "a" do.
+ */
+async function familiarPlaces(disk: Disk, weights: string, { files, series }: Generation, ours: Ours) {
+  const places = (apart: boolean) =>
+    Promise.all(
+      files.map(async (file) => {
+        const name = familiarName(file.network, series, apart);
+        return { file, name, there: await occupant(disk, join(weights, name), file, ours) };
+      }),
+    );
+  const marked = await places(true);
+  // Once apart, always: a name must not begin to speak of another training.
+  if (marked.some(({ there }) => there.is !== "nothing")) return marked;
+  const plain = await places(false);
+  const isTaken = plain.some(({ there: { owner } }) => owner && !hasNames({ series: owner }, series));
+  return isTaken ? marked : plain;
 }
 
 /**
@@ -74,13 +100,11 @@ export async function pointFamiliar(
   const movedAside: string[] = [];
   const files: NamedFile[] = [];
   let changed = false;
-  for (const file of generation.files) {
-    const name = familiarName(file.network, generation.series);
-    const path = join(weights, name);
-    files.push({ path, bytes: file.bytes });
-    const there = await occupant(disk, path, file, ours);
-    if (there === "same") continue;
-    if (there === "foreign") movedAside.push(await moveAside(disk, weights, file.network, generation));
+  for (const { file, name, there } of await familiarPlaces(disk, weights, generation, ours)) {
+    files.push({ path: join(weights, name), bytes: file.bytes });
+    if (there.is === "same") continue;
+    if (there.is === "foreign")
+      movedAside.push(await moveAside(disk, weights, file.network, generation, name));
     await pointName(disk, file.path, weights, name);
     changed = true;
   }
@@ -94,8 +118,9 @@ async function moveAside(
   weights: string,
   network: string,
   { series }: Generation,
+  name: string,
 ): Promise<string> {
-  const path = join(weights, familiarName(network, series));
+  const path = join(weights, name);
   const changed = new Date((await disk.info(path))?.modified ?? Date.now());
   for (let copy = 1; ; copy++) {
     const target = join(weights, asideName(network, series, stampOf(changed, copy)));
@@ -108,11 +133,19 @@ async function moveAside(
   }
 }
 
+/** The names by which a network of a generation may be known. */
+export function familiarNames(network: string, { series }: Pick<Generation, "series">): string[] {
+  return [familiarName(network, series), familiarName(network, series, true)];
+}
+
 /** Whether a familiar name is a link to one of a generation's files: then it must stay while the name does. */
 export async function isPointedAt(disk: Disk, weights: string, generation: Generation): Promise<boolean> {
   for (const file of generation.files) {
-    const named = await disk.info(join(weights, familiarName(file.network, generation.series)));
-    if (named !== undefined && named.identity === (await disk.info(file.path))?.identity) return true;
+    const { identity } = (await disk.info(file.path)) ?? {};
+    for (const name of familiarNames(file.network, generation)) {
+      if (identity !== undefined && (await disk.info(join(weights, name)))?.identity === identity)
+        return true;
+    }
   }
   return false;
 }
@@ -131,9 +164,9 @@ export async function nameEmergency(
   const files: NamedFile[] = [];
   for (const file of generation.files) {
     const name = emergencyName(file.network, stamp);
-    const there = await occupant(disk, join(weights, name), file, ours);
-    if (there === "nothing") await pointName(disk, file.path, weights, name);
-    const named = there === "nothing" || there === "same";
+    const { is } = await occupant(disk, join(weights, name), file, ours);
+    if (is === "nothing") await pointName(disk, file.path, weights, name);
+    const named = is === "nothing" || is === "same";
     files.push({ path: named ? join(weights, name) : file.path, bytes: file.bytes });
   }
   await disk.syncFolder(weights);
@@ -147,11 +180,11 @@ export async function emergencyNames(
   generation: Generation,
   stamp: string,
 ): Promise<string[]> {
-  const nothingElse: Ours = { identities: new Set(), hashes: new Set() };
+  const nothingElse: Ours = { identities: new Set(), hashes: new Set(), owners: new Map() };
   const names: string[] = [];
   for (const file of generation.files) {
     const path = join(weights, emergencyName(file.network, stamp));
-    if ((await occupant(disk, path, file, nothingElse)) === "same") names.push(path);
+    if ((await occupant(disk, path, file, nothingElse)).is === "same") names.push(path);
   }
   return names;
 }

@@ -134,7 +134,7 @@ export async function readGeneration(
     reason: manifest.reason,
     savedAt: manifest.savedAt,
     folder,
-    series: { label: manifest.label, name: manifest.name },
+    series: { label: manifest.label, name: manifest.name, class: manifest.class },
     files,
     bytes: files.reduce((sum, file) => sum + file.bytes, 0),
     progress: manifest.progress,

@@ -59,7 +59,8 @@ export {
   type SaveFacts,
   type SaveRules,
 } from "./save-policy.js";
-export type { Series } from "./names.js";
+export { checkpointKinds, type Series } from "./names.js";
+export { seriesFilter, type SeriesWish } from "./series.js";
 export {
   findHolder,
   listenForStop,
@@ -76,6 +77,6 @@ export {
   type BackupReport,
   type RestoreReport,
 } from "./backup.js";
-export { storeStats, type KindStats, type StoreStats } from "./stats.js";
+export { storeStats, type KindStats, type SeriesStats, type StoreStats } from "./stats.js";
 export { stateOfFolder, type FolderState } from "./folder.js";
 export { examine, type Finding, type FindingCode } from "./doctor.js";

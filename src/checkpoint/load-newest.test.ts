@@ -40,7 +40,7 @@ describe("the newest checkpoint, loaded while it is verified", () => {
     const store = await openStore({ folder, ...series, ballast: false });
     const [first, second] = [await store.save(large(1)), await store.save(large(2))];
     await store.close();
-    const newest = await loadNewest(folder, series);
+    const newest = await loadNewest(folder, { series });
     expect(newest).toMatchObject({ generation: { id: second.generation.id }, skipped: [] });
     expect(newest!.checkpoint.networks.get("generator")!.stateDict.get("weight")!.data.at(-1)).toBe(
       9_000_001,
@@ -48,7 +48,7 @@ describe("the newest checkpoint, loaded while it is verified", () => {
 
     await changePadding(second.generation.files[0]!.path);
     expect((await loadCheckpoint(second.generation)).step).toBe(2);
-    const older = await loadNewest(folder, series);
+    const older = await loadNewest(folder, { series });
     expect(older).toMatchObject({
       generation: { id: first.generation.id },
       checkpoint: { step: 1 },
@@ -57,7 +57,7 @@ describe("the newest checkpoint, loaded while it is verified", () => {
   });
 
   it("is undefined where there is none", async () => {
-    expect(await loadNewest(await temporaryFolder(), series)).toBeUndefined();
+    expect(await loadNewest(await temporaryFolder(), { series })).toBeUndefined();
   });
 });
 

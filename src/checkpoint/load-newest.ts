@@ -7,8 +7,7 @@ import { hashInThread } from "./disk-hash.js";
 import { nodeDisk } from "./disk.js";
 import { isGone, type Generation, type Skipped } from "./generations.js";
 import { loadCheckpoint, type LoadOptions } from "./load.js";
-import type { Series } from "./names.js";
-import { newestWhole, resolveReference, type Resolved, type ResolveOptions } from "./resolve.js";
+import { newestWhole, resolveReference, type Choice, type Resolved, type ResolveOptions } from "./resolve.js";
 
 export interface Newest {
   readonly generation: Generation;
@@ -22,10 +21,13 @@ export interface Newest {
  * is given away.
  * @throws what newestWhole and loadCheckpoint throw
  */
-export async function loadNewest(weights: string, series: Series): Promise<Newest | undefined> {
+export async function loadNewest(
+  weights: string,
+  choice: Pick<Choice, "series" | "accepts">,
+): Promise<Newest | undefined> {
   let loading: { readonly id: string; readonly checkpoint: Promise<Checkpoint> } | undefined;
   const found = await newestWhole(weights, {
-    series,
+    ...choice,
     hash: hashInThread,
     onCandidate(generation) {
       const checkpoint = loadCheckpoint(generation);
@@ -41,7 +43,7 @@ export async function loadNewest(weights: string, series: Series): Promise<Newes
       loading?.id === generation.id ? await loading.checkpoint : await loadCheckpoint(generation);
     return { generation, checkpoint, skipped };
   } catch (error) {
-    if (await isGone(nodeDisk, generation.folder)) return loadNewest(weights, series);
+    if (await isGone(nodeDisk, generation.folder)) return loadNewest(weights, choice);
     throw error;
   }
 }

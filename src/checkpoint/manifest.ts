@@ -53,6 +53,7 @@ const manifestSchema = z.looseObject({
   // They stand in file names.
   label: z.string().refine(isSafeName),
   name: z.string().refine(isSafeName),
+  class: z.string().nullable().optional(),
   kind: z.enum(checkpointKinds),
   step: count,
   reason: z.string(),
@@ -99,6 +100,8 @@ export interface Manifest {
   readonly parent: string | null;
   readonly label: string;
   readonly name: string;
+  /** As in Series. */
+  readonly class?: string | null | undefined;
   readonly kind: (typeof checkpointKinds)[number];
   readonly step: number;
   readonly reason: string;

@@ -5,12 +5,18 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { invariant } from "../base/invariant.js";
+import { markedName } from "../base/marked-name.js";
 import type { CheckpointKind } from "./checkpoint.js";
 
-/** Who the familiar names speak of: `generator_DRUSEN_local.pth` has label "DRUSEN" and name "local". */
+/** Whose a checkpoint is, and who the familiar names speak of: `generator_DRUSEN_local.pth` has label "DRUSEN" and name "local". */
 export interface Series {
   readonly label: string;
   readonly name: string;
+  /**
+   * The class as it is really called, which the label stands for in file names; null: generated images. undefined: not
+   * recorded, as in checkpoints from before it was.
+   */
+  readonly class?: string | null | undefined;
 }
 
 export const checkpointKinds = ["auto", "epoch", "stage", "emergency", "manual", "imported"] as const;
@@ -175,9 +181,19 @@ export function mirrorNamed(folder: string, name: string): MirrorPaths | undefin
   return key === undefined ? undefined : mirrorOf(folder, key);
 }
 
-/** `generator_DRUSEN_local.pth`: always the newest verified finite pair. */
-export function familiarName(network: string, series: Series): string {
-  return `${network}_${series.label}_${series.name}.pth`;
+/** Bytes of a label and a name in a file's name; a file system takes 255 for all of it. */
+const stemBytes = 180;
+
+/** Label and name as they stand in file names, and nothing else's where `apart`: "A_B" and "c" reads as "A" and "B_c". */
+function stemOf({ label, name }: Series, apart: boolean): string {
+  const stem = `${label}_${name}`;
+  if (!apart && Buffer.byteLength(stem) <= stemBytes) return stem;
+  return markedName(stem, JSON.stringify([label, name]), stemBytes);
+}
+
+/** `generator_DRUSEN_local.pth`: always the newest verified finite pair. @param apart where another series has that name */
+export function familiarName(network: string, series: Series, apart = false): string {
+  return `${network}_${stemOf(series, apart)}.pth`;
 }
 
 /** `EMERGENCY_generator_20251106_153045.pth`; `stamp` is that of the generation's id. */
@@ -187,7 +203,7 @@ export function emergencyName(network: string, stamp: string): string {
 
 /** Where a user's own file goes that stands at a familiar name. */
 export function asideName(network: string, series: Series, stamp: string): string {
-  return `OLD_${network}_${series.label}_${series.name}_${stamp}.pth`;
+  return `OLD_${network}_${stemOf(series, false)}_${stamp}.pth`;
 }
 
 /** What people call the two networks in the names of their files; short words only where they stand by themselves. */

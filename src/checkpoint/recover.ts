@@ -7,6 +7,7 @@ import { nameEmergency, pointFamiliar, type Ours } from "./familiar.js";
 import { listGenerations, type Generation, type Skipped } from "./generations.js";
 import { readJournal } from "./journal.js";
 import { checkpointsFolder, parseId, type Series } from "./names.js";
+import { hasNames } from "./series.js";
 import { verifyGeneration } from "./verify.js";
 
 export interface Opening {
@@ -35,7 +36,8 @@ export async function recover(
   const problems: StoreProblem[] = [];
   const leftovers = await removeLeftovers(disk, [checkpointsFolder(weights), weights], problems);
   const { whole, damaged } = await listGenerations(weights, disk);
-  const mine = whole.filter((one) => isOf(one, series));
+  // Whatever their class: the familiar names are those of the label and the name.
+  const mine = whole.filter((one) => hasNames(one, series));
   const ours = await ownFiles(disk, weights, whole);
   const skipped: Skipped[] = [...damaged];
   const sound = await findSound(disk, mine, skipped);
@@ -52,10 +54,6 @@ export async function recover(
     pointFamiliar(disk, weights, sound, ours),
   );
   return { leftovers, skipped, movedAside: naming?.movedAside ?? [], problems };
-}
-
-export function isOf(generation: Generation, series: Series): boolean {
-  return generation.series.label === series.label && generation.series.name === series.name;
 }
 
 /** The newest finite generation that is verified or, read back now, turns out to be whole. */
@@ -82,11 +80,15 @@ export async function ownFiles(
   generations: readonly Generation[],
 ): Promise<Ours> {
   const identities = new Set<string>();
+  const owners = new Map<string, Series>();
   const hashes = new Set((await readJournal(disk, weights)).flatMap((entry) => entry.sha256));
-  for (const file of generations.flatMap((generation) => generation.files)) {
-    const identity = (await disk.info(file.path))?.identity;
-    if (identity !== undefined) identities.add(identity);
-    hashes.add(file.sha256);
+  for (const { files, series } of generations) {
+    for (const file of files) {
+      const identity = (await disk.info(file.path))?.identity;
+      if (identity !== undefined) identities.add(identity);
+      hashes.add(file.sha256);
+      for (const key of [identity ?? "", file.sha256]) owners.set(key, series);
+    }
   }
-  return { identities, hashes };
+  return { identities, hashes, owners };
 }

@@ -20,7 +20,7 @@ import {
 } from "./names.js";
 import type { Header, PlainChoice } from "./network-file.js";
 import { lookAt, plainPair } from "./plain-pair.js";
-import { isOf } from "./recover.js";
+import { isOf } from "./series.js";
 import { verifyGeneration } from "./verify.js";
 
 /** Where a checkpoint is to be loaded from. */
@@ -48,8 +48,10 @@ export async function filesOf(source: Source, disk: Disk = nodeDisk): Promise<re
 }
 
 export interface ResolveOptions {
-  /** Only generations of this label and name answer to "latest" and kinds. */
+  /** Only generations of this label and name, and class if it has one, answer to "latest" and kinds. */
   readonly series?: Series | undefined;
+  /** Only generations that pass this answer to "latest", kinds and ids. */
+  readonly accepts?: ((generation: Generation) => boolean) | undefined;
   /** The networks that the caller cannot do without; both when left out. */
   readonly networks?: readonly string[] | undefined;
   /** For plain PyTorch files. */
@@ -62,6 +64,7 @@ const pair = ["generator", "critic"];
 /** Which generations count; all when left out. */
 export interface Choice {
   readonly series?: Series | undefined;
+  readonly accepts?: ((generation: Generation) => boolean) | undefined;
   readonly kind?: CheckpointKind | undefined;
   readonly onProgress?: ((share: number) => void) | undefined;
   /** As in VerifyOptions. */
@@ -81,13 +84,14 @@ export async function newestWhole(
   choice: Choice = {},
   disk: Disk = nodeDisk,
 ): Promise<{ generation: Generation; skipped: readonly Skipped[] } | undefined> {
-  const { series, kind, onProgress, hash, onCandidate } = choice;
+  const { series, accepts = () => true, kind, onProgress, hash, onCandidate } = choice;
   const { whole, damaged } = await listGenerations(weights, disk);
   const isOfKind = (id: string) => kind === undefined || parseId(id)?.kind === kind;
   const unreadable = damaged.filter(({ id }) => isOfKind(id)).sort(youngestFirst);
   const skipped: Skipped[] = [];
   for (const generation of whole) {
     if (!isOfKind(generation.id) || (series !== undefined && !isOf(generation, series))) continue;
+    if (!accepts(generation)) continue;
     const { id, nonFinite: values } = generation;
     if (values > 0) {
       skipped.push({ id, file: manifestFile, reason: "not-finite", values });
@@ -172,30 +176,37 @@ async function find(
 ): Promise<Resolved> {
   const kind = checkpointKinds.find((one) => one === reference);
   if (reference === "latest" || kind !== undefined) {
-    const { series, onProgress } = options;
-    const found = await newestWhole(weights, { series, kind, onProgress }, disk);
+    const { series, accepts, onProgress } = options;
+    const found = await newestWhole(weights, { series, accepts, kind, onProgress }, disk);
     if (found !== undefined) {
       return { source: { from: "generation", generation: found.generation }, skipped: found.skipped };
     }
     const loose = kind !== undefined ? undefined : await newestLoose(disk, weights, options);
     if (loose !== undefined) return { source: loose, skipped: [] };
-    throw await notFound(disk, weights, reference);
+    throw await notFound(disk, weights, reference, options);
   }
   if (parseId(reference) !== undefined) {
     const folder = generationFolder(weights, reference);
-    if ((await disk.info(folder)) === undefined) throw await notFound(disk, weights, reference);
-    return whole(disk, await readGeneration(disk, folder, reference, weights), options);
+    if ((await disk.info(folder)) === undefined) throw await notFound(disk, weights, reference, options);
+    const generation = await readGeneration(disk, folder, reference, weights);
+    if (options.accepts?.(generation) === false) throw await notFound(disk, weights, reference, options);
+    return whole(disk, generation, options);
   }
   for (const path of [resolve(reference), join(weights, reference)]) {
     const there = await disk.target(path);
     if (there?.kind === "folder") return resolveFolder(disk, path, reference, options);
     if (there?.kind === "file") return resolveFile(disk, weights, path, options);
   }
-  throw await notFound(disk, weights, reference);
+  throw await notFound(disk, weights, reference, options);
 }
 
-async function notFound(disk: Disk, weights: string, reference: string): Promise<GuardapesosError> {
-  const { whole: known } = await listGenerations(weights, disk);
+async function notFound(
+  disk: Disk,
+  weights: string,
+  reference: string,
+  { accepts = () => true }: ResolveOptions,
+): Promise<GuardapesosError> {
+  const known = (await listGenerations(weights, disk)).whole.filter(accepts);
   const ids = known.slice(0, 5).map((one) => one.id);
   return new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference, known: ids });
 }

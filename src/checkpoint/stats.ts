@@ -2,9 +2,10 @@
 import { listBackups } from "./backup.js";
 import type { CheckpointKind } from "./checkpoint.js";
 import { nodeDisk, type Disk } from "./disk.js";
-import { listGenerations } from "./generations.js";
+import { listGenerations, type Generation } from "./generations.js";
 import { readJournal, type JournalEntry } from "./journal.js";
-import { ballastPath, checkpointKinds } from "./names.js";
+import { ballastPath, checkpointKinds, type Series } from "./names.js";
+import { keyOf } from "./series.js";
 import { savesLeft } from "./space.js";
 
 export interface KindStats {
@@ -12,6 +13,14 @@ export interface KindStats {
   readonly bytes: number;
   /** In the writer's thread, while training went on. */
   readonly seconds: number;
+}
+
+export interface SeriesStats {
+  readonly series: Series;
+  readonly generations: number;
+  readonly bytes: number;
+  /** ISO 8601, UTC. */
+  readonly newest: { readonly id: string; readonly at: string };
 }
 
 export interface StoreStats {
@@ -25,6 +34,8 @@ export interface StoreStats {
   /** Median seconds between two saves of one session; undefined for fewer than two. */
   readonly interval: number | undefined;
   readonly generations: number;
+  /** The generations by class and name, the most recently saved first. */
+  readonly bySeries: readonly SeriesStats[];
   readonly damaged: number;
   /** Bytes of generations, backups and ballast. Links take no room of their own. */
   readonly spaceUsed: { readonly generations: number; readonly backups: number; readonly ballast: number };
@@ -64,6 +75,7 @@ export async function storeStats(
     trained: sum(gaps),
     interval: gaps[Math.floor((gaps.length - 1) / 2)],
     generations: whole.length,
+    bySeries: bySeries(whole),
     damaged: damaged.length,
     spaceUsed: {
       generations: sum(whole.map((one) => one.bytes)),
@@ -90,6 +102,20 @@ function ofKind(saved: readonly JournalEntry[], kind: CheckpointKind): KindStats
     bytes: mine.reduce((total, entry) => total + entry.bytes, 0),
     seconds: mine.reduce((total, entry) => total + entry.seconds, 0),
   };
+}
+
+/** @param newestFirst in whose order the series come */
+function bySeries(newestFirst: readonly Generation[]): SeriesStats[] {
+  const found = new Map<string, Generation[]>();
+  for (const one of newestFirst) {
+    const key = keyOf(one.series);
+    found.set(key, [...(found.get(key) ?? []), one]);
+  }
+  return [...found.values()].map((of) => {
+    const [{ series, id, savedAt }] = of as [Generation];
+    const bytes = of.reduce((total, one) => total + one.bytes, 0);
+    return { series, generations: of.length, bytes, newest: { id, at: savedAt } };
+  });
 }
 
 /** Seconds between two saves of one session, ascending. */

@@ -10,10 +10,11 @@ import { refuseLink } from "./folder.js";
 import { listGenerations } from "./generations.js";
 import { readJournal } from "./journal.js";
 import { takeLock, type Lock, type LockOptions } from "./lock.js";
-import { checkpointsFolder, isSafeName, temporaryFile } from "./names.js";
-import { isOf, recover, type Opening } from "./recover.js";
+import { checkpointsFolder, isSafeName, temporaryFile, type Series } from "./names.js";
+import { recover, type Opening } from "./recover.js";
 import { defaultRetention, type RetentionRules } from "./retention-policy.js";
 import { saveGeneration, type SaveReport } from "./save.js";
+import { hasNames, isOf } from "./series.js";
 import { copiesOf, newToken, type Session } from "./session.js";
 import { keepBallast, spaceNeeded } from "./space.js";
 
@@ -23,11 +24,18 @@ export interface StoreOptions {
   /** For the familiar names: "DRUSEN" and "local". */
   readonly label: string;
   readonly name: string;
+  /** Which class the label stands for, as in Series; it is written down with each generation. */
+  readonly class?: string | null | undefined;
   /**
    * The generation that training goes on from. Left out: the newest of this label and name. null: a fresh start, whose
    * generations retention counts apart from those before.
    */
   readonly parent?: string | null | undefined;
+  /**
+   * Whether a line of descent begins here although there is a parent, so that retention leaves alone what was saved before;
+   * always so for a parent of another label or name.
+   */
+  readonly apart?: boolean | undefined;
   readonly retention?: Partial<RetentionRules> | undefined;
   /** Whether to keep room for an emergency save; true when left out. */
   readonly ballast?: boolean | undefined;
@@ -79,13 +87,17 @@ export async function openSession(
     await makeDurable(disk, folder);
     lock = await takeLock(disk, checkpointsFolder(folder), folder, locking);
     const links = await hasLinks(disk, folder, lock.path);
-    const recovered = await recover(disk, folder, { label, name });
+    const recovered = await recover(disk, folder, seriesOf(options));
     const session = await startSession(disk, options, lock, links);
     return { opening: { ...recovered, links, lock: lock.path, run: session.run }, session };
   } catch (error) {
     await lock?.release();
     throw diskError(error, folder, 0, undefined);
   }
+}
+
+function seriesOf({ label, name, class: own }: StoreOptions): Series {
+  return { label, name, class: own };
 }
 
 /** The folders themselves must survive a power cut, too, also those that a killed process has made. */
@@ -112,8 +124,8 @@ async function hasLinks(disk: Disk, weights: string, existing: string): Promise<
 }
 
 async function startSession(disk: Disk, options: StoreOptions, lock: Lock, links: boolean): Promise<Session> {
-  const { folder: weights, label, name } = options;
-  const series = { label, name };
+  const { folder: weights } = options;
+  const series = seriesOf(options);
   const { whole } = await listGenerations(weights, disk);
   const parent =
     options.parent === undefined
@@ -122,7 +134,8 @@ async function startSession(disk: Disk, options: StoreOptions, lock: Lock, links
   const rules = { ...defaultRetention, ...options.retention };
   const journal = await readJournal(disk, weights);
   const sequence = Math.max(0, ...[...whole, ...journal].map((one) => one.sequence));
-  const run = parent?.run ?? newToken();
+  const goesOn = parent !== undefined && hasNames(parent, series) && options.apart !== true;
+  const run = goesOn ? parent.run : newToken();
   return { disk, weights, series, lock, links, rules, run, parent: parent?.id, sequence, urgent: false };
 }
 

@@ -58,8 +58,9 @@ async function serve(store: Store, request: WriterRequest): Promise<void> {
       });
     }
     case "backup": {
-      const { label, name, folder } = options;
-      const wish = { ...request.options, daily: true, series: { label, name }, signal: closing.signal };
+      const { label, name, class: own, folder } = options;
+      const series = { label, name, class: own };
+      const wish = { ...request.options, daily: true, series, signal: closing.signal };
       copying = answer(request.id, () => backup(folder, wish));
       return;
     }

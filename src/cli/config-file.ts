@@ -24,7 +24,10 @@ function schemaOf(expected: Expected): z.ZodType {
     case "text":
       return z.string().trim().min(1);
     case "name":
-      return z.string().regex(namePattern);
+      return z
+        .string()
+        .transform((value) => value.normalize())
+        .pipe(z.string().regex(namePattern));
     case "boolean":
       return z.boolean();
     case "object":

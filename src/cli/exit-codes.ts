@@ -46,6 +46,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "STATE_DICT_AMBIGUOUS":
     case "STATE_DICT_UNKNOWN":
     case "CHECKPOINT_PARTNER_AMBIGUOUS":
+    case "CHECKPOINT_OF_OTHERS":
     case "THRESHOLDS_ORDER":
       return 64; // EX_USAGE: the command line
     case "IMAGES_UNREADABLE":
@@ -68,6 +69,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "TRACE_UNREADABLE":
     case "UNKNOWN_CLASS":
     case "CHECKPOINT_NOT_FOUND":
+    case "SERIES_NOT_FOUND":
     case "CHECKPOINT_PARTNER_MISSING":
     case "NOTHING_TO_GENERATE_FROM":
     case "NOT_A_WEIGHTS_FOLDER":

@@ -105,8 +105,11 @@ export const revocable = [
 ] as const satisfies OptionName[];
 
 export const configOption = { config: text } as const satisfies OptionTable;
+/** Whose checkpoints a command is about, where there are several; of the command line alone. */
+const seriesOptions = { class: text, name } as const satisfies OptionTable;
 export const generateOptions = {
   weights: placeOptions.weights,
+  ...seriesOptions,
   count: atLeastOne,
   seed: trainingOptions.seed,
   stateDict: trainingOptions.stateDict,
@@ -117,13 +120,19 @@ export const generateOptions = {
   threads: placeOptions.threads,
 } as const satisfies OptionTable;
 export const listOptions = { weights: placeOptions.weights } as const satisfies OptionTable;
+export const seriesListOptions = { ...listOptions, ...seriesOptions } as const satisfies OptionTable;
 export const verifyOptions = {
   weights: placeOptions.weights,
+  ...seriesOptions,
   all: onOff,
   deep: onOff,
 } as const satisfies OptionTable;
 
-export const keepOptions = { weights: placeOptions.weights, undo: onOff } as const satisfies OptionTable;
+export const keepOptions = {
+  weights: placeOptions.weights,
+  ...seriesOptions,
+  undo: onOff,
+} as const satisfies OptionTable;
 export const pruneOptions = {
   weights: placeOptions.weights,
   keepEvery: trainingOptions.keepEvery,
@@ -131,6 +140,7 @@ export const pruneOptions = {
 } as const satisfies OptionTable;
 export const backupOptions = {
   weights: placeOptions.weights,
+  ...seriesOptions,
   daily: onOff,
   backups: trainingOptions.backups,
 } as const satisfies OptionTable;
@@ -198,7 +208,7 @@ export function perResolutionList(values: readonly number[], count: number): rea
   return values.length === 1 ? Array.from({ length: count }, () => values[0]!) : undefined;
 }
 
-/** A name that can stand in a file name on every system. */
+/** A name that can stand in a file name on every system, its letters composed. */
 export const namePattern = /^[\p{L}\p{N}_][\p{L}\p{N}._-]*$/u;
 
 function parsed(typed: string, expected: Expected): unknown {
@@ -207,7 +217,7 @@ function parsed(typed: string, expected: Expected): unknown {
     case "text":
       return value === "" ? undefined : typed;
     case "name":
-      return namePattern.test(value) ? value : undefined;
+      return namePattern.test(value.normalize()) ? value.normalize() : undefined;
     case "integer": {
       const number = /^\d+$/.test(value) ? Number(value) : NaN;
       const inRange = number >= expected.min && number <= (expected.max ?? Number.MAX_SAFE_INTEGER);

@@ -36,6 +36,7 @@ import {
   monitorOptions,
   planOptions,
   pruneOptions,
+  seriesListOptions,
   trainingOptions,
   verifyOptions,
 } from "./options.js";
@@ -125,7 +126,7 @@ const definitions: readonly Definition[] = [
     arguments: [{ name: "reference", optional: true }],
     act: generate,
   },
-  { name: "list", options: { ...listOptions, ...configOption }, act: list },
+  { name: "list", options: { ...seriesListOptions, ...configOption }, act: list },
   {
     name: "verify",
     options: { ...verifyOptions, ...configOption },
@@ -142,7 +143,7 @@ const definitions: readonly Definition[] = [
   },
   {
     name: "restore",
-    options: { ...listOptions, ...configOption },
+    options: { ...seriesListOptions, ...configOption },
     arguments: [{ name: "backup", optional: true }],
     act: restore,
   },

@@ -1,6 +1,6 @@
 /** Which weights folder a command is about, and which of its checkpoints. */
 import { GuardapesosError } from "../base/errors.js";
-import type { Generation, Listing, Skipped } from "../checkpoint/index.js";
+import type { Generation, Listing, SeriesWish, Skipped } from "../checkpoint/index.js";
 
 /**
  * The weights folder of the settings. One that is not there is refused only when it was named: there may be nothing yet.
@@ -13,6 +13,17 @@ export async function weightsFolder(named: string | undefined): Promise<string> 
   if (state === "missing" && named !== undefined) throw new GuardapesosError("FOLDER_NOT_FOUND", { folder });
   if (state === "foreign") throw new GuardapesosError("NOT_A_WEIGHTS_FOLDER", { folder });
   return folder;
+}
+
+/**
+ * The generations of a weights folder that `--class` and `--name` choose; all without them. What cannot be read cannot say
+ * whose it is, and stays among them.
+ * @throws SERIES_NOT_FOUND, FOLDER_NOT_READABLE
+ */
+export async function listChosen(weights: string, { class: wanted, name }: SeriesWish): Promise<Listing> {
+  const { listGenerations, seriesFilter } = await import("../checkpoint/index.js");
+  const { whole, damaged } = await listGenerations(weights);
+  return { whole: whole.filter(seriesFilter(whole, { class: wanted, name }, weights)), damaged };
 }
 
 /**
@@ -32,7 +43,8 @@ export async function findGeneration(
   const broken = damaged.find(({ id }) => id === reference);
   if (broken !== undefined) return { damaged: broken };
   const { resolveReference } = await import("../checkpoint/index.js");
-  const { source } = await resolveReference(weights, reference);
+  const accepts = ({ pair }: Generation) => whole.some((one) => one.pair === pair);
+  const { source } = await resolveReference(weights, reference, { accepts });
   if (source.from === "generation") return { found: source.generation };
   const ids = whole.slice(0, 5).map(({ id }) => id);
   throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference, known: ids });

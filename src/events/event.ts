@@ -45,7 +45,9 @@ interface EventData {
     readonly device: string;
     readonly threads: number;
     readonly data: string;
+    /** The class as it stands in file names, and as it is really called; undefined for generated images. */
     readonly label: string;
+    readonly class: string | undefined;
     readonly images: number;
     readonly weights: string;
     readonly samples: string;

@@ -5,7 +5,7 @@ import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { GuardapesosError, type ErrorCode } from "../base/errors.js";
 import { openImageFolder, type ImageFolderOptions } from "./image-folder.js";
-import type { ImageSource } from "./image-source.js";
+import { fileLabel, type ImageSource } from "./image-source.js";
 
 let root: string;
 let skipped: { path: string; reason: string }[];
@@ -75,7 +75,7 @@ describe("which folder is meant", () => {
     await put("one.png");
     const source = await open();
     expect(source).toMatchObject({ description: root, files: 1 });
-    expect(source.label).toBe(basename(root).replace("guardapesos images á", "guardapesos_images_á"));
+    expect(source.label).toBe(fileLabel(basename(root)));
   });
 
   it("takes the class that was named, sub-folders and all", async () => {
@@ -100,6 +100,9 @@ describe("which folder is meant", () => {
     await put("drusen/b.png", 20);
     expect(await levels({ className: "drusen" })).toEqual([20]);
     expect(await levels({ className: "DRUSEN" })).toEqual([10]);
+    // Which of the two "Drusen" is, nobody can know.
+    const data = { folder: root, classes: ["DRUSEN", "drusen"] };
+    expect(await failure(open({ className: "Drusen" }))).toEqual({ code: "CLASS_NEEDED", data });
   });
 
   it("lists the classes when the one named is not there, even beside images", async () => {
@@ -118,7 +121,7 @@ describe("which folder is meant", () => {
     await put("one.png");
     await mkdir(join(root, "notes"));
     expect(await open({ className: "Drusas: ojo/izquierdo" })).toMatchObject({
-      label: "Drusas_ojo_izquierdo",
+      label: fileLabel("Drusas: ojo/izquierdo"),
       description: root,
     });
   });
@@ -226,6 +229,31 @@ describe("images that cannot be used", () => {
     }
     expect(skipped.map(({ path }) => path)).toEqual(bad);
     for (const { reason } of skipped) expect(reason).toMatch(/^\S.+$/);
+  });
+
+  it("do not hide that a checkpoint was trained on the others", async () => {
+    await put("good.png", 70);
+    await put("good too.png", 80);
+    const all = await open();
+    const before = (await all.prepare(8, { onProgress: () => undefined })).fingerprint;
+    await spoil();
+    const source = await openImageFolder({
+      folder: root,
+      className: undefined,
+      channels: 1,
+      onSkipped: () => undefined,
+    });
+    opened.push(source);
+    const answers = [
+      { fingerprint: before, images: 2 },
+      { fingerprint: before, images: 6 },
+      { fingerprint: before, images: 7 },
+      { fingerprint: "0".repeat(16), images: 2 },
+    ].map((one) => source.isThat(one));
+    expect(await Promise.all(answers)).toEqual([true, false, false, false]);
+    await put("good.png", 75);
+    await truncate(join(root, "good.png"), 60);
+    expect(await source.isThat({ fingerprint: before, images: 2 })).toBe(false);
   });
 
   it("stop the training only when there is no other", async () => {

@@ -9,6 +9,7 @@ import { basename, join, resolve } from "node:path";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import { createImageCache, type CacheOptions } from "./image-cache.js";
 import { decodeImage } from "./image-decode.js";
+import { resolutions } from "./config.js";
 import { decodesAtOnce, fileLabel, type ImageSource } from "./image-source.js";
 
 const imageEnding = /\.(?:jpe?g|png|webp|tiff?)$/i;
@@ -24,11 +25,20 @@ export interface ImageFolderOptions extends CacheOptions {
   readonly onSkipped: (path: string, reason: string) => void;
 }
 
+export interface ImageFolder extends ImageSource {
+  readonly className: string;
+  /**
+   * Whether a fingerprint of so many images is of these. Decodes them only where it could be of those among them that can be
+   * used.
+   */
+  isThat(before: { readonly fingerprint: string; readonly images: number }): Promise<boolean>;
+}
+
 /**
  * Finds the images: JPEG, PNG, WebP and TIFF, sub-folders and links included, hidden names not, sorted by name.
  * @throws FOLDER_NOT_FOUND, FOLDER_NOT_READABLE, CLASS_NEEDED, UNKNOWN_CLASS, NO_IMAGES
  */
-export async function openImageFolder(options: ImageFolderOptions): Promise<ImageSource> {
+export async function openImageFolder(options: ImageFolderOptions): Promise<ImageFolder> {
   const { channels, onSkipped } = options;
   const { folder, label } = await chooseFolder(resolve(options.folder), options.className);
   const names: string[] = [];
@@ -43,7 +53,8 @@ export async function openImageFolder(options: ImageFolderOptions): Promise<Imag
   const sizes = new Map<string, number>();
   const cache = createImageCache(options);
 
-  return {
+  const source: ImageSource = {
+    className: label,
     label: fileLabel(label),
     description: folder,
     files: names.length,
@@ -85,6 +96,21 @@ export async function openImageFolder(options: ImageFolderOptions): Promise<Imag
     },
     releaseDisk: () => cache.releaseDisk(),
   };
+  return {
+    ...source,
+    className: label,
+    async isThat({ fingerprint, images }) {
+      if (images > names.length) return false;
+      const all = names.map(async (name) => [name, (await stat(join(folder, name))).size] as const);
+      const files = await Promise.all(all).catch(() => []);
+      if (fingerprintOf(files) === fingerprint) return true;
+      if (images === names.length) return false;
+      const usable = await source
+        .prepare(resolutions[0], { onProgress: () => undefined })
+        .catch(() => undefined);
+      return usable?.fingerprint === fingerprint;
+    },
+  };
 }
 
 /** Which folder holds the images that were asked for, and what they are called. */
@@ -102,9 +128,11 @@ async function chooseFolder(
   for (const name of top.folders) if (await hasImages(join(root, name))) classes.push(name);
 
   if (className !== undefined) {
-    const found =
-      top.folders.find((name) => name.normalize() === className.normalize()) ??
-      top.folders.find((name) => loose(name) === loose(className));
+    const alike = [String, (name: string) => name.normalize(), loose].map((form) =>
+      top.folders.filter((name) => form(name) === form(className)),
+    );
+    const [found, ...others] = alike.find((names) => names.length > 0) ?? [];
+    if (others.length > 0) throw new GuardapesosError("CLASS_NEEDED", { folder: root, classes });
     if (found !== undefined) return { folder: join(root, found), label: found };
     if (classes.length > 0) {
       throw new GuardapesosError("UNKNOWN_CLASS", { folder: root, wanted: className, classes });

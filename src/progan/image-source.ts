@@ -3,10 +3,13 @@
  * (phantom.ts) both keep, so that everything above reads pixels and never asks where they were.
  */
 import { availableParallelism } from "node:os";
+import { markedName } from "../base/marked-name.js";
 
 /** Images that have been found, before any has been decoded. */
 export interface ImageSource {
-  /** Class name for file names, e.g. "DRUSEN": letters, digits, ".", "-" and "_" alone. */
+  /** What the images are called: the name of their folder, or what was asked for; undefined for generated ones. */
+  readonly className: string | undefined;
+  /** That as it stands in file names, e.g. "DRUSEN". */
   readonly label: string;
   /** Path of the folder, or "phantom". */
   readonly description: string;
@@ -42,9 +45,19 @@ export interface ImageSet {
   pixels(index: number, scratch?: Uint8Array): Promise<Uint8Array>;
 }
 
-/** Any name -> one that is safe in a file name on every system. */
+/**
+ * A name that is safe in a file name on every system, and no other name's: a plain one is its own; whatever loses something
+ * is marked. Composed and decomposed letters are the same name.
+ */
 export function fileLabel(name: string): string {
-  const safe = name.normalize("NFC").replace(/[^\p{L}\p{N}.-]+/gu, "_");
+  const composed = name.normalize();
+  const safe = formerLabel(composed);
+  return safe === composed ? safe : markedName(safe, composed);
+}
+
+/** What fileLabel was before it told all names apart; checkpoints from then bear it. */
+export function formerLabel(name: string): string {
+  const safe = name.normalize().replace(/[^\p{L}\p{N}.-]+/gu, "_");
   const trimmed = safe.replace(/^[._-]+|[._-]+$/g, "");
   return trimmed === "" ? "images" : trimmed.slice(0, 64);
 }

@@ -20,12 +20,18 @@ export interface PhantomOptions extends CacheOptions {
   readonly channels: number;
 }
 
+/** As in ImageSet. */
+export function phantomFingerprint(seed: number, count: number): string {
+  const identity = `phantom ${drawingVersion} ${seed} ${count}`;
+  return createHash("sha256").update(identity).digest("hex").slice(0, 16);
+}
+
 /** `count` drawings as an image source. */
 export function openPhantoms(options: PhantomOptions): ImageSource {
   const { count, seed, channels } = options;
   const cache = createImageCache(options);
-  const identity = `phantom ${drawingVersion} ${seed} ${count}`;
   return {
+    className: undefined,
     label: "DRUSEN",
     description: "phantom",
     files: count,
@@ -45,8 +51,7 @@ export function openPhantoms(options: PhantomOptions): ImageSource {
           onLost: fail,
         },
       );
-      const fingerprint = createHash("sha256").update(identity).digest("hex").slice(0, 16);
-      return { count, resolution, channels, fingerprint, pixels };
+      return { count, resolution, channels, fingerprint: phantomFingerprint(seed, count), pixels };
     },
     releaseDisk: () => cache.releaseDisk(),
   };

@@ -141,6 +141,24 @@ export const errors: ErrorTexts = {
     known.length === 0
       ? `There is no checkpoint "${reference}": the weights folder holds none. Check --weights.`
       : `There is no checkpoint "${reference}". The newest ones are ${and(known)}; see all of them with guardapesos list.`,
+  SERIES_NOT_FOUND: ({ folder, class: wanted, name, known }) => {
+    const asked = [
+      ...(wanted === undefined ? [] : [`class ${wanted}`]),
+      ...(name === undefined ? [] : [`name ${name}`]),
+    ];
+    const there = known.map((one) => `${one.class} (${one.name})`);
+    return `There is no checkpoint of ${and(asked)} in ${folder}, or not just one class is called so. ${there.length === 0 ? "It holds none." : `It holds those of ${and(there)}; write the class exactly so, and the name, which stands in brackets.`}`;
+  },
+  CHECKPOINT_OF_OTHERS: ({ id, class: wanted, other, label, name }) => {
+    const ways = `To go on from it all the same, --resume ${id}; to start anew beside it, --fresh`;
+    if (other !== undefined) {
+      const others = other === null ? "generated images" : `the class ${other}`;
+      return `Checkpoint ${id} bears the names of this training, ${label} and ${name}, but it is of ${others}. Nothing was started and nothing was touched. ${ways}, or with another --name.`;
+    }
+    return wanted === undefined
+      ? `Checkpoint ${id} was not trained on generated images. Give its images with --data (and --class). Nothing was started and nothing was touched. ${ways}.`
+      : `Checkpoint ${id}, called ${label} and ${name}, does not say of which class it is, as those of earlier versions do not, and it was not trained on the images of ${wanted} as they are now. Nothing was started and nothing was touched. ${ways}.`;
+  },
   CHECKPOINT_DAMAGED: ({ id, ...damage }) =>
     `Checkpoint ${id} is damaged: ${damageOf(damage)}. It was left as it is; guardapesos list shows the others and the backups, --resume takes one of them, and --fresh starts anew without touching any.`,
   CHECKPOINT_ARCHITECTURE: ({ id, differences, options }) =>

@@ -145,7 +145,7 @@ const lost = (batches: number): string =>
 export const events: EventTexts = {
   ...heatEvents,
   "run-started": (event) => [
-    `🚀 Training ${event.label} from ${square(event.start)} to ${square(event.end)} (preset ${event.preset})`,
+    `🚀 Training ${event.class ?? event.label} from ${square(event.start)} to ${square(event.end)} (preset ${event.preset})`,
     `   Images: ${integer(event.images)} (${event.data === "phantom" ? "generated OCT phantoms" : event.data})`,
     `   Device: ${event.device}, ${plural(event.threads, "thread", "threads")}. Generator: ${integer(event.parameters.generator)} parameters, critic: ${integer(event.parameters.critic)}`,
     `   Weights: ${event.weights}. Pictures: ${event.samples}`,

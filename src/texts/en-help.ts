@@ -13,9 +13,12 @@ interface CommandText {
 
 const options = {
   data: { value: "folder", help: "images, or class folders with images; without it, generated OCT phantoms" },
-  class: { value: "name", help: "the class folder to train on" },
+  class: { value: "name", help: "the class: whose folder to train on, or whose checkpoints are meant" },
   weights: { value: "folder", help: "where the checkpoints live (default: weights)" },
-  name: { value: "name", help: "last part of the weights' names: generator_CLASS_NAME.pth (default: local)" },
+  name: {
+    value: "name",
+    help: "last part of the weights' names: generator_CLASS_NAME.pth (training's default: local)",
+  },
   preset: { value: "name", help: "demo, rtx3070, conservative or full (default: rtx3070)" },
   latent: { value: "n", help: "numbers in a latent vector" },
   channels: { value: "n", help: "channels from 4x4 to 32x32; halved at each resolution above" },

@@ -18,6 +18,8 @@ export interface StoreTexts {
     readonly keptByHand: string;
     readonly nameRemoved: string;
     readonly notFinite: (count: number) => string;
+    /** In place of a class, for generated images. */
+    readonly phantoms: string;
   };
   readonly backups: (names: readonly string[]) => string;
   readonly prune: {
@@ -43,6 +45,8 @@ export interface StoreTexts {
   readonly released: (id: string) => string;
   /** Label and figure of each line. */
   readonly stats: (stats: StoreStats) => readonly (readonly [string, string])[];
+  /** Headings of the table of checkpoints by class and name, after those. */
+  readonly seriesColumns: readonly [checkpoints: string, bytes: string, newest: string, age: string];
   /** Headings of the table of saves by kind. */
   readonly statsColumns: readonly [kind: string, saves: string, seconds: string, bytes: string];
   readonly finding: { readonly [Code in FindingCode]: (finding: FindingOf<Code>) => string };
@@ -69,6 +73,7 @@ export const store: StoreTexts = {
     keptByHand: "kept by hand",
     nameRemoved: "EMERGENCY files deleted: goes with the next clean-up",
     notFinite: (count) => `${plural(count, "value is", "values are")} not numbers`,
+    phantoms: "(phantoms)",
   },
   backups: (names) => `🗄 Backups, newest first: ${names.join(", ")}. guardapesos restore brings one back.`,
   prune: {
@@ -121,6 +126,7 @@ export const store: StoreTexts = {
     ["Free on the disk", stats.free === undefined ? "-" : bytes(stats.free)],
     ["Saves that still fit", stats.savesLeft === undefined ? "-" : integer(stats.savesLeft)],
   ],
+  seriesColumns: ["checkpoints", "size", "newest", "age"],
   statsColumns: ["kind", "saves", "time", "written"],
   finding: {
     "no-folder": ({ folder }) => `${folder} is not there yet; training makes it.`,

@@ -29,6 +29,8 @@ export interface CommandTexts {
   /** Headings of the table of checkpoints. */
   readonly columns: {
     readonly id: string;
+    readonly class: string;
+    readonly name: string;
     readonly kind: string;
     readonly step: string;
     readonly resolution: string;
@@ -110,6 +112,8 @@ export const en: Texts = {
       `There are no checkpoints in ${folder} yet. guardapesos train makes them by itself.`,
     columns: {
       id: "checkpoint",
+      class: "class",
+      name: "name",
       kind: "kind",
       step: "step",
       resolution: "resolution",

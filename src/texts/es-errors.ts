@@ -144,6 +144,24 @@ export const errors: ErrorTexts = {
     known.length === 0
       ? `No existe el checkpoint «${reference}»: la carpeta de pesos no tiene ninguno. Revisa --weights.`
       : `No existe el checkpoint «${reference}». Los más recientes son ${and(known)}; los tienes todos en guardapesos listar.`,
+  SERIES_NOT_FOUND: ({ folder, class: wanted, name, known }) => {
+    const asked = [
+      ...(wanted === undefined ? [] : [`la clase ${wanted}`]),
+      ...(name === undefined ? [] : [`el nombre ${name}`]),
+    ];
+    const there = known.map((one) => `${one.class} (${one.name})`);
+    return `No hay ningún checkpoint de ${and(asked)} en ${folder}, o no es solo una la clase que se llama así. ${there.length === 0 ? "No contiene ninguno." : `Contiene los de ${and(there)}; escribe la clase exactamente así, y el nombre, que está entre paréntesis.`}`;
+  },
+  CHECKPOINT_OF_OTHERS: ({ id, class: wanted, other, label, name }) => {
+    const ways = `Para seguir desde él de todos modos, --resume ${id}; para empezar de cero a su lado, --fresh`;
+    if (other !== undefined) {
+      const others = other === null ? "imágenes sintéticas" : `la clase ${other}`;
+      return `El checkpoint ${id} lleva los nombres de este entrenamiento, ${label} y ${name}, pero es de ${others}. No se ha empezado ni se ha tocado nada. ${ways}, o con otro --name.`;
+    }
+    return wanted === undefined
+      ? `El checkpoint ${id} no se entrenó con imágenes sintéticas. Indica sus imágenes con --data (y --class). No se ha empezado ni se ha tocado nada. ${ways}.`
+      : `El checkpoint ${id}, llamado ${label} y ${name}, no dice de qué clase es, como los de versiones anteriores, y no se entrenó con las imágenes de ${wanted} tal como están ahora. No se ha empezado ni se ha tocado nada. ${ways}.`;
+  },
   CHECKPOINT_DAMAGED: ({ id, ...damage }) =>
     `El checkpoint ${id} está dañado: ${damageOf(damage)}. Se ha dejado como está; guardapesos listar muestra los demás y las copias de seguridad, --resume admite cualquiera de ellos, y --fresh empieza de cero sin tocar ninguno.`,
   CHECKPOINT_ARCHITECTURE: ({ id, differences, options }) =>

@@ -112,7 +112,7 @@ const lost = (batches: number): string =>
 export const events: EventTexts = {
   ...heatEvents,
   "run-started": (event) => [
-    `🚀 Entrenando ${event.label} de ${square(event.start)} a ${square(event.end)} (preset ${event.preset})`,
+    `🚀 Entrenando ${event.class ?? event.label} de ${square(event.start)} a ${square(event.end)} (preset ${event.preset})`,
     `   Imágenes: ${integer(event.images)} (${event.data === "phantom" ? "OCT sintéticas" : event.data})`,
     `   Dispositivo: ${event.device}, ${plural(event.threads, "hilo", "hilos")}. Generator: ${integer(event.parameters.generator)} parámetros, critic: ${integer(event.parameters.critic)}`,
     `   Pesos: ${event.weights}. Imágenes de muestra: ${event.samples}`,

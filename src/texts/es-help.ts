@@ -108,11 +108,11 @@ export const help: HelpTexts = {
       value: "carpeta",
       help: "imágenes, o carpetas de clases con imágenes; sin ella, imágenes OCT sintéticas",
     },
-    class: { value: "nombre", help: "la carpeta de clase con la que entrenar" },
+    class: { value: "nombre", help: "la clase: con cuya carpeta entrenar, o de cuyos checkpoints se trata" },
     weights: { value: "carpeta", help: "dónde viven los checkpoints (por defecto: weights)" },
     name: {
       value: "nombre",
-      help: "final del nombre de los pesos: generator_CLASE_NOMBRE.pth (por defecto: local)",
+      help: "final del nombre de los pesos: generator_CLASE_NOMBRE.pth (al entrenar, por defecto: local)",
     },
     preset: { value: "nombre", help: "demo, rtx3070, conservative o full (por defecto: rtx3070)" },
     latent: { value: "n", help: "números de un vector latente" },

@@ -28,6 +28,7 @@ export const store: StoreTexts = {
     keptByHand: "conservado a mano",
     nameRemoved: "archivos EMERGENCY borrados: se va con la próxima limpieza",
     notFinite: notNumbers,
+    phantoms: "(sintéticas)",
   },
   backups: (names) =>
     `🗄 Copias de seguridad, la más reciente primero: ${names.join(", ")}. guardapesos restaurar recupera una.`,
@@ -84,6 +85,7 @@ export const store: StoreTexts = {
     ["Libre en el disco", stats.free === undefined ? "-" : bytes(stats.free)],
     ["Guardados que aún caben", stats.savesLeft === undefined ? "-" : integer(stats.savesLeft)],
   ],
+  seriesColumns: ["checkpoints", "tamaño", "el más reciente", "edad"],
   statsColumns: ["tipo", "guardados", "tiempo", "escrito"],
   finding: {
     "no-folder": ({ folder }) => `${folder} aún no existe; el entrenamiento la crea.`,

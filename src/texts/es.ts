@@ -33,6 +33,8 @@ export const es: Texts = {
       `Todavía no hay checkpoints en ${folder}. guardapesos entrenar los crea por sí solo.`,
     columns: {
       id: "checkpoint",
+      class: "clase",
+      name: "nombre",
       kind: "tipo",
       step: "paso",
       resolution: "resolución",

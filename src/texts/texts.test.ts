@@ -49,6 +49,13 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   SAVE_FAILED: { folder: "weights", reason: "EIO" },
   SAVE_NOT_VERIFIED: { id: "7-auto", file: "critic.pth", where: "weights/a", reason: "checksum" },
   CHECKPOINT_NOT_FOUND: { reference: "8-auto", known: ["7-auto"] },
+  SERIES_NOT_FOUND: {
+    folder: "weights",
+    class: "HER2",
+    name: "local",
+    known: [{ class: "HER2+", name: "a" }],
+  },
+  CHECKPOINT_OF_OTHERS: { id: "7-auto", class: "HER2+", other: undefined, label: "HER2", name: "local" },
   CHECKPOINT_DAMAGED: { id: "7-auto", file: "critic.pth", reason: "size", bytes: 5, expected: 6 },
   CHECKPOINT_ARCHITECTURE: { id: "7-auto", differences: ["latent 64 / 256"], options: true },
   CHECKPOINT_PAIR_MISMATCH: { generator: "g.pth", critic: "c.pth", partner: "d.pth" },

@@ -1,6 +1,7 @@
 /** Images from a checkpoint, without training. */
 import { GuardapesosError } from "../base/errors.js";
 import { truncatedNormal, normal } from "../base/random.js";
+import { listGenerations, seriesFilter, type SeriesWish } from "../checkpoint/index.js";
 import { loadReference } from "../checkpoint/load-newest.js";
 import { defaultThreads, resolveDevice } from "../engine/device.js";
 import { resolutions } from "../progan/config.js";
@@ -17,6 +18,8 @@ export interface GenerateOptions {
   readonly reference: string | undefined;
   /** Names of the state_dicts that are meant, where a plain file holds several. */
   readonly stateDicts?: readonly string[] | undefined;
+  /** Whose checkpoint the reference may mean; anyone's where nothing is given. */
+  readonly series?: SeriesWish | undefined;
   readonly count: number;
   readonly seed: number;
   /** Standard deviations beyond which latent numbers are drawn again; 0: not at all. */
@@ -35,11 +38,13 @@ export interface Generated {
   readonly id: string;
 }
 
-/** @throws NOTHING_TO_GENERATE_FROM, PROGRESS_UNREADABLE, CHECKPOINT_*, TORCH_FILE_*, DEVICE_UNAVAILABLE, ENGINE_* */
+/** @throws SERIES_NOT_FOUND, NOTHING_TO_GENERATE_FROM, PROGRESS_UNREADABLE, CHECKPOINT_*, TORCH_FILE_*, DEVICE_UNAVAILABLE, ENGINE_* */
 export async function generate(options: GenerateOptions): Promise<Generated> {
+  const { whole } = await listGenerations(options.weights);
   const { source, checkpoint } = await loadReference(options.weights, options.reference ?? "latest", {
     networks: ["generator"],
     plain: { recognise: networkOf, stateDicts: options.stateDicts },
+    accepts: seriesFilter(whole, options.series ?? {}, options.weights),
   }).catch((error: unknown) => {
     const none =
       error instanceof GuardapesosError && error.code === "CHECKPOINT_NOT_FOUND" && !options.reference;

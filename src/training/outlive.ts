@@ -18,7 +18,7 @@ import {
 } from "../checkpoint/mirror-file.js";
 import type { LockOptions } from "../checkpoint/lock.js";
 import type { MirrorPaths } from "../checkpoint/names.js";
-import { isOf } from "../checkpoint/recover.js";
+import { isOf } from "../checkpoint/series.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 import { fromJson, toJson } from "./progress.js";
 import type { Reserve } from "./rescue.js";
@@ -53,6 +53,7 @@ export async function outlive(weights: string, series: Series, run: string): Pro
       const content = {
         counters: Object.fromEntries(copy.rest.counters),
         progress: progressOf(copy.rest, place, setup),
+        ...(series.class !== undefined && { class: series.class }),
       };
       const at = new Date().toISOString();
       const facts = {
@@ -85,6 +86,12 @@ export function isNewest(
   return left.run === newest.run && left.step > newest.step && left.at > newest.savedAt;
 }
 
+/** Its class; undefined in copies from before it was written down. */
+function classOf({ content }: MirrorFacts): string | null | undefined {
+  const value = content["class"];
+  return typeof value === "string" || value === null ? value : undefined;
+}
+
 /**
  * Saves what a killed training has left in memory, if it is newer than all checkpoints. Throws as opening and saving do;
  * then it is still there.
@@ -98,10 +105,12 @@ export async function takeUpLeft(
   const paths = await mirrorPaths(weights, series);
   const facts = paths && (await readFacts(paths));
   if (!facts) return undefined;
-  const writer = await startWriter({ folder: weights, ...series, patience }, onWaiting);
+  // Whose it says that it is: the names that it lay under may be another's now.
+  const own = { ...series, class: classOf(facts) };
+  const writer = await startWriter({ folder: weights, ...own, patience }, onWaiting);
   try {
     const { whole } = await listGenerations(weights);
-    const newest = whole.find((one) => isOf(one, series));
+    const newest = whole.find((one) => isOf(one, own));
     const progress = fromJson(facts.content["progress"] as { readonly [key: string]: Json });
     const isWanted = progress && isNewest(facts, await folderIdentity(weights), newest);
     const arrays = isWanted && (await readArrays({ path: paths.arrays, ...facts.arrays }));

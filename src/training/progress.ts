@@ -85,6 +85,18 @@ const schema = z.object({
   heat: heatSchema.optional().catch(undefined),
 });
 
+/** What a checkpoint says of its images, whatever else of its progress can be understood. */
+const images = z.object({
+  data: z.object({ fingerprint: z.string(), images: z.number() }),
+  config: z.object({ seed: z.number(), phantoms: z.number() }),
+});
+export type TrainedOn = z.infer<typeof images>;
+
+/** @returns undefined when it says nothing of them */
+export function trainedOn(progress: Checkpoint["progress"]): TrainedOn | undefined {
+  return images.safeParse(progress).data;
+}
+
 export interface Progress {
   readonly place: Place;
   readonly config: TrainingConfig;

@@ -16,7 +16,11 @@ import { toNetworks } from "./train-state.js";
 
 const series = { label: "DRUSEN", name: "local" };
 const wish = (weights: string, wishes: Partial<Parameters<typeof begin>[0]> = {}) =>
-  begin({ preset: undefined, overrides: {}, weights, fresh: false, resume: undefined, ...wishes }, series);
+  begin(
+    { preset: undefined, overrides: {}, weights, fresh: false, resume: undefined, ...wishes },
+    series,
+    () => Promise.resolve(true),
+  );
 
 /**
  * Writes the networks as a user's script does.

@@ -1,13 +1,16 @@
 /** What a run begins with: a checkpoint to go on from, or fresh weights; and the config that results. */
 import { GuardapesosError } from "../base/errors.js";
 import {
+  checkpointKinds,
   filesOf,
+  listGenerations,
   loadCheckpoint,
   resolveReference,
   type Resolved,
   type Series,
 } from "../checkpoint/index.js";
 import { loadNewest } from "../checkpoint/load-newest.js";
+import { isOf } from "../checkpoint/series.js";
 import type { Checkpoint, CheckpointKind } from "../checkpoint/checkpoint.js";
 import {
   defaultPreset,
@@ -23,6 +26,7 @@ import { learningRateOf, remarksOn, trainedTo, type Remark } from "./imported.js
 import type { RunOptions } from "./options.js";
 import { readProgress, type Progress } from "./progress.js";
 import { architectureOf, freshState, fromNetworks, type TrainState } from "./train-state.js";
+import { claim, type Claim, type IsTrainedOn } from "./whose.js";
 
 export interface Beginning {
   readonly config: TrainingConfig;
@@ -44,6 +48,8 @@ export interface Beginning {
         readonly startIgnored: Resolution | undefined;
         /** What is to be said of a plain pair. */
         readonly remarks: readonly Remark[];
+        /** Begins a line of descent of its own, because checkpoints of others bear its names. */
+        readonly apart: boolean;
       }
     | undefined;
 }
@@ -53,20 +59,31 @@ type Wishes = Pick<
   "preset" | "overrides" | "weights" | "fresh" | "resume" | "critic" | "stateDicts"
 >;
 
+type Found = Resolved & { readonly checkpoint?: Checkpoint } & Pick<Claim, "apart">;
+
 /** The checkpoint to go on from, if there is one. */
 async function find(
   { weights, fresh, resume, critic, stateDicts }: Wishes,
   series: Series,
-): Promise<(Resolved & { readonly checkpoint?: Checkpoint }) | undefined> {
+  isTrainedOn: IsTrainedOn,
+): Promise<Found | undefined> {
   if (fresh) return undefined;
-  if (resume !== undefined) {
-    const plain = { recognise: networkOf, partner: critic, stateDicts };
-    return resolveReference(weights, resume, { series, plain });
+  const plain = { recognise: networkOf, partner: critic, stateDicts };
+  const isChoice = resume === undefined || ["latest", ...checkpointKinds].includes(resume);
+  // Another weights folder has several to choose from, too; who names one of them, or a file, has decided.
+  const { whole } = await listGenerations(isChoice ? weights : resume);
+  if (!isChoice && whole.length === 0) {
+    const named = await resolveReference(weights, resume, { plain });
+    const isAnothers = named.source.from === "generation" && !isOf(named.source.generation, series);
+    return { ...named, apart: isAnothers };
   }
-  const newest = await loadNewest(weights, series);
+  const { accepts, apart } = await claim(whole, series, isTrainedOn);
+  if (resume !== undefined)
+    return { ...(await resolveReference(weights, resume, { accepts, plain })), apart };
+  const newest = await loadNewest(weights, { accepts });
   if (newest === undefined) return undefined;
   const { generation, ...rest } = newest;
-  return { source: { from: "generation", generation }, ...rest };
+  return { source: { from: "generation", generation }, apart, ...rest };
 }
 
 /**
@@ -105,11 +122,12 @@ function placeOfPlain(checkpoint: Checkpoint, config: TrainingConfig, startGiven
 
 /**
  * Reads what a run begins with; writes nothing.
+ * @param isTrainedOn asked about checkpoints that do not say of which class they are
  * @throws RESOLUTION_RANGE, PROGRESS_UNREADABLE, CHECKPOINT_*, WEIGHTS_NOT_FINITE, TORCH_FILE_*
  */
-export async function begin(wishes: Wishes, series: Series): Promise<Beginning> {
+export async function begin(wishes: Wishes, series: Series, isTrainedOn: IsTrainedOn): Promise<Beginning> {
   const preset = wishes.preset ?? defaultPreset;
-  const found = await find(wishes, series);
+  const found = await find(wishes, series, isTrainedOn);
   if (!found) {
     const config = { ...presets[preset], ...wishes.overrides };
     const { start, end } = config;
@@ -153,6 +171,7 @@ export async function begin(wishes: Wishes, series: Series): Promise<Beginning> 
     skipped: found.skipped,
     saved,
     hasOptimizer,
+    apart: found.apart,
     startIgnored: saved && start !== saved.config.start ? start : undefined,
     remarks: saved ? [] : remarksOn(id, checkpoint, networks, config, given, presets[preset].learningRate),
   };

@@ -6,7 +6,7 @@ import { arithmeticOf } from "../engine/arithmetic.js";
 import { defaultThreads, resolveDevice } from "../engine/device.js";
 import { openImageFolder } from "../progan/image-folder.js";
 import type { ImageSource } from "../progan/image-source.js";
-import { openPhantoms } from "../progan/phantom.js";
+import { openPhantoms, phantomFingerprint } from "../progan/phantom.js";
 import { planDone } from "../progan/schedule.js";
 import { EngineLeft, startEngine, type Engine } from "./engine.js";
 import type { Emit, RunEventOf, WarningCode } from "../events/event.js";
@@ -23,6 +23,7 @@ import { createBackups } from "./backups.js";
 import { createSaves, type Saves, type Setup } from "./saves.js";
 import type { Stop, StopWish } from "./stop.js";
 import { parameterCounts } from "./train-state.js";
+import type { IsTrainedOn } from "./whose.js";
 
 type Ended = RunEventOf<"ended">;
 
@@ -45,20 +46,34 @@ async function openSource(options: RunOptions, beginning: Beginning, emit: Emit)
   });
 }
 
+interface Purpose {
+  readonly series: Series;
+  readonly isTrainedOn: IsTrainedOn;
+}
+
 /** Which class the files of this run are named after, before any image is opened. */
-async function labelOf({ data, className }: RunOptions): Promise<string> {
-  if (data === undefined) return phantomLabel;
-  const { label } = await openImageFolder({
+async function whatFor({ data, className, name }: RunOptions): Promise<Purpose> {
+  if (data === undefined) {
+    return {
+      series: { label: phantomLabel, name, class: null },
+      isTrainedOn: ({ data: { fingerprint }, config: { seed, phantoms: count } }) =>
+        Promise.resolve(fingerprint === phantomFingerprint(seed, count)),
+    };
+  }
+  const source = await openImageFolder({
     folder: data,
     className,
     channels: 1,
     onSkipped: () => undefined,
   });
-  return label;
+  return {
+    series: { label: source.label, name, class: source.className },
+    isTrainedOn: (before) => source.isThat(before.data),
+  };
 }
 
 /** Opens all that is read, then the weights folder for writing. Throws what those throw. */
-async function open(options: RunOptions, series: Series, emit: Emit) {
+async function open(options: RunOptions, { series, isTrainedOn }: Purpose, emit: Emit) {
   // A GPU is looked for in a process of its own, while this one reads.
   const resolving = resolveDevice(options.device ?? "auto");
   resolving.catch(() => undefined);
@@ -72,7 +87,7 @@ async function open(options: RunOptions, series: Series, emit: Emit) {
   const takenUp = await takeUpLeft(options.weights, series, { patience, onWaiting });
   for (;;) {
     const before = await newest();
-    const beginning = await begin(options, series);
+    const beginning = await begin(options, series, isTrainedOn);
     const { from } = beginning;
     const source = await openSource(options, beginning, emit);
     const device = await resolving;
@@ -85,6 +100,7 @@ async function open(options: RunOptions, series: Series, emit: Emit) {
         patience,
         // What comes from elsewhere begins a line of its own: retention must not count it with what is here already.
         parent: from?.generation ?? null,
+        apart: from?.apart,
         retention: { everySteps: options.keepEvery },
       },
       onWaiting,
@@ -114,12 +130,10 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     if (leaving) working?.engine.leave();
   };
   stop.listen(answerStop);
-  const label = await labelOf(options);
-  const { beginning, source, device, threads, watch, writer, takenUp } = await open(
-    options,
-    { label, name: options.name },
-    emit,
-  );
+  const purpose = await whatFor(options);
+  const { series } = purpose;
+  const { label } = series;
+  const { beginning, source, device, threads, watch, writer, takenUp } = await open(options, purpose, emit);
   const { config, preset, from } = beginning;
   const arithmetic = arithmeticOf(device, config.precision);
   const backups = createBackups(writer, emit, options.backups);
@@ -129,7 +143,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     if (event.type === "save-failed" && event.code === "DISK_FULL") void source.releaseDisk();
   };
   const saves = createSaves(writer, tellSave, from?.files ?? [], (saved) => backups.consider(saved));
-  const outliving = await outlive(options.weights, { label, name: options.name }, writer.opening.run);
+  const outliving = await outlive(options.weights, series, writer.opening.run);
   const track: Track = {
     config,
     place: beginning.place,
@@ -146,6 +160,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     threads,
     data: source.description,
     label,
+    class: series.class ?? undefined,
     images: source.files,
     weights: options.weights,
     samples: options.samples,

@@ -113,6 +113,7 @@ describe("a training", { timeout: 300_000 }, () => {
           resume: join(folder, goldPair[0]!),
         },
         { label: "DRUSEN", name: "local" },
+        () => Promise.resolve(false),
       );
       expect(beginning.config).toMatchObject({ latent: 16, channels: 32, imageChannels: 3 });
       expect(beginning.place).toMatchObject({ step: 8, resolution: 32, alpha: 1 });

@@ -4,7 +4,7 @@ import { say, sayProblems, settingsOf, tell } from "../context.js";
 import type { backupOptions, commonOptions, configOption, Settings } from "../options.js";
 import { weightsFolder } from "../weights.js";
 
-/** Throws CHECKPOINT_NOT_FOUND when there is nothing to copy, and what a copy that fails throws. Works while a training runs. */
+/** Throws SERIES_NOT_FOUND, CHECKPOINT_NOT_FOUND when there is nothing to copy, and what a copy that fails throws. Works while a training runs. */
 export async function backup(
   context: Context,
   flags: Settings<typeof backupOptions & typeof commonOptions & typeof configOption>,
@@ -14,7 +14,10 @@ export async function backup(
   const weights = await weightsFolder(settings.weights);
   const checkpoint = await import("../../checkpoint/index.js");
   const keep = settings.backups === 0 ? undefined : settings.backups;
-  const report = await checkpoint.backup(weights, { destination, daily: flags.daily, keep });
+  const { class: wanted, name } = flags;
+  const { whole } = await checkpoint.listGenerations(weights);
+  const accepts = checkpoint.seriesFilter(whole, { class: wanted, name }, weights);
+  const report = await checkpoint.backup(weights, { destination, daily: flags.daily, keep, accepts });
   const { backup: made, folder, source, removed, problems } = report;
   tell(context, "backup", {
     id: source.id,

@@ -13,7 +13,7 @@ import {
 /** Least pixels along the side of one image in a grid, so that 4x4 can be seen. */
 const tile = 64;
 
-/** Throws what the generation throws, and OUTPUT_NOT_WRITABLE. */
+/** Throws SERIES_NOT_FOUND, what the generation throws, and OUTPUT_NOT_WRITABLE. */
 export async function generate(
   context: Context,
   flags: Settings<typeof generateOptions & typeof commonOptions & typeof configOption>,
@@ -26,6 +26,7 @@ export async function generate(
     weights: settings.weights ?? "weights",
     reference,
     stateDicts: wordsOf(settings.stateDict),
+    series: { class: flags.class, name: flags.name },
     count: flags.count ?? 16,
     seed,
     truncation: flags.truncation,

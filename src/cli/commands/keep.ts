@@ -3,9 +3,9 @@ import { GuardapesosError } from "../../base/errors.js";
 import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
 import type { commonOptions, configOption, keepOptions, Settings } from "../options.js";
-import { findGeneration, weightsFolder } from "../weights.js";
+import { findGeneration, listChosen, weightsFolder } from "../weights.js";
 
-/** Throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED for one that is, WEIGHTS_NOT_WRITABLE. Works while a training runs. */
+/** Throws CHECKPOINT_NOT_FOUND, SERIES_NOT_FOUND, CHECKPOINT_DAMAGED for one that is, WEIGHTS_NOT_WRITABLE. Works while a training runs. */
 export async function keep(
   context: Context,
   flags: Settings<typeof keepOptions & typeof commonOptions & typeof configOption>,
@@ -13,8 +13,8 @@ export async function keep(
 ): Promise<void> {
   const settings = await settingsOf(context, flags);
   const weights = await weightsFolder(settings.weights);
-  const { keepByHand, listGenerations } = await import("../../checkpoint/index.js");
-  const result = await findGeneration(weights, await listGenerations(weights), reference);
+  const { keepByHand } = await import("../../checkpoint/index.js");
+  const result = await findGeneration(weights, await listChosen(weights, flags), reference);
   if ("damaged" in result) throw new GuardapesosError("CHECKPOINT_DAMAGED", result.damaged);
   const { id, keptByHand } = await keepByHand(weights, result.found.id, !(flags.undo ?? false));
   tell(context, "kept", { id, keptByHand });

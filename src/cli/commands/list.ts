@@ -1,31 +1,14 @@
 /** `guardapesos list`: the checkpoints of a weights folder, newest first. */
 import type { Generation } from "../../checkpoint/index.js";
-import { resolutions } from "../../progan/config.js";
 import type { Texts } from "../../texts/index.js";
 import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
+import { epochOf, standingOf, whoseColumns } from "../present/checkpoint-rows.js";
 import { table } from "../present/table.js";
-import type { commonOptions, configOption, listOptions, Settings } from "../options.js";
-import { weightsFolder } from "../weights.js";
+import type { commonOptions, configOption, seriesListOptions, Settings } from "../options.js";
+import { listChosen, weightsFolder } from "../weights.js";
 
 const secondsSince = (iso: string, now: number): number => Math.max(0, (now - Date.parse(iso)) / 1000);
-
-/** Where the training of a checkpoint stood, if it is one of a training. */
-async function placeOf(generation: Generation) {
-  const { fromJson, positionOf } = await import("../../training/progress.js");
-  const progress = fromJson(generation.progress);
-  if (progress === undefined) return undefined;
-  const { place, config } = progress;
-  return { ...positionOf(place), epochs: config.epochs[resolutions.indexOf(place.resolution)]! };
-}
-
-/** "3/20" when three epochs are done, "4/20, batch 500" in the middle of the fourth. */
-function epochOf(
-  { epoch, epochs, batch }: { epoch: number; epochs: number; batch: number },
-  texts: Texts,
-): string {
-  return batch === 0 ? `${epoch}/${epochs}` : `${epoch + 1}/${epochs}, batch ${texts.format.integer(batch)}`;
-}
 
 function notesOf({ kind, reason, ...generation }: Generation, { store: { notes } }: Texts): string[] {
   return [
@@ -37,12 +20,18 @@ function notesOf({ kind, reason, ...generation }: Generation, { store: { notes }
   ];
 }
 
-async function rowOf(generation: Generation, texts: Texts, now: number): Promise<string[]> {
+async function rowOf(
+  generation: Generation,
+  texts: Texts,
+  whose: readonly string[],
+  now: number,
+): Promise<string[]> {
   const { format, commands } = texts;
-  const place = await placeOf(generation);
+  const place = await standingOf(generation);
   const { id, kind, step, savedAt, bytes, verifiedAt } = generation;
   return [
     id,
+    ...whose,
     kind,
     format.integer(step),
     place === undefined ? "-" : `${place.resolution}x${place.resolution}`,
@@ -55,21 +44,21 @@ async function rowOf(generation: Generation, texts: Texts, now: number): Promise
   ];
 }
 
-/** Throws FOLDER_NOT_FOUND, NOT_A_WEIGHTS_FOLDER. */
+/** Throws SERIES_NOT_FOUND, FOLDER_NOT_FOUND, NOT_A_WEIGHTS_FOLDER. */
 export async function list(
   context: Context,
-  flags: Settings<typeof listOptions & typeof commonOptions & typeof configOption>,
+  flags: Settings<typeof seriesListOptions & typeof commonOptions & typeof configOption>,
 ): Promise<void> {
   const settings = await settingsOf(context, flags);
   const folder = await weightsFolder(settings.weights);
-  const { listBackups, listGenerations } = await import("../../checkpoint/index.js");
-  const { whole, damaged } = await listGenerations(folder);
+  const { whole, damaged } = await listChosen(folder, flags);
+  const { listBackups } = await import("../../checkpoint/index.js");
   const backups = (await listBackups(folder)).whole.map(({ id }) => id);
 
   const checkpoints = await Promise.all(
     whole.map(async ({ progress: _, ...generation }) => ({
       ...generation,
-      position: (await placeOf({ ...generation, progress: _ })) ?? null,
+      position: (await standingOf({ ...generation, progress: _ })) ?? null,
     })),
   );
   tell(context, "checkpoints", { weights: folder, checkpoints, damaged, backups });
@@ -78,9 +67,15 @@ export async function list(
   if (whole.length === 0 && damaged.length === 0) say(context, commands.noCheckpoints(folder));
   if (whole.length > 0) {
     const { id, kind, step, resolution, epoch, alpha, age, size, verified, notes } = commands.columns;
-    const heading = [id, kind, step, resolution, alpha, epoch, age, size, verified, notes];
+    const whose = whoseColumns(
+      whole.map(({ series }) => series),
+      context.texts,
+    );
+    const heading = [id, ...whose.heading, kind, step, resolution, alpha, epoch, age, size, verified, notes];
     const now = Date.now();
-    const rows = await Promise.all(whole.map((generation) => rowOf(generation, context.texts, now)));
+    const rows = await Promise.all(
+      whole.map((one) => rowOf(one, context.texts, whose.cells(one.series), now)),
+    );
     const [first, ...rest] = table([heading, ...rows]);
     say(context, context.output.colors.bold(first ?? ""));
     for (const line of rest) say(context, line);

@@ -1,7 +1,9 @@
 /** `guardapesos stats`: what saving has cost, what it takes, and what heat has done. */
+import type { SeriesStats } from "../../checkpoint/index.js";
 import type { HeatSummary } from "../../thermal/history.js";
 import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
+import { whoseColumns } from "../present/checkpoint-rows.js";
 import { sparkline } from "../present/sparkline.js";
 import { table } from "../present/table.js";
 import type { commonOptions, configOption, listOptions, Settings } from "../options.js";
@@ -18,6 +20,7 @@ export async function stats(
   const heat = await heatOf(weights);
   tell(context, "stats", { weights, ...figures, heat });
   const { store, format } = context.texts;
+  sayWhose(context, figures.bySeries);
   const kinds = Object.entries(figures.byKind).filter(([, { saves }]) => saves > 0);
   if (kinds.length > 0) {
     const rows = kinds.map(([kind, { saves, seconds, bytes }]) => [
@@ -36,6 +39,26 @@ export async function stats(
   const course = context.output.symbols && heat.minutes.length > 0 ? sparkline(heat.minutes, 30, 30) : "";
   const rows = [...monitor.stats(heat), ...(course === "" ? [] : [[monitor.lastMinutes, course] as const])];
   for (const line of ["", ...table(rows)]) say(context, line);
+}
+
+/** Whose the checkpoints are. */
+function sayWhose(context: Context, all: readonly SeriesStats[]): void {
+  if (all.length === 0) return;
+  const { store, format, commands } = context.texts;
+  const whose = whoseColumns(
+    all.map(({ series }) => series),
+    context.texts,
+  );
+  const rows = all.map(({ series, generations, bytes, newest: { id, at } }) => [
+    ...whose.cells(series),
+    format.integer(generations),
+    format.bytes(bytes),
+    id,
+    commands.ago(Math.max(0, (Date.now() - Date.parse(at)) / 1000)),
+  ]);
+  const [heading = "", ...lines] = table([[...whose.heading, ...store.seriesColumns], ...rows]);
+  say(context, context.output.colors.bold(heading));
+  for (const line of [...lines, ""]) say(context, line);
 }
 
 /** What heat has done to the training of the newest checkpoint, over all its sessions. */

@@ -5,7 +5,7 @@ import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
 import { exitCodeOf } from "../exit-codes.js";
 import type { commonOptions, configOption, Settings, verifyOptions } from "../options.js";
-import { findGeneration, weightsFolder } from "../weights.js";
+import { findGeneration, listChosen, weightsFolder } from "../weights.js";
 
 /** What was asked for: all; the newest, and what is damaged and newer; or the one that `reference` means. */
 async function chosen(
@@ -42,8 +42,8 @@ export async function verify(
 ): Promise<void> {
   const settings = await settingsOf(context, flags);
   const weights = await weightsFolder(settings.weights);
-  const { listGenerations, verifyGeneration } = await import("../../checkpoint/index.js");
-  const listing = await listGenerations(weights);
+  const { verifyGeneration } = await import("../../checkpoint/index.js");
+  const listing = await listChosen(weights, flags);
   const { whole, damaged } = await chosen(weights, listing, reference, flags.all ?? false);
   const { commands } = context.texts;
   const damageFound = () => {
