@@ -13,12 +13,26 @@ export interface TorchPlace {
   readonly offset: number;
 }
 
+/** What other files are that people have under the name of a checkpoint. */
+export type TorchLook =
+  | "git-lfs"
+  | "web-page"
+  | "json"
+  | "gzip"
+  | "image"
+  /** A torch file where a safetensors file was expected, and the other way round. */
+  | "torch"
+  | "safetensors"
+  | "zip"
+  | "hdf5"
+  | "gguf";
+
 /** Why the bytes are not those of a good file. Names come from the file. */
 export type TorchProblem =
   /** `looksLike`: what the first bytes are those of, where that is known. */
   | {
       readonly reason: "not-torch";
-      readonly looksLike?: "git-lfs" | "web-page" | "gzip" | "image" | "safetensors";
+      readonly looksLike?: TorchLook;
     }
   /** `no-end`: cut off, or something was added. `appended`: bytes that belong to nothing. */
   | { readonly reason: "empty" | "zeros" | "cut-off" | "no-end" | "appended" | "checksum" }
@@ -40,7 +54,16 @@ export type TorchProblem =
 export type TorchFeature =
   | { readonly feature: "encryption"; readonly record: string }
   | { readonly feature: "packing"; readonly record: string; readonly method: number }
-  | { readonly feature: "torchscript" | "tar" | "legacy-version" | "no-tensors" | "hooks" | "marked-tensors" }
+  | { readonly feature: "tar" | "legacy-version" | "no-tensors" | "hooks" | "marked-tensors" }
+  /** What torch saves that is no checkpoint: programs with their weights inside. */
+  | { readonly feature: "torchscript" | "exported-program" | "torch-package" }
+  /** Of a checkpoint in several files: data or table of torch.distributed.checkpoint, table of a model in several files. */
+  | { readonly feature: "distributed-data" | "distributed-metadata" | "index" }
+  /** Python objects, not written by torch.save. */
+  | { readonly feature: "pickle" }
+  /** A tensor that is more than a view of one storage (torch's word for it), where one of plain numbers is needed. */
+  | { readonly feature: "compound"; readonly layout: string; readonly tensor: string }
+  | { readonly feature: "layout"; readonly layout: string }
   /** A model that was saved whole, with the name of a layer's class in it. */
   | { readonly feature: "whole-model"; readonly name: string }
   /** A part that is larger than any that is read. */

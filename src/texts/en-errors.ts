@@ -1,7 +1,14 @@
 /** The English sentence of each error: what happened, why, what to do, and whether the weights are safe. */
 import type { ErrorCode, ErrorData, Expected } from "../base/errors.js";
 import { damageOf, purposes } from "./en-damage.js";
-import { torchFeature, torchPlace, torchProblem, torchUnreadable } from "./en-torch.js";
+import {
+  torchFeature,
+  torchFeatureAdvice,
+  torchPlace,
+  torchProblem,
+  torchProblemAdvice,
+  torchUnreadable,
+} from "./en-torch.js";
 import { formats } from "./formats.js";
 
 const { and, or, bytes, duration, integer, moment } = formats("en");
@@ -112,11 +119,11 @@ export const errors: ErrorTexts = {
 
   TORCH_FILE_UNREADABLE: ({ file, reason, detail }) => torchUnreadable(file, reason, detail),
   TORCH_FILE_INVALID: ({ file, ...what }) =>
-    `${file} cannot be used: ${torchProblem(what)} (${torchPlace(what)}). Use another copy of it, or an older checkpoint (guardapesos list shows them).`,
+    `${file} cannot be used: ${torchProblem(what)} (${torchPlace(what)}). ${torchProblemAdvice(file, what)}`,
   TORCH_FILE_REFUSED: ({ file, name, offset }) =>
-    `${file} asks to run ${name} (byte ${integer(offset)}), and nothing inside a .pth file is ever run here. Use it only if you trust it: load it in PyTorch and save its state_dict again.`,
+    `${file} asks to run ${name} (byte ${integer(offset)}), and nothing inside a .pth file is ever run here. guardapesos inspect --skip-unknown shows the tensors around it, running nothing. If you trust the file, load it in PyTorch and save its state_dict again.`,
   TORCH_FILE_UNSUPPORTED: ({ file, ...content }) =>
-    `${file} is not taken: ${torchFeature(content)}. ${content.feature === "not-in-safetensors" ? "Leave it a .pth." : "Load it in PyTorch and save its state_dict again."}`,
+    `${file} is not taken: ${torchFeature(content)}. ${torchFeatureAdvice(file, content)}`,
 
   WEIGHTS_NOT_WRITABLE: ({ folder, reason }) =>
     `The weights folder ${folder} cannot be written to (${reason}). Give another with --weights, or change its permissions; the checkpoints already there are as they were.`,

@@ -1,17 +1,22 @@
 /** What is wrong with a PyTorch or safetensors file, in English: to stand inside a sentence. */
 import type { ErrorData } from "../base/errors.js";
-import type { TorchFeature, TorchPart, TorchPlace, TorchProblem } from "../base/torch-problem.js";
+import type { TorchFeature, TorchLook, TorchPart, TorchPlace, TorchProblem } from "../base/torch-problem.js";
 import { formats } from "./formats.js";
 
 const { bytes, integer } = formats("en");
 
-const looks = {
-  "git-lfs": "it is a Git LFS pointer, not the file itself (run git lfs pull)",
+const looks: Record<TorchLook, string> = {
+  "git-lfs": "it is a Git LFS pointer, not the file itself",
   "web-page": "it is a web page, not the file that was to be downloaded",
-  gzip: "it is packed by gzip (unpack it first)",
+  json: "it is a JSON text, not a file of weights",
+  gzip: "it is packed by gzip",
   image: "it is an image",
-  safetensors: "it looks like a safetensors file (give it that extension)",
-} as const;
+  torch: "it is a PyTorch file",
+  safetensors: "it is a safetensors file",
+  zip: "it is a zip archive, and not one of PyTorch",
+  hdf5: "it is an HDF5 file, as Keras writes them",
+  gguf: "it is a GGUF file, as llama.cpp uses them",
+};
 
 const parts: Record<TorchPart, string> = {
   start: "the beginning",
@@ -96,7 +101,23 @@ export function torchFeature(content: TorchFeature): string {
     case "packing":
       return `it holds a record packed by method ${integer(content.method)} (${content.record})`;
     case "torchscript":
-      return "it is a TorchScript program (torch.jit.save)";
+      return "it is a TorchScript program (torch.jit.save), not a checkpoint";
+    case "exported-program":
+      return "it is an exported program (torch.export.save), not a checkpoint";
+    case "torch-package":
+      return "it is a package of code and models (torch.package), not a checkpoint";
+    case "distributed-data":
+      return "it is one process's share of a distributed checkpoint (torch.distributed.checkpoint)";
+    case "distributed-metadata":
+      return "it is the table of a distributed checkpoint (torch.distributed.checkpoint), which has no weights in it";
+    case "index":
+      return "it is the index of a model in several files, which has no weights in it";
+    case "pickle":
+      return "it is a pickle of Python, not a file of torch.save";
+    case "compound":
+      return `${content.tensor} is ${compounds[content.layout] ?? `a tensor of layout ${content.layout}`}, and plain numbers are needed`;
+    case "layout":
+      return `it holds a tensor of a layout that is not known (${content.layout})`;
     case "tar":
       return "it is a tar archive, as PyTorch wrote them before 0.1.10";
     case "legacy-version":
@@ -117,6 +138,90 @@ export function torchFeature(content: TorchFeature): string {
       return `it holds numbers of type ${content.dtype} (${content.tensor})`;
     case "not-in-safetensors":
       return `it holds something that safetensors has no place for (${content.what})`;
+  }
+}
+
+/** Kinds of tensors that are more than a view of one storage, by torch's word. */
+const compounds: Readonly<Record<string, string>> = {
+  sparse_coo: "a sparse tensor",
+  sparse_csr: "a sparse tensor",
+  sparse_csc: "a sparse tensor",
+  sparse_bsr: "a sparse tensor",
+  sparse_bsc: "a sparse tensor",
+  nested: "a nested tensor",
+  distributed: "one process's part of a distributed tensor",
+  meta: "a tensor without numbers (device meta)",
+  packed: "a quantised tensor",
+  quantised: "a quantised tensor",
+  "unknown-type": "a tensor of a type that is not known here",
+};
+
+const again = "Load it in PyTorch and save its state_dict again.";
+
+/** What to do about a compound tensor in PyTorch. */
+const plainly: Readonly<Record<string, string>> = {
+  nested: "Save the tensors that it consists of (.unbind()) in its place.",
+  distributed: "Save its .full_tensor() in its place, in PyTorch.",
+  meta: "Save it from a model that has its weights.",
+  packed: "Save its .dequantize() in its place, in PyTorch.",
+  quantised: "Save its .dequantize() in its place, in PyTorch.",
+  "unknown-type": "Save its .float() in its place, in PyTorch.",
+};
+
+/** What to do about a good file of a kind that is not taken. @param file its name */
+export function torchFeatureAdvice(file: string, content: TorchFeature): string {
+  switch (content.feature) {
+    case "torchscript":
+      return "Save its weights in PyTorch: torch.save(torch.jit.load(FILE).state_dict(), NEW_FILE).";
+    case "exported-program":
+      return "Save its weights in PyTorch: torch.save(torch.export.load(FILE).state_dict, NEW_FILE).";
+    case "distributed-data":
+    case "distributed-metadata":
+      return "Make one file of its folder with PyTorch: python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER NEW_FILE.pth.";
+    case "index":
+      return "Give the files that it names, which lie beside it.";
+    case "pickle":
+      return "Give the file in which torch.save wrote the weights.";
+    case "compound":
+      return plainly[content.layout] ?? "Save its .to_dense() in its place, in PyTorch.";
+    case "marked-tensors":
+      return "Save their .resolve_conj().resolve_neg() in their place, in PyTorch.";
+    case "dtype":
+      return "Save it as another type, in PyTorch: .float().";
+    case "not-in-safetensors":
+      return "Leave it a .pth.";
+    case "no-state-dict":
+    case "no-tensors":
+      return `What is in it shows guardapesos inspect ${file}.`;
+    default:
+      return again;
+  }
+}
+
+/** What to do about a file that is no good. @param file its name */
+export function torchProblemAdvice(file: string, problem: TorchProblem): string {
+  const looksLike = problem.reason === "not-torch" ? problem.looksLike : undefined;
+  switch (looksLike) {
+    case "git-lfs":
+      return "Fetch the file itself: git lfs pull.";
+    case "web-page":
+      return "Download it again; the page may say why it was not given.";
+    case "gzip":
+      return "Unpack it first.";
+    case "torch":
+      return "Give it the extension .pth.";
+    case "safetensors":
+      return file.toLowerCase().endsWith(".safetensors")
+        ? `It cannot be used here as it is; convert it: guardapesos convert ${file} ${file.slice(0, -".safetensors".length)}.pth.`
+        : "Give it the extension .safetensors.";
+    case "json":
+    case "image":
+    case "zip":
+    case "hdf5":
+    case "gguf":
+      return "Give the file that has the weights, a .pth or a .safetensors.";
+    case undefined:
+      return "Use another copy of it, or an older checkpoint (guardapesos list shows them).";
   }
 }
 

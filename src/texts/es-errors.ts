@@ -2,7 +2,14 @@
 import type { Expected } from "../base/errors.js";
 import type { ErrorTexts } from "./en-errors.js";
 import { damageOf, purposes } from "./es-damage.js";
-import { torchFeature, torchPlace, torchProblem, torchUnreadable } from "./es-torch.js";
+import {
+  torchFeature,
+  torchFeatureAdvice,
+  torchPlace,
+  torchProblem,
+  torchProblemAdvice,
+  torchUnreadable,
+} from "./es-torch.js";
 import { formats } from "./formats.js";
 
 const { and, or, bytes, duration, integer, moment } = formats("es");
@@ -115,11 +122,11 @@ export const errors: ErrorTexts = {
 
   TORCH_FILE_UNREADABLE: ({ file, reason, detail }) => torchUnreadable(file, reason, detail),
   TORCH_FILE_INVALID: ({ file, ...what }) =>
-    `${file} no sirve: ${torchProblem(what)} (${torchPlace(what)}). Usa otra copia o un checkpoint anterior (guardapesos listar los muestra).`,
+    `${file} no sirve: ${torchProblem(what)} (${torchPlace(what)}). ${torchProblemAdvice(file, what)}`,
   TORCH_FILE_REFUSED: ({ file, name, offset }) =>
-    `${file} pide ejecutar ${name} (byte ${integer(offset)}), y aquí jamás se ejecuta nada de lo que trae un .pth. Solo si te fías de él: ábrelo en PyTorch y vuelve a guardar su state_dict.`,
+    `${file} pide ejecutar ${name} (byte ${integer(offset)}), y aquí jamás se ejecuta nada de lo que trae un .pth. guardapesos inspeccionar --skip-unknown muestra los tensores de alrededor, sin ejecutar nada. Si te fías del archivo, ábrelo en PyTorch y vuelve a guardar su state_dict.`,
   TORCH_FILE_UNSUPPORTED: ({ file, ...content }) =>
-    `${file} no se admite: ${torchFeature(content)}. ${content.feature === "not-in-safetensors" ? "Déjalo como .pth." : "Ábrelo en PyTorch y vuelve a guardar su state_dict."}`,
+    `${file} no se admite: ${torchFeature(content)}. ${torchFeatureAdvice(file, content)}`,
 
   WEIGHTS_NOT_WRITABLE: ({ folder, reason }) =>
     `No se puede escribir en la carpeta de pesos ${folder} (${reason}). Indica otra con --weights o cambia sus permisos; los checkpoints que ya estaban siguen como estaban.`,

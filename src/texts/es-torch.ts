@@ -1,17 +1,22 @@
 /** Qué le pasa a un archivo de PyTorch o safetensors, en español: para ir dentro de una frase. */
 import type { ErrorData } from "../base/errors.js";
-import type { TorchFeature, TorchPart, TorchPlace, TorchProblem } from "../base/torch-problem.js";
+import type { TorchFeature, TorchLook, TorchPart, TorchPlace, TorchProblem } from "../base/torch-problem.js";
 import { formats } from "./formats.js";
 
 const { bytes, integer } = formats("es");
 
-const looks = {
-  "git-lfs": "es un puntero de Git LFS, no el archivo mismo (ejecuta git lfs pull)",
+const looks: Record<TorchLook, string> = {
+  "git-lfs": "es un puntero de Git LFS, no el archivo mismo",
   "web-page": "es una página web, no el archivo que se quería descargar",
-  gzip: "está comprimido con gzip (descomprímelo antes)",
+  json: "es un texto JSON, no un archivo de pesos",
+  gzip: "está comprimido con gzip",
   image: "es una imagen",
-  safetensors: "parece un safetensors (ponle esa extensión)",
-} as const;
+  torch: "es un archivo de PyTorch",
+  safetensors: "es un archivo safetensors",
+  zip: "es un archivo zip, y no uno de PyTorch",
+  hdf5: "es un archivo HDF5, como los escribe Keras",
+  gguf: "es un archivo GGUF, como los usa llama.cpp",
+};
 
 const parts: Record<TorchPart, string> = {
   start: "el comienzo",
@@ -96,7 +101,23 @@ export function torchFeature(content: TorchFeature): string {
     case "packing":
       return `contiene un registro comprimido con el método ${integer(content.method)} (${content.record})`;
     case "torchscript":
-      return "es un programa TorchScript (torch.jit.save)";
+      return "es un programa TorchScript (torch.jit.save), no un checkpoint";
+    case "exported-program":
+      return "es un programa exportado (torch.export.save), no un checkpoint";
+    case "torch-package":
+      return "es un paquete de código y modelos (torch.package), no un checkpoint";
+    case "distributed-data":
+      return "es la parte de un proceso de un checkpoint distribuido (torch.distributed.checkpoint)";
+    case "distributed-metadata":
+      return "es la tabla de un checkpoint distribuido (torch.distributed.checkpoint), y no contiene pesos";
+    case "index":
+      return "es el índice de un modelo repartido en varios archivos, y no contiene pesos";
+    case "pickle":
+      return "es un pickle de Python, no un archivo de torch.save";
+    case "compound":
+      return `${content.tensor} es ${compounds[content.layout] ?? `un tensor con la disposición ${content.layout}`}, y hacen falta números simples`;
+    case "layout":
+      return `contiene un tensor con una disposición desconocida (${content.layout})`;
     case "tar":
       return "es un archivo tar, como los escribía PyTorch antes de 0.1.10";
     case "legacy-version":
@@ -117,6 +138,90 @@ export function torchFeature(content: TorchFeature): string {
       return `contiene números de tipo ${content.dtype} (${content.tensor})`;
     case "not-in-safetensors":
       return `contiene algo que safetensors no admite (${content.what})`;
+  }
+}
+
+/** Clases de tensores que son más que una vista de unos datos, por su nombre en torch. */
+const compounds: Readonly<Record<string, string>> = {
+  sparse_coo: "un tensor disperso",
+  sparse_csr: "un tensor disperso",
+  sparse_csc: "un tensor disperso",
+  sparse_bsr: "un tensor disperso",
+  sparse_bsc: "un tensor disperso",
+  nested: "un tensor anidado",
+  distributed: "la parte de un proceso de un tensor distribuido",
+  meta: "un tensor sin números (dispositivo meta)",
+  packed: "un tensor cuantizado",
+  quantised: "un tensor cuantizado",
+  "unknown-type": "un tensor de un tipo que aquí no se conoce",
+};
+
+const again = "Ábrelo en PyTorch y vuelve a guardar su state_dict.";
+
+/** Qué hacer en PyTorch con un tensor compuesto. */
+const plainly: Readonly<Record<string, string>> = {
+  nested: "Guarda en su lugar los tensores que lo forman (.unbind()).",
+  distributed: "Guarda en su lugar su .full_tensor(), en PyTorch.",
+  meta: "Guárdalo desde un modelo que tenga sus pesos.",
+  packed: "Guarda en su lugar su .dequantize(), en PyTorch.",
+  quantised: "Guarda en su lugar su .dequantize(), en PyTorch.",
+  "unknown-type": "Guarda en su lugar su .float(), en PyTorch.",
+};
+
+/** Qué hacer con un archivo bueno de una clase que no se admite. @param file su nombre */
+export function torchFeatureAdvice(file: string, content: TorchFeature): string {
+  switch (content.feature) {
+    case "torchscript":
+      return "Guarda sus pesos en PyTorch: torch.save(torch.jit.load(ARCHIVO).state_dict(), ARCHIVO_NUEVO).";
+    case "exported-program":
+      return "Guarda sus pesos en PyTorch: torch.save(torch.export.load(ARCHIVO).state_dict, ARCHIVO_NUEVO).";
+    case "distributed-data":
+    case "distributed-metadata":
+      return "Haz con PyTorch un solo archivo de su carpeta: python -m torch.distributed.checkpoint.format_utils dcp_to_torch CARPETA ARCHIVO_NUEVO.pth.";
+    case "index":
+      return "Indica los archivos que nombra, que están a su lado.";
+    case "pickle":
+      return "Indica el archivo en que torch.save guardó los pesos.";
+    case "compound":
+      return plainly[content.layout] ?? "Guarda en su lugar su .to_dense(), en PyTorch.";
+    case "marked-tensors":
+      return "Guarda en su lugar su .resolve_conj().resolve_neg(), en PyTorch.";
+    case "dtype":
+      return "Guárdalo con otro tipo, en PyTorch: .float().";
+    case "not-in-safetensors":
+      return "Déjalo como .pth.";
+    case "no-state-dict":
+    case "no-tensors":
+      return `Lo que contiene lo muestra guardapesos inspeccionar ${file}.`;
+    default:
+      return again;
+  }
+}
+
+/** Qué hacer con un archivo que no sirve. @param file su nombre */
+export function torchProblemAdvice(file: string, problem: TorchProblem): string {
+  const looksLike = problem.reason === "not-torch" ? problem.looksLike : undefined;
+  switch (looksLike) {
+    case "git-lfs":
+      return "Trae el archivo mismo: git lfs pull.";
+    case "web-page":
+      return "Descárgalo otra vez; quizá la página diga por qué no se entregó.";
+    case "gzip":
+      return "Descomprímelo antes.";
+    case "torch":
+      return "Ponle la extensión .pth.";
+    case "safetensors":
+      return file.toLowerCase().endsWith(".safetensors")
+        ? `Aquí no sirve tal cual; conviértelo: guardapesos convertir ${file} ${file.slice(0, -".safetensors".length)}.pth.`
+        : "Ponle la extensión .safetensors.";
+    case "json":
+    case "image":
+    case "zip":
+    case "hdf5":
+    case "gguf":
+      return "Indica el archivo que tiene los pesos, un .pth o un .safetensors.";
+    case undefined:
+      return "Usa otra copia o un checkpoint anterior (guardapesos listar los muestra).";
   }
 }
 

@@ -120,6 +120,16 @@ const torchFeatures: readonly TorchFeature[] = [
   { feature: "encryption", record: "a/data/0" },
   { feature: "packing", record: "a/data/0", method: 99 },
   { feature: "torchscript" },
+  { feature: "exported-program" },
+  { feature: "torch-package" },
+  { feature: "distributed-data" },
+  { feature: "distributed-metadata" },
+  { feature: "index" },
+  { feature: "pickle" },
+  ...["nested", "distributed", "meta", "quantised", "unknown-type", "sparse_coo", "other"].map(
+    (layout) => ({ feature: "compound", layout, tensor: "w" }) as const,
+  ),
+  { feature: "layout", layout: "torch._mkldnn" },
   { feature: "tar" },
   { feature: "legacy-version" },
   { feature: "no-tensors" },
@@ -180,7 +190,7 @@ describe.each(both)("the catalogue in %s", (language) => {
     const sentences = Object.values(torchProblems).map((problem) =>
       texts.errors.TORCH_FILE_INVALID({ file: "g.pth", where: "start", offset: 0, ...problem }),
     );
-    const looks = (["git-lfs", "web-page", "gzip", "image", "safetensors"] as const).map((looksLike) =>
+    const looks = (["git-lfs", "web-page", "json", "gzip", "image", "torch", "safetensors", "zip", "hdf5", "gguf"] as const).map((looksLike) =>
       texts.errors.TORCH_FILE_INVALID({ file: "g.pth", where: "start", offset: 0, reason: "not-torch", looksLike }),
     );
     expect(new Set([...sentences, ...looks]).size).toBe(sentences.length + looks.length);

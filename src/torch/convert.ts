@@ -13,7 +13,13 @@ import type { WrittenFile } from "./stream.js";
 import { tensorOver } from "./tensor.js";
 import { readTorchFile } from "./torch-read.js";
 import { writeTorchFile, type WriteOptions } from "./torch-write.js";
-import { orderedDict, type TorchStorage, type TorchTensor, type TorchValue } from "./values.js";
+import {
+  orderedDict,
+  type CompoundTensor,
+  type TorchStorage,
+  type TorchTensor,
+  type TorchValue,
+} from "./values.js";
 import { pathName, tensorsIn } from "./walk.js";
 
 /** Key of the metadata under which the structure stands. */
@@ -103,7 +109,7 @@ async function writeAsSafetensors(
   // Tensors that are the same view of one storage are written each under its name, and joined again on the way back.
   const firstOf = new Map<string, string>();
   const storages = new Map<object, number>();
-  const toJson = (part: TorchTensor | TorchStorage): Json => {
+  const toJson = (part: TorchTensor | CompoundTensor | TorchStorage): Json => {
     const tensor = part.kind === "tensor" ? part : undefined;
     const name = tensor === undefined ? undefined : names.get(tensor);
     if (tensor === undefined || name === undefined) {

@@ -55,10 +55,26 @@ export const dtypes = {
   complex64:  { size: 8, word: 4, kind: "complex", array: f32, storageClass: "ComplexFloatStorage", safetensors: "C64" },
   complex128: { size: 16, word: 8, kind: "complex", array: f64, storageClass: "ComplexDoubleStorage", safetensors: undefined },
   complex32:  { size: 4, word: 2, kind: "raw", array: u16, storageClass: undefined, safetensors: undefined },
+  bcomplex32: { size: 4, word: 2, kind: "raw", array: u16, storageClass: undefined, safetensors: undefined },
   float8_e4m3fn: { size: 1, word: 1, kind: "raw", array: u8, storageClass: undefined, safetensors: "F8_E4M3" },
   float8_e5m2:   { size: 1, word: 1, kind: "raw", array: u8, storageClass: undefined, safetensors: "F8_E5M2" },
-  float8_e4m3fnuz: { size: 1, word: 1, kind: "raw", array: u8, storageClass: undefined, safetensors: undefined },
-  float8_e5m2fnuz: { size: 1, word: 1, kind: "raw", array: u8, storageClass: undefined, safetensors: undefined },
+  float8_e4m3fnuz: { size: 1, word: 1, kind: "raw", array: u8, storageClass: undefined, safetensors: "F8_E4M3FNUZ" },
+  float8_e5m2fnuz: { size: 1, word: 1, kind: "raw", array: u8, storageClass: undefined, safetensors: "F8_E5M2FNUZ" },
+  float8_e8m0fnu:  { size: 1, word: 1, kind: "raw", array: u8, storageClass: undefined, safetensors: "F8_E8M0" },
+  // Two numbers in each byte; a shape of torch counts the bytes.
+  float4_e2m1fn_x2: { size: 1, word: 1, kind: "raw", array: u8, storageClass: undefined, safetensors: undefined },
+  // Types without meaning, for whoever gives them one.
+  bits8:   { size: 1, word: 1, kind: "raw", array: u8, storageClass: undefined, safetensors: undefined },
+  bits16:  { size: 2, word: 2, kind: "raw", array: u16, storageClass: undefined, safetensors: undefined },
+  bits1x8: { size: 1, word: 1, kind: "raw", array: u8, storageClass: undefined, safetensors: undefined },
+  bits2x4: { size: 1, word: 1, kind: "raw", array: u8, storageClass: undefined, safetensors: undefined },
+  bits4x2: { size: 1, word: 1, kind: "raw", array: u8, storageClass: undefined, safetensors: undefined },
+  // Whole numbers that stand for others by a scale and a zero point, which the tensor has (see Quantisation).
+  qint8:  { size: 1, word: 1, kind: "raw", array: (b) => new Int8Array(b), storageClass: "QInt8Storage", safetensors: undefined },
+  quint8: { size: 1, word: 1, kind: "raw", array: u8, storageClass: "QUInt8Storage", safetensors: undefined },
+  qint32: { size: 4, word: 4, kind: "raw", array: (b) => new Int32Array(b), storageClass: "QInt32Storage", safetensors: undefined },
+  quint4x2: { size: 1, word: 1, kind: "raw", array: u8, storageClass: "QUInt4x2Storage", safetensors: undefined },
+  quint2x4: { size: 1, word: 1, kind: "raw", array: u8, storageClass: "QUInt2x4Storage", safetensors: undefined },
 } as const satisfies Record<string, DtypeFacts>;
 
 /** An element type by its name in torch. */
@@ -69,6 +85,16 @@ const byStorageClass = new Map(
     facts.storageClass === undefined ? [] : [[facts.storageClass as string, name as Dtype] as const],
   ),
 );
+
+/** Whether a type packs several numbers into each byte of its storage, so that a shape says nothing of the bytes. */
+export function isPacked(dtype: Dtype): boolean {
+  return dtype === "quint4x2" || dtype === "quint2x4";
+}
+
+/** Whether a name of `torch` is one of a type of elements, also of one that is not in the table. */
+export function looksLikeDtype(name: string): boolean {
+  return /^(b?float|b?complex|u?int|qu?int|bits)\d\w*$/.test(name);
+}
 
 /** "FloatStorage" -> "float32"; undefined for a class that is not known. */
 export function dtypeOfStorageClass(name: string): Dtype | undefined {

@@ -4,7 +4,8 @@
  * plain data; most keep the type and its arguments as they are.
  */
 import type { TorchFeature, TorchProblem } from "../base/torch-problem.js";
-import { dtypes } from "./dtypes.js";
+import { rebuildFromHost, rebuildMeta, rebuildNested, rebuildQuantised, rebuildSparse } from "./compound.js";
+import { dtypes, looksLikeDtype } from "./dtypes.js";
 import { numpyScalar } from "./numpy.js";
 import {
   rebuildFromType,
@@ -23,6 +24,8 @@ export interface CallSite {
   wrong(problem?: TorchProblem): never;
   /** Ends the reading: good, but not something that is read. */
   unsupported(feature: TorchFeature): never;
+  /** Whether a name is on the allow-list; where names that are not known are skipped, others come, too. */
+  isAllowed(name: TorchGlobal): boolean;
   /** Counts memory for what is about to be made; arguments may be shared, and copied again and again. */
   charge(bytes: number): void;
   /** A key is about to be put into a dict or set. */
@@ -36,6 +39,8 @@ interface Rule {
   readonly call?: Call;
   /** Whether BUILD may give the made object a state. */
   readonly state?: true;
+  /** Whether things may be put into it one by one. */
+  readonly items?: true;
 }
 
 const keep: Call = (args, { callee }) => ({ kind: "object", type: callee, args });
@@ -44,11 +49,25 @@ const value: Rule = {};
 const kept: Rule = { call: keep };
 const keptWithState: Rule = { call: keep, state: true };
 
-/** Python 2 and numpy 2 know the same things under other module names. */
+/** Python 2, Python 3.13, numpy 2 and PyTorch before 2.5 know the same things under other module names. */
 const moduleNames = new Map([
   ["__builtin__", "builtins"],
+  ["copy_reg", "copyreg"],
+  ["pathlib._local", "pathlib"],
   ["numpy._core.multiarray", "numpy.core.multiarray"],
   ["numpy._core.numeric", "numpy.core.numeric"],
+  ["torch.distributed._tensor.placement_types", "torch.distributed.tensor.placement_types"],
+  ["torch.distributed._tensor._dtensor_spec", "torch.distributed.tensor._dtensor_spec"],
+  ["torch.distributed._tensor.api", "torch.distributed.tensor"],
+  ["torch.distributed.tensor._api", "torch.distributed.tensor"],
+]);
+
+/** Names that Python 2 had, and that pickles of protocols 1 and 2 have to this day (cpython Lib/_compat_pickle.py). */
+const builtinNames = new Map([
+  ["xrange", "range"],
+  ["unicode", "str"],
+  ["long", "int"],
+  ["unichr", "chr"],
 ]);
 
 // prettier-ignore
@@ -62,7 +81,11 @@ const allowed = new Map<string, Rule>([
   ["builtins complex", kept],
   ["builtins slice", kept],
   ["builtins range", kept],
-  ...["list", "dict", "tuple", "int", "float", "bool", "str", "object"].map((name) => [`builtins ${name}`, value] as const),
+  ["builtins type", { call: typeOf }],
+  ...["list", "dict", "tuple", "int", "float", "bool", "str", "bytes", "object", "chr", "Ellipsis", "NotImplemented"].map(
+    (name) => [`builtins ${name}`, value] as const),
+  ["collections deque", { ...kept, items: true }],
+  ["copyreg _reconstructor", { call: reconstructor }],
   ["_codecs encode", { call: encode }],
 
   ["torch._utils _rebuild_tensor", { call: rebuildTensor }],
@@ -70,9 +93,30 @@ const allowed = new Map<string, Rule>([
   ["torch._utils _rebuild_tensor_v3", { call: rebuildTensorV3 }],
   ["torch._utils _rebuild_parameter", { call: rebuildParameter }],
   ["torch._utils _rebuild_parameter_with_state", { call: rebuildParameterWithState }],
+  ["torch._tensor _rebuild_from_type", { call: rebuildFromType }],
   ["torch._tensor _rebuild_from_type_v2", { call: rebuildFromType }],
+  ["torch._utils _rebuild_wrapper_subclass", value],
+  ["torch._utils _rebuild_qtensor", { call: rebuildQuantised }],
+  ["torch._utils _rebuild_sparse_tensor", { call: rebuildSparse }],
+  ["torch._utils _rebuild_sparse_csr_tensor", { call: rebuildSparse }],
+  ["torch._utils _rebuild_nested_tensor", { call: rebuildNested }],
+  ["torch._utils _rebuild_meta_tensor_no_storage", { call: rebuildMeta }],
+  ["torch._utils _rebuild_device_tensor_from_cpu_tensor", { call: rebuildFromHost }],
   ["torch Tensor", value],
   ["torch.nn.parameter Parameter", value],
+  ["torch.nn.parameter Buffer", value],
+  ["torch.torch_version TorchVersion", keptWithState],
+  ...["per_tensor_affine", "per_channel_affine", "per_tensor_symmetric", "per_channel_symmetric", "per_channel_affine_float_qparams"]
+    .map((name) => [`torch ${name}`, value] as const),
+  ["torch.distributed.tensor DTensor", value],
+  ["torch.distributed.tensor._dtensor_spec DTensorSpec", keptWithState],
+  ["torch.distributed.tensor._dtensor_spec TensorMeta", keptWithState],
+  ["torch.distributed.tensor._dtensor_spec ShardOrderEntry", keptWithState],
+  ...["Shard", "_StridedShard", "Replicate", "Partial"].map((name) =>
+    [`torch.distributed.tensor.placement_types ${name}`, keptWithState] as const),
+  ["torch.distributed.device_mesh DeviceMesh", keptWithState],
+  ["torch.distributed._mesh_layout _MeshLayout", keptWithState],
+  ["torch.distributed._mesh_layout _FlatLayout", keptWithState],
   ["torch Size", kept],
   ["torch device", kept],
   ["torch.serialization _get_layout", kept],
@@ -91,17 +135,40 @@ const allowed = new Map<string, Rule>([
 
   ["argparse Namespace", keptWithState],
   ["types SimpleNamespace", keptWithState],
-  ...["PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"].map((name) => [`pathlib ${name}`, kept] as const),
+  ["uuid UUID", keptWithState],
+  ["decimal Decimal", kept],
+  ["fractions Fraction", kept],
+  ...["Path", "PurePath", "PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"].map((name) => [`pathlib ${name}`, kept] as const),
   ...["date", "time", "datetime", "timedelta", "timezone"].map((name) => [`datetime ${name}`, kept] as const),
 ]);
 
 /** A name on the allow-list under its present module, or undefined: then it has to be refused. */
 export function allowedGlobal(module: string, name: string): TorchGlobal | undefined {
-  const current = moduleNames.get(module) ?? module;
-  return allowed.has(`${current} ${name}`) ? { kind: "global", module: current, name } : undefined;
+  const present = presentGlobal(module, name);
+  return ruleOf(present) === undefined ? undefined : present;
 }
 
-const ruleOf = ({ module, name }: TorchGlobal): Rule | undefined => allowed.get(`${module} ${name}`);
+/** A name as today's Python and PyTorch have it, on the allow-list or not. */
+export function presentGlobal(module: string, name: string): TorchGlobal {
+  const current = moduleNames.get(module) ?? module;
+  const presentName = module === "__builtin__" ? (builtinNames.get(name) ?? name) : name;
+  return { kind: "global", module: current, name: presentName };
+}
+
+/** A name of today's builtins as Python 2 has it. */
+export function python2Name(name: string): string {
+  for (const [old, present] of builtinNames) if (present === name) return old;
+  return name;
+}
+
+/** Types of elements that later versions of torch will have: names that stand for themselves. */
+function isTypeOfTorch({ module, name }: TorchGlobal): boolean {
+  return module === "torch" && looksLikeDtype(name);
+}
+
+function ruleOf(global: TorchGlobal): Rule | undefined {
+  return allowed.get(`${global.module} ${global.name}`) ?? (isTypeOfTorch(global) ? value : undefined);
+}
 
 /** What a call to an allowed name does; undefined where it may not be called. */
 export function callOf(callee: TorchGlobal): Call | undefined {
@@ -116,6 +183,30 @@ export function isKept(type: TorchGlobal): boolean {
 /** Whether objects of this type may be given a state after they are made. */
 export function takesState(type: TorchGlobal): boolean {
   return ruleOf(type)?.state === true;
+}
+
+/** Whether things may be put one by one into an object of this type after it is made. */
+export function takesItems(type: TorchGlobal): boolean {
+  return ruleOf(type)?.items === true;
+}
+
+/** type(None) and its like: the only types that are pickled by a call. */
+function typeOf(args: readonly TorchValue[], site: CallSite): TorchValue {
+  const [instance, ...more] = args;
+  const named =
+    instance === null || (isKind(instance, "global") && /^(Ellipsis|NotImplemented)$/.test(instance.name));
+  if (!named || more.length > 0) site.wrong();
+  return keep(args, site);
+}
+
+/** How protocols 0 and 1 make an object: (class, object, None). */
+function reconstructor(args: readonly TorchValue[], site: CallSite): TorchValue {
+  const [type, base, state = null, ...more] = args;
+  const plain = isKind(base, "global") && base.module === "builtins" && base.name === "object";
+  if (!isKind(type, "global") || !plain || state !== null || more.length > 0) site.wrong();
+  const run = callOf(type);
+  if (run !== keep) site.wrong();
+  return run([], { ...site, callee: type });
 }
 
 function orderedDictOf(args: readonly TorchValue[], site: CallSite): TorchDict {

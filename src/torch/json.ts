@@ -3,20 +3,22 @@
  *
  *   {"float": 0.1}  {"float": "NaN"}  {"int": "1208925819614629174706176"}  {"bytes_hex": "00ff"}
  *   {"list": [...]}  {"tuple": [...]}  {"set": [...]}  {"dict": [[key, value], ...]}
- *   {"global": "torch float16"}  {"object": "torch Size", "args": [...], "state": ...}
+ *   {"global": "torch float16"}  {"object": "torch Size", "args": [...], "items": [...], "state": ...}
  *
  * A plain number is an int. Dicts of other types add "type", "attributes" and "factory". What stands for a tensor is
  * decided by the caller.
  */
-import { allowedGlobal, isHashable, isKept, takesState } from "./globals.js";
+import { allowedGlobal, isHashable, isKept, takesItems, takesState } from "./globals.js";
 import { keyGuard } from "./key-guard.js";
 import {
   isKind,
   isPythonInt,
   pythonFloat,
   tuple,
+  type CompoundTensor,
   type TorchDict,
   type TorchGlobal,
+  type TorchObject,
   type TorchStorage,
   type TorchTensor,
   type TorchValue,
@@ -41,7 +43,7 @@ export function floatToJson(value: number): number | string {
 /** REQUIRES: no value contains itself (a file's value never does) */
 export function valueToJson(
   value: TorchValue,
-  tensorToJson: (tensor: TorchTensor | TorchStorage) => Json,
+  tensorToJson: (tensor: TorchTensor | CompoundTensor | TorchStorage) => Json,
 ): Json {
   const toJson = (inner: TorchValue): Json => valueToJson(inner, tensorToJson);
   if (value === null || typeof value === "boolean" || typeof value === "string") return value;
@@ -62,8 +64,11 @@ export function valueToJson(
       return {
         object: nameOf(value.type),
         args: value.args.map(toJson),
+        ...(value.items === undefined ? {} : { items: value.items.map(toJson) }),
+        ...(value.entries === undefined ? {} : { entries: toJson(value.entries) }),
         ...(value.state === undefined ? {} : { state: toJson(value.state) }),
       };
+    case "compound":
     case "tensor":
     case "storage":
       return tensorToJson(value);
@@ -95,7 +100,15 @@ export function plainJson(value: TorchValue): Json | undefined {
     return plain ? Object.fromEntries(entries as [string, Json][]) : undefined;
   }
   if (isKind(value, "float")) return value.value;
+  if (isKind(value, "object")) return plainObject(value);
   return isKind(value, "tuple") ? plainList(value.items) : undefined;
+}
+
+/** The objects that are a text or a list to whoever looks at them: torch.__version__, a deque. */
+function plainObject({ type: { name }, args, items = [] }: TorchObject): Json | undefined {
+  if (name === "TorchVersion") return typeof args[0] === "string" ? args[0] : undefined;
+  if (name !== "deque") return undefined;
+  return plainList([...(Array.isArray(args[0]) ? args[0] : []), ...items]);
 }
 
 function plainList(items: readonly TorchValue[]): Json | undefined {
@@ -154,7 +167,14 @@ function fromJson(json: Json, reading: Reading, depth: number): TorchValue {
   if ("object" in json) {
     const type = globalFromJson(json["object"]);
     if (!isKept(type)) throw new NotAValue("an object of a type that makes none");
-    const made = { kind: "object" as const, type, args: many(json["args"]) };
+    if (json["items"] !== undefined && !takesItems(type))
+      throw new NotAValue("items of an object that has none");
+    const made: TorchObject = {
+      kind: "object",
+      type,
+      args: many(json["args"]),
+      ...(json["items"] === undefined ? {} : { items: many(json["items"]) }),
+    };
     if (json["state"] === undefined) return made;
     if (!takesState(type)) throw new NotAValue("a state for an object that has none");
     return { ...made, state: from(json["state"]) };

@@ -29,17 +29,19 @@ interface Pending {
 }
 
 /** Reads the head. @throws TORCH_FILE_INVALID, TORCH_FILE_REFUSED, TORCH_FILE_UNSUPPORTED */
-export async function openLegacy(source: Source): Promise<Opened> {
+export async function openLegacy(source: Source, skipUnknown: boolean): Promise<Opened> {
   for (let window = WINDOW; ; window *= 4) {
     const bytes = await readBytes(source, 0, Math.min(window, MAX_WINDOW, source.size));
     try {
-      const head = readHead(source, bytes);
+      const head = readHead(source, bytes, skipUnknown);
       await placeStorages(source, head);
       return {
         value: head.value,
         format: "legacy",
         pickleBytes: head.length,
         shared: head.shared,
+        skipped: head.skipped,
+        checksums: false,
         packed: new Set(),
         // There are no checksums; that all storages are there was seen on opening.
         verify: () => Promise.resolve(),
@@ -54,16 +56,14 @@ export async function openLegacy(source: Source): Promise<Opened> {
   }
 }
 
-interface Head {
-  readonly value: TorchValue;
-  readonly shared: ReadonlySet<TorchValue>;
+interface Head extends Pick<Unpickled, "value" | "shared" | "skipped"> {
   readonly keys: readonly string[];
   readonly storages: ReadonlyMap<string, Pending>;
   /** Byte of the file where the storages begin. */
   readonly length: number;
 }
 
-function readHead(source: Source, bytes: Uint8Array): Head {
+function readHead(source: Source, bytes: Uint8Array, skipUnknown: boolean): Head {
   let position = 0;
   const origin = (where: "start" | "pickle" | "storage-keys"): Origin => ({
     file: source.path,
@@ -75,7 +75,10 @@ function readHead(source: Source, bytes: Uint8Array): Head {
     where: "start" | "pickle" | "storage-keys",
     storageOf: (id: readonly TorchValue[]) => TorchStorage | NoStorage = none,
   ) => {
-    const result: Unpickled = unpickle(bytes.subarray(position), origin(where), storageOf, bytes.length);
+    const result: Unpickled = unpickle(bytes.subarray(position), origin(where), storageOf, {
+      worth: bytes.length,
+      skipUnknown,
+    });
     position += result.length;
     return result;
   };
@@ -87,7 +90,7 @@ function readHead(source: Source, bytes: Uint8Array): Head {
   const bigEndian = machine.get("little_endian") === false;
 
   const storages = new Map<string, Pending>();
-  const { value, shared } = next("pickle", (id) => legacyStorage(source, id, storages, bigEndian));
+  const { value, shared, skipped } = next("pickle", (id) => legacyStorage(source, id, storages, bigEndian));
   const { value: keys } = next("storage-keys");
   const names = Array.isArray(keys) ? keys.filter((key) => typeof key === "string") : [];
   const complete =
@@ -97,7 +100,7 @@ function readHead(source: Source, bytes: Uint8Array): Head {
     new Set(names).size === names.length &&
     names.every((key) => storages.has(key));
   if (!complete) throw invalid(origin("storage-keys"), 0, { reason: "storage" });
-  return { value, shared, keys: names, storages, length: position };
+  return { value, shared, skipped, keys: names, storages, length: position };
 }
 
 /** ("storage", class, key, location, elements, view): view is None, or (key, offset, elements) of a part. */

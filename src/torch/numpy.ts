@@ -25,6 +25,14 @@ export function narrowed(value: bigint): number | bigint {
   return Number.isSafeInteger(rounded) ? rounded : value;
 }
 
+/** Python 2 has no bytes beside its texts: what was read as one is turned back, by whichever encoding gives `size` bytes. */
+function rawBytes(value: TorchValue | undefined, size: number): Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value.length === size ? value : undefined;
+  if (typeof value !== "string") return undefined;
+  const encodings = ["latin1", "utf8"] as const;
+  return encodings.map((encoding) => Buffer.from(value, encoding)).find(({ length }) => length === size);
+}
+
 /** numpy.core.multiarray.scalar(dtype, bytes). A dtype that is not a number stays as data. */
 export function numpyScalar(args: readonly TorchValue[], site: CallSite): TorchValue {
   const [dtype, bytes, ...more] = args;
@@ -32,8 +40,9 @@ export function numpyScalar(args: readonly TorchValue[], site: CallSite): TorchV
   const [name] = dtype.args;
   const scalar = typeof name === "string" ? scalars.get(name) : undefined;
   if (scalar === undefined) return { kind: "object", type: site.callee, args };
-  if (!(bytes instanceof Uint8Array) || bytes.length !== scalar.size) site.wrong();
+  const data = rawBytes(bytes, scalar.size);
+  if (data === undefined) site.wrong();
   // State of a dtype: (version, byte order, ...); ">" is big-endian.
   const order = isKind(dtype.state, "tuple") ? dtype.state.items[1] : "<";
-  return scalar.read(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), order !== ">");
+  return scalar.read(new DataView(data.buffer, data.byteOffset, data.byteLength), order !== ">");
 }

@@ -3,11 +3,26 @@
  * takes at least a byte, nothing is repeated, and the memory that values will take is counted before they are made.
  */
 import type { TorchProblem } from "../base/torch-problem.js";
-import { allowedGlobal, callOf, isHashable, takesState, type CallSite } from "./globals.js";
+import {
+  allowedGlobal,
+  callOf,
+  isHashable,
+  presentGlobal,
+  takesItems,
+  takesState,
+  type CallSite,
+} from "./globals.js";
 import type { KeyGuard } from "./key-guard.js";
 import { narrowed } from "./numpy.js";
 import { invalid, refused, unsupported, type Origin } from "./problems.js";
-import { isKind, type TorchDict, type TorchStorage, type TorchValue } from "./values.js";
+import {
+  isKind,
+  type TorchDict,
+  type TorchGlobal,
+  type TorchObject,
+  type TorchStorage,
+  type TorchValue,
+} from "./values.js";
 
 /** Bytes of the largest whole number: as decimal text it has 2466 digits. */
 const MAX_INTEGER_BYTES = 1024;
@@ -48,6 +63,8 @@ export interface Machine {
   /** How much a byte of the pickle counts where memory is allowed: less than 1 where it is packed. */
   readonly packing: number;
   readonly storageOf: (id: readonly TorchValue[]) => TorchStorage | NoStorage;
+  /** Names that are not on the allow-list, met so far; undefined where the first of them ends the reading. */
+  readonly skipped: Set<string> | undefined;
 }
 
 /** Ends the reading; by default because an opcode does not fit what is there. */
@@ -136,6 +153,18 @@ function surrogates(m: Machine, bytes: Uint8Array): string {
   return out + decode(m, bytes.subarray(from));
 }
 
+/** A text of Python 2, which does not say its encoding: UTF-8 where it is that, else latin-1. */
+export function python2Text(m: Machine, length: number): string {
+  const at = take(m, length);
+  charge(m, 32 + 2 * length);
+  const bytes = m.bytes.subarray(at, at + length);
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  }
+}
+
 function decode(m: Machine, bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
@@ -171,6 +200,16 @@ export function integer(m: Machine, length: number): number | bigint {
     .reverse()
     .toString("hex");
   return narrowed(BigInt.asIntN(8 * length, BigInt(`0x${hex}`)));
+}
+
+/** A line of digits, as protocol 1 has numbers that take more than four bytes, and True and False. */
+export function decimal(m: Machine, end: "" | "L"): TorchValue {
+  const digits = line(m);
+  if (end === "" && /^0[01]$/.test(digits)) return digits === "01";
+  const text = digits.endsWith(end) ? digits.slice(0, digits.length - end.length) : "";
+  if (!/^-?\d+$/.test(text)) fail(m);
+  if (text.length > 2 * MAX_INTEGER_BYTES) fail(m, { reason: "memory", bytes: text.length });
+  return narrowed(BigInt(text));
 }
 
 export function get(m: Machine, index: number): void {
@@ -212,8 +251,21 @@ export function newDict(m: Machine): TorchDict {
   return new Map();
 }
 
+/** An object of a type that is not known, which may be a dict or a list in Python. */
+function unknownObject(m: Machine, value: TorchValue): TorchObject | undefined {
+  return isKind(value, "object") && isUnknown(m, value.type) ? value : undefined;
+}
+
+function isUnknown(m: Machine, type: TorchGlobal): boolean {
+  return m.skipped !== undefined && !isAllowed(type);
+}
+
+const isAllowed = ({ module, name }: TorchGlobal): boolean => allowedGlobal(module, name) !== undefined;
+
 export function setItems(m: Machine, items: readonly TorchValue[]): void {
-  const target = top(m);
+  const owner = top(m);
+  const object = unknownObject(m, owner);
+  const target = object === undefined ? owner : (object.entries ??= newDict(m));
   if (!(target instanceof Map)) fail(m);
   if (items.length % 2 === 1) fail(m);
   charge(m, 24 * items.length);
@@ -230,15 +282,26 @@ function checkKey(m: Machine, container: object, key: TorchValue): void {
 }
 
 export function appendItems(m: Machine, items: readonly TorchValue[]): void {
-  const target = top(m);
-  if (!Array.isArray(target)) fail(m);
+  const target = listOf(m, top(m));
   // The engine makes room for 17 items with the first.
   charge(m, (target.length === 0 ? 136 : 0) + 16 * items.length);
   for (const item of items) target.push(item);
 }
 
+/** What takes items one by one: a list, or what an object has of them. */
+function listOf(m: Machine, value: TorchValue): TorchValue[] {
+  if (Array.isArray(value)) return value;
+  if (!isKind(value, "object") || !(takesItems(value.type) || isUnknown(m, value.type))) fail(m);
+  if (value.items === undefined) charge(m, 32);
+  return (value.items ??= []);
+}
+
 export function addItems(m: Machine, items: readonly TorchValue[]): void {
   const target = top(m);
+  if (unknownObject(m, target) !== undefined) {
+    appendItems(m, items);
+    return;
+  }
   if (!(target instanceof Set)) fail(m);
   charge(m, 32 * items.length);
   for (const item of items) {
@@ -252,6 +315,13 @@ export function global(m: Machine, module: string, name: string): void {
   if (allowed !== undefined) {
     charge(m, 64);
     push(m, allowed);
+    return;
+  }
+  if (m.skipped !== undefined) {
+    charge(m, 192);
+    const unknown = presentGlobal(module, name);
+    m.skipped.add(`${unknown.module}.${unknown.name}`);
+    push(m, unknown);
     return;
   }
   // Layers and optimizers are what a model holds that was saved whole.
@@ -272,25 +342,51 @@ export function call(m: Machine): void {
   const callee = pop(m);
   if (!isKind(callee, "global")) fail(m);
   if (!isKind(args, "tuple")) fail(m);
+  // Many objects may have been called with the same arguments, and each is walked with its own.
+  charge(m, 320 + 8 * args.items.length);
   const run = callOf(callee);
-  if (run === undefined) throw refused(m.origin, m.start, `${callee.module}.${callee.name}`);
-  charge(m, 320);
-  const site: CallSite = {
+  if (run !== undefined) {
+    push(m, run(args.items, siteOf(m, callee)));
+    return;
+  }
+  if (m.skipped === undefined) throw refused(m.origin, m.start, `${callee.module}.${callee.name}`);
+  m.skipped.add(`${callee.module}.${callee.name}`);
+  push(m, { kind: "object", type: callee, args: args.items });
+}
+
+/** What a call has at hand; where it stands is kept, for what is found out only when data is read. */
+function siteOf(m: Machine, callee: TorchGlobal): CallSite {
+  const { start, opcode } = m;
+  return {
     callee,
-    wrong: (problem) => fail(m, problem),
+    wrong: (problem = { reason: "pickle" }) => {
+      throw invalid(m.origin, start, problem, opcode);
+    },
     unsupported: (feature) => {
       throw unsupported(m.origin.file, feature);
     },
+    isAllowed,
     charge: (bytes) => charge(m, bytes),
     checkKey: (container, key) => checkKey(m, container, key),
   };
-  push(m, run(args.items, site));
+}
+
+/** Where names that are not known are skipped: (class, arguments, keyword arguments) */
+export function callWithKeywords(m: Machine): void {
+  const keywords = pop(m);
+  const args = pop(m);
+  const callee = pop(m);
+  if (m.skipped === undefined) refuse(m, "");
+  if (!isKind(callee, "global") || !isKind(args, "tuple")) fail(m);
+  charge(m, 320 + 16 * args.items.length);
+  push(m, { kind: "object", type: callee, args: [...args.items, keywords] });
 }
 
 export function build(m: Machine): void {
   const state = pop(m);
   const target = top(m);
-  if (isKind(target, "object") && takesState(target.type) && target.state === undefined) {
+  const takes = isKind(target, "object") && (takesState(target.type) || m.skipped !== undefined);
+  if (takes && target.state === undefined) {
     target.state = state;
   } else if (target instanceof Map && target.pythonType !== undefined && state instanceof Map) {
     target.attributes = state;
@@ -303,6 +399,10 @@ export function persistent(m: Machine): void {
   const id = pop(m);
   if (!isKind(id, "tuple")) fail(m, { reason: "storage" });
   charge(m, 128);
+  // How long the elements of a class are that is not known, nothing in the file says.
+  const type = id.items[1];
+  if (isKind(type, "global") && isUnknown(m, type))
+    throw refused(m.origin, m.start, `${type.module}.${type.name}`);
   const storage = m.storageOf(id.items);
   if ("problem" in storage) fail(m, storage.problem);
   push(m, storage);

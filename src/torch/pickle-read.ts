@@ -1,8 +1,8 @@
 /**
  * Pickle -> values. One table of opcodes over the machine of pickle-machine.ts; it makes plain data only.
  *
- * Source: cpython Lib/pickletools.py, the description of each opcode. Protocols 2 to 5; of older protocols only the
- * opcodes that Python 2 still writes under protocol 2.
+ * Source: cpython Lib/pickletools.py, the description of each opcode. Protocols 1 to 5; of protocol 0, whose
+ * names of storages PyTorch cannot read either, nothing of its own.
  */
 import { keyGuard } from "./key-guard.js";
 import {
@@ -11,7 +11,9 @@ import {
   build,
   byte,
   call,
+  callWithKeywords,
   charge,
+  decimal,
   fail,
   get,
   global,
@@ -29,6 +31,7 @@ import {
   push,
   pushAgain,
   put,
+  python2Text,
   rawBytes,
   refuse,
   setItems,
@@ -49,12 +52,20 @@ export interface Unpickled {
   readonly length: number;
   /** The values in it that may stand in more than one place. */
   readonly shared: ReadonlySet<TorchValue>;
+  /** The names that are not on the allow-list; none unless they are skipped. */
+  readonly skipped: readonly string[];
+}
+
+export interface UnpickleOptions {
+  /** Bytes by which memory is allowed, fewer than its own where it is packed. */
+  readonly worth?: number;
+  /** Keeps what a name that is not on the allow-list makes as data: the name, and what it was called with. Nothing is run. */
+  readonly skipUnknown?: boolean;
 }
 
 /**
  * Reads one pickle from the start of `bytes`.
  * @param storageOf what a persistent id stands for
- * @param worth bytes by which memory is allowed, fewer than its own where it is packed
  * @throws TORCH_FILE_INVALID, TORCH_FILE_REFUSED (a name not on the allow-list), TORCH_FILE_UNSUPPORTED;
  *   PickleCutOff when the bytes end before STOP
  */
@@ -62,7 +73,7 @@ export function unpickle(
   bytes: Uint8Array,
   origin: Origin,
   storageOf: (id: readonly TorchValue[]) => TorchStorage | NoStorage,
-  worth = bytes.length,
+  { worth = bytes.length, skipUnknown = false }: UnpickleOptions = {},
 ): Unpickled {
   const m: Machine = {
     bytes,
@@ -79,9 +90,8 @@ export function unpickle(
     acceptsKey: keyGuard(),
     packing: bytes.length === 0 ? 1 : Math.min(1, worth / bytes.length),
     storageOf,
+    skipped: skipUnknown ? new Set() : undefined,
   };
-  if (byte(m) !== 0x80) fail(m);
-  m.position = 0;
   for (;;) {
     m.start = m.position;
     const code = byte(m);
@@ -96,7 +106,7 @@ export function unpickle(
   }
   const value = pop(m);
   if (m.stack.length > 0 || m.marks.length > 0) fail(m);
-  return { value, length: m.position, shared: m.shared };
+  return { value, length: m.position, shared: m.shared, skipped: [...(m.skipped ?? [])] };
 }
 
 function protocol(m: Machine): void {
@@ -130,13 +140,15 @@ const table: readonly (readonly [code: number | string, ...Opcode])[] = [
   ["M", "BININT2", (m) => push(m, uint16(m))],
   [0x8a, "LONG1", (m) => push(m, integer(m, byte(m)))],
   [0x8b, "LONG4", (m) => push(m, integer(m, m.view.getInt32(take(m, 4), true)))],
+  ["I", "INT", (m) => push(m, decimal(m, ""))],
+  ["L", "LONG", (m) => push(m, decimal(m, "L"))],
   ["G", "BINFLOAT", (m) => push(m, pythonFloat(m.view.getFloat64(take(m, 8), false)))],
   // Text and bytes
   ["X", "BINUNICODE", (m) => push(m, text(m, uint32(m)))],
   [0x8c, "SHORT_BINUNICODE", (m) => push(m, text(m, byte(m)))],
   [0x8d, "BINUNICODE8", (m) => push(m, text(m, length64(m)))],
-  ["T", "BINSTRING", (m) => push(m, text(m, uint32(m)))],
-  ["U", "SHORT_BINSTRING", (m) => push(m, text(m, byte(m)))],
+  ["T", "BINSTRING", (m) => push(m, python2Text(m, uint32(m)))],
+  ["U", "SHORT_BINSTRING", (m) => push(m, python2Text(m, byte(m)))],
   ["B", "BINBYTES", (m) => push(m, rawBytes(m, uint32(m)))],
   ["C", "SHORT_BINBYTES", (m) => push(m, rawBytes(m, byte(m)))],
   [0x8e, "BINBYTES8", (m) => push(m, rawBytes(m, length64(m)))],
@@ -173,12 +185,12 @@ const table: readonly (readonly [code: number | string, ...Opcode])[] = [
   [0x93, "STACK_GLOBAL", stackGlobal],
   ["R", "REDUCE", call],
   [0x81, "NEWOBJ", call],
+  [0x92, "NEWOBJ_EX", callWithKeywords],
   ["b", "BUILD", build],
   ["Q", "BINPERSID", persistent],
   // Known, and never done: each makes an object by running something
   ["i", "INST", (m) => { const module = line(m); refuse(m, `${module}.${line(m)}`); }],
   ["o", "OBJ", (m) => refuse(m, "")],
-  [0x92, "NEWOBJ_EX", (m) => refuse(m, "")],
   [0x82, "EXT1", (m) => refuse(m, "")],
   [0x83, "EXT2", (m) => refuse(m, "")],
   [0x84, "EXT4", (m) => refuse(m, "")],

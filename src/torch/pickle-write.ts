@@ -5,8 +5,8 @@
  */
 import { invariant } from "../base/invariant.js";
 import { dtypes } from "./dtypes.js";
-import { allowedGlobal } from "./globals.js";
-import { isKind, isPythonInt, orderedDict, tuple } from "./values.js";
+import { allowedGlobal, python2Name } from "./globals.js";
+import { dict, isKind, isPythonInt, orderedDict, tuple } from "./values.js";
 import type { TorchDict, TorchGlobal, TorchObject, TorchStorage, TorchTensor, TorchValue } from "./values.js";
 
 const op = {
@@ -85,8 +85,9 @@ export function pickle(value: TorchValue): Pickled {
       allowedGlobal(module, name) !== undefined,
       `${module}.${name} is a name that torch files may hold`,
     );
-    // Protocol 2 is Python 2's, where this module had another name.
-    const line = `${module === "builtins" ? "__builtin__" : module}\n${name}\n`;
+    // Protocol 2 is Python 2's, where this module and some names in it were others.
+    const [oldModule, oldName] = module === "builtins" ? ["__builtin__", python2Name(name)] : [module, name];
+    const line = `${oldModule}\n${oldName}\n`;
     if (recall(names, line)) return;
     out.byte(op.global);
     out.raw(new TextEncoder().encode(line));
@@ -197,6 +198,13 @@ export function pickle(value: TorchValue): Pickled {
       return;
     }
     const typed = value.storage.dtype === value.dtype && dtypes[value.dtype].storageClass !== undefined;
+    invariant(
+      value.quantisation === undefined && value.subclass === undefined,
+      "a tensor that can be written",
+    );
+    const marked = (["conj", "neg"] as const).filter((mark) => value[mark] === true);
+    const metadata =
+      marked.length === 0 ? [] : [dict(Object.fromEntries(marked.map((mark) => [mark, true])))];
     const args: TorchValue[] = [
       value.storage,
       value.offset,
@@ -205,15 +213,16 @@ export function pickle(value: TorchValue): Pickled {
       value.requiresGrad,
       orderedDict(),
     ];
-    if (typed) call({ module: "torch._utils", name: "_rebuild_tensor_v2" }, args, value);
+    if (typed) call({ module: "torch._utils", name: "_rebuild_tensor_v2" }, [...args, ...metadata], value);
     else {
       const dtype: TorchGlobal = { kind: "global", module: "torch", name: value.dtype };
-      call({ module: "torch._utils", name: "_rebuild_tensor_v3" }, [...args, dtype], value);
+      call({ module: "torch._utils", name: "_rebuild_tensor_v3" }, [...args, dtype, ...metadata], value);
     }
   };
 
   const object = (value: TorchObject): void => {
     call(value.type, value.args, value);
+    batches(value.items ?? [], op.append, op.appends, write);
     if (value.state !== undefined) {
       write(value.state);
       out.byte(op.build);

@@ -14,6 +14,10 @@ export interface Opened {
   readonly shared: ReadonlySet<TorchValue>;
   /** Identities of storages that are unpacked from their beginning whenever a part of them is read. */
   readonly packed: ReadonlySet<object>;
+  /** Names that are not on the allow-list and were skipped. */
+  readonly skipped: readonly string[];
+  /** Whether the file has checksums of its data. */
+  readonly checksums: boolean;
   /** Checks all that can be checked. @throws TORCH_FILE_INVALID */
   verify(): Promise<void>;
 }

@@ -54,7 +54,26 @@ async function readElements(tensor: TorchTensor): Promise<TypedArray> {
       gather(span, bytes, tensor.shape, tensor.strides, size);
     }
   }
-  return array(bytes);
+  const elements = array(bytes);
+  if (tensor.conj === true) conjugate(elements, tensor.dtype);
+  if (tensor.neg === true) negate(elements, tensor.dtype);
+  return elements;
+}
+
+/** Turns the sign of each imaginary part, in place: real and imaginary parts stand in turn. */
+function conjugate(elements: TypedArray, dtype: Dtype): void {
+  invariant(/^b?complex/.test(dtype), `${dtype} has imaginary parts`);
+  for (let i = 1; i < elements.length; i += 2) elements[i] = negated(elements[i]!, dtype);
+}
+
+function negate(elements: TypedArray, dtype: Dtype): void {
+  for (let i = 0; i < elements.length; i++) elements[i] = negated(elements[i]!, dtype);
+}
+
+/** 16-bit floats are raw words, whose highest bit is the sign. */
+function negated(element: number | bigint, dtype: Dtype): never {
+  const isWord = /^(b?float16|b?complex32)$/.test(dtype);
+  return (isWord ? Number(element) ^ 0x8000 : -element) as never;
 }
 
 /** Copies the elements of a view, which begins at the start of `from`, to `to` in row-major order. */

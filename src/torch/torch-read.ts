@@ -2,11 +2,11 @@
  * `.pth` -> values. Opening reads the directory and the pickle, a few milliseconds; the elements of a tensor are read
  * when they are asked for. Either format: the zip of PyTorch 1.6 and later, and the older one (legacy-read.ts).
  */
-import type { TorchProblem } from "../base/torch-problem.js";
 import { checkWalkable } from "./walkable.js";
 import { openLegacy } from "./legacy-read.js";
+import { beginningOf, beginsAsLegacy, foreignFeature, notTorch } from "./look.js";
 import { invalid, unsupported, type Origin } from "./problems.js";
-import { openSource, sourceOver, readBytes, type Source } from "./source.js";
+import { openSource, sourceOver, type Source } from "./source.js";
 import type { Opened } from "./storage.js";
 import type { TorchTensor, TorchValue } from "./values.js";
 import { tensorsIn, type TensorPath } from "./walk.js";
@@ -19,6 +19,10 @@ export interface TorchFile {
   /** "zip": PyTorch 1.6 and later. "legacy": before. */
   readonly format: "zip" | "legacy";
   readonly value: TorchValue;
+  /** Whether the file has checksums of its data, which `verify` compares. */
+  readonly checksums: boolean;
+  /** Names that are not on the allow-list; none unless they were to be skipped. */
+  readonly skipped: readonly string[];
   /** Every tensor with the keys that lead to it, in the file's order; a tensor in two places comes twice. */
   tensors(): Iterable<[path: TensorPath, tensor: TorchTensor]>;
   /**
@@ -29,12 +33,20 @@ export interface TorchFile {
   close(): Promise<void>;
 }
 
+export interface ReadOptions {
+  /**
+   * What a name that is not on the allow-list makes is kept as data (the name, and what it was called with), so that the
+   * tensors around it can be seen. Nothing is run. Such a value cannot be written again.
+   */
+  readonly skipUnknown?: boolean;
+}
+
 /**
  * Opens a torch file. Nothing in it is imported or run: a name that is not on the allow-list ends the reading.
  * @throws TORCH_FILE_UNREADABLE, TORCH_FILE_INVALID, TORCH_FILE_REFUSED, TORCH_FILE_UNSUPPORTED
  */
-export async function readTorchFile(path: string): Promise<TorchFile> {
-  return readTorch(await openSource(path));
+export async function readTorchFile(path: string, options: ReadOptions = {}): Promise<TorchFile> {
+  return readTorch(await openSource(path), options);
 }
 
 /** The same for the bytes of a file that are in memory. @param path for messages */
@@ -43,10 +55,13 @@ export function readTorchBytes(path: string, bytes: Uint8Array): Promise<TorchFi
 }
 
 /** The same for any source of bytes, which is closed with the file, or when it is none. */
-export async function readTorch(source: Source): Promise<TorchFile> {
+export async function readTorch(
+  source: Source,
+  { skipUnknown = false }: ReadOptions = {},
+): Promise<TorchFile> {
   try {
-    const opened = await readFrom(source);
-    const { value, format } = opened;
+    const opened = await readFrom(source, skipUnknown);
+    const { value, format, checksums, skipped } = opened;
     const where = format === "zip" ? { record: "data.pkl" } : "pickle";
     const origin: Origin = { file: source.path, where, base: 0 };
     checkWalkable(opened, origin, source.size);
@@ -55,6 +70,8 @@ export async function readTorch(source: Source): Promise<TorchFile> {
       size: source.size,
       format,
       value,
+      checksums,
+      skipped,
       tensors: () => tensorsIn(value),
       verify: () => opened.verify(),
       close: () => source.close(),
@@ -65,26 +82,11 @@ export async function readTorch(source: Source): Promise<TorchFile> {
   }
 }
 
-async function readFrom(source: Source): Promise<Opened> {
-  const head = await readBytes(source, 0, Math.min(source.size, 512));
-  const start = Buffer.from(head).toString("latin1");
-  if (start.startsWith("PK\x03\x04")) return openZip(source);
-  if (head[0] === 0x80 && head[1]! >= 2 && head[1]! <= 5) return openLegacy(source);
-  const origin: Origin = { file: source.path, where: "start", base: 0 };
-  if (start.slice(257, 262) === "ustar") throw unsupported(source.path, { feature: "tar" });
-  throw invalid(origin, 0, lookOf(start));
-}
-
-/** What a file is that is no torch file, for the person who wonders. */
-function lookOf(start: string): TorchProblem {
-  if (start === "") return { reason: "empty" };
-  if (/^\0+$/.test(start)) return { reason: "zeros" };
-  if (start.startsWith("PK")) return { reason: "cut-off" };
-  const reason = "not-torch";
-  if (start.startsWith("version https://git-lfs")) return { reason, looksLike: "git-lfs" };
-  if (/^\s*<(!doctype|html|\?xml)/i.test(start)) return { reason, looksLike: "web-page" };
-  if (start.startsWith("\x1f\x8b")) return { reason, looksLike: "gzip" };
-  if (start.startsWith("\x89PNG") || start.startsWith("\xff\xd8\xff")) return { reason, looksLike: "image" };
-  if (start.slice(8, 9) === "{") return { reason, looksLike: "safetensors" };
-  return { reason };
+async function readFrom(source: Source, skipUnknown: boolean): Promise<Opened> {
+  const start = await beginningOf(source);
+  const foreign = foreignFeature(source.path, start);
+  if (foreign !== undefined) throw unsupported(source.path, foreign);
+  if (start.startsWith("PK\x03\x04")) return openZip(source, skipUnknown);
+  if (beginsAsLegacy(start)) return openLegacy(source, skipUnknown);
+  throw invalid({ file: source.path, where: "start", base: 0 }, 0, notTorch(start));
 }

@@ -114,7 +114,8 @@ describe("writing and reading again", () => {
   it("gives the same elements, in every type", async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.constantFrom(...(Object.keys(dtypes) as Dtype[])),
+        // Quantised types mean nothing without their scale, which is not written.
+        fc.constantFrom(...(Object.keys(dtypes) as Dtype[]).filter((name) => !name.startsWith("q"))),
         fc.array(fc.nat(4), { maxLength: 4 }),
         fc.uint8Array({ minLength: 4 ** 4 * 16, maxLength: 4 ** 4 * 16 }),
         async (dtype, shape, random) => {

@@ -8,7 +8,7 @@
  *   bytes              Uint8Array
  *   list, tuple, set   array, TorchTuple, Set
  *   dict               Map (any key, in order), also OrderedDict, defaultdict and Counter: see TorchDict
- *   torch.Tensor       TorchTensor
+ *   torch.Tensor       TorchTensor, a view of one storage; CompoundTensor for all that is more or less than that
  *   anything else      TorchObject or TorchGlobal: its name and what it was made from
  */
 import type { Dtype, TypedArray } from "./dtypes.js";
@@ -23,6 +23,7 @@ export type TorchValue =
   | PythonFloat
   | TorchTuple
   | TorchTensor
+  | CompoundTensor
   | TorchStorage
   | TorchGlobal
   | TorchObject
@@ -64,6 +65,10 @@ export interface TorchObject {
   readonly type: TorchGlobal;
   readonly args: readonly TorchValue[];
   state?: TorchValue;
+  /** What was put into it one by one afterwards: a deque is a list with a limit. */
+  items?: TorchValue[];
+  /** The same for pairs, of a dict of a type that is not known. */
+  entries?: TorchDict;
 }
 
 /** Memory that tensors share. Two tensors with one storage object are views of the same numbers. */
@@ -83,6 +88,19 @@ export interface TorchStorage {
   chunks(): AsyncIterable<Uint8Array>;
 }
 
+/** How the whole numbers of a quantised tensor stand for others. */
+export interface Quantisation {
+  /** torch.qscheme without its module: "per_tensor_affine", "per_channel_affine". */
+  readonly scheme: string;
+  /** Of the whole tensor. */
+  readonly scale?: number;
+  readonly zeroPoint?: number;
+  /** Of each index along `axis`. */
+  readonly axis?: number;
+  readonly scales?: TorchTensor;
+  readonly zeroPoints?: TorchTensor;
+}
+
 /** A tensor: a view of a storage. */
 export interface TorchTensor {
   readonly kind: "tensor";
@@ -97,11 +115,56 @@ export interface TorchTensor {
   readonly requiresGrad: boolean;
   /** Whether it is a torch.nn.Parameter. */
   readonly parameter: boolean;
+  /** The storage holds the numbers before they are conjugated, or negated; `read` gives them as they are meant. */
+  readonly conj?: boolean;
+  readonly neg?: boolean;
+  readonly quantisation?: Quantisation;
+  /** The class, of a tensor that is of one of the user's own. */
+  readonly subclass?: TorchGlobal;
   /**
    * A row-major copy of the elements, in the typed array of `dtype` (see dtypes.ts: raw words for half precision).
    * @throws TORCH_FILE_INVALID when the file is damaged (CRC-32), from a file
    */
   read(): Promise<TypedArray>;
+}
+
+/** What a compound tensor is, in torch's words where torch has one. */
+export type CompoundLayout =
+  | "sparse_coo"
+  | "sparse_csr"
+  | "sparse_csc"
+  | "sparse_bsr"
+  | "sparse_bsc"
+  /** Several tensors of different sizes. */
+  | "nested"
+  /** The part that one process had of a DTensor. */
+  | "distributed"
+  /** A shape without numbers. */
+  | "meta"
+  /** Several numbers in each byte. */
+  | "packed"
+  /** Of a type that is not in the table of dtypes.ts. */
+  | "unknown-type";
+
+/** A tensor that is no view of one storage, or of numbers that are not known: shown by its parts, never calculated with. */
+export interface CompoundTensor {
+  readonly kind: "compound";
+  readonly layout: CompoundLayout;
+  /** Name in torch, also of a type that dtypes.ts does not have. */
+  readonly dtype: string;
+  /** Undefined where there is no single one. */
+  readonly shape: readonly number[] | undefined;
+  readonly requiresGrad: boolean;
+  readonly parameter: boolean;
+  /** What else its kind says: {"coalesced": true}, {"placements": ["S(0)"]}. */
+  readonly facts: Readonly<Record<string, boolean | readonly string[]>>;
+  /** The tensors of the file that it is made of, by their names in torch. */
+  readonly sources: ReadonlyMap<string, TorchTensor>;
+  /**
+   * The tensors that hold its numbers; of a nested one those inside it, which only its data tells.
+   * @throws TORCH_FILE_INVALID when the file is damaged
+   */
+  parts(): Promise<ReadonlyMap<string, TorchTensor>>;
 }
 
 /** A Python float, also for whole numbers: 1.0 is not 1 in Python. */
@@ -137,7 +200,7 @@ export function orderedDict(entries: Iterable<readonly [TorchValue, TorchValue]>
 
 type Kinded = Extract<TorchValue, { readonly kind: string }>;
 
-/** Narrows a value to one of the kinds: "tensor", "tuple", "float", "global", "object", "storage". */
+/** Narrows a value to one of the kinds: "tensor", "compound", "tuple", "float", "global", "object", "storage". */
 export function isKind<Kind extends Kinded["kind"]>(
   value: TorchValue | undefined,
   kind: Kind,

@@ -1,7 +1,15 @@
 /** Finding tensors in values. */
-import { isKind, numberOf, type TorchTensor, type TorchValue } from "./values.js";
+import {
+  isDict,
+  isKind,
+  numberOf,
+  type CompoundTensor,
+  type TorchDict,
+  type TorchTensor,
+  type TorchValue,
+} from "./values.js";
 
-/** Keys from the top: of a dict its keys, of a list or tuple the index. */
+/** Keys from the top: of a dict its keys, of a list or tuple the index, of an object the names of its attributes. */
 export type TensorPath = readonly TorchValue[];
 
 /** What a value holds directly, with the key that leads to it; keys of dicts are not followed. */
@@ -9,7 +17,31 @@ function* itemsOf(value: TorchValue): Iterable<[key: TorchValue, item: TorchValu
   if (value instanceof Map) yield* value;
   else if (Array.isArray(value)) yield* value.entries();
   else if (isKind(value, "tuple")) yield* value.items.entries();
-  else if (isKind(value, "object") && value.state !== undefined) yield ["state", value.state];
+  else if (value instanceof Set) yield* [...value].entries();
+  else if (isKind(value, "object")) {
+    yield* value.args.entries();
+    yield* (value.items ?? []).entries();
+    yield* value.entries ?? [];
+    for (const part of isKind(value.state, "tuple") ? value.state.items : [value.state])
+      yield* attributesIn(part);
+  }
+}
+
+/** Where a module keeps what its state_dict has under the module's own name. */
+const parts = ["_parameters", "_buffers", "_modules"];
+
+/** What an object was given by BUILD: its attributes by name; a module's as its state_dict names them. */
+function* attributesIn(state: TorchValue | undefined): Iterable<[key: TorchValue, item: TorchValue]> {
+  if (state === undefined || state === null) return;
+  if (!isDict(state)) {
+    yield ["state", state];
+    return;
+  }
+  const isModule = parts.every((part) => isDict(state.get(part)));
+  for (const [key, item] of state) {
+    if (isModule && parts.includes(key as string)) yield* item as TorchDict;
+    else yield [key, item];
+  }
 }
 
 /**
@@ -20,8 +52,16 @@ export function* tensorsIn(
   value: TorchValue,
   path: TensorPath = [],
 ): Generator<[path: TensorPath, tensor: TorchTensor]> {
-  if (isKind(value, "tensor")) yield [path, value];
-  else for (const [key, item] of itemsOf(value)) yield* tensorsIn(item, [...path, key]);
+  for (const found of allTensorsIn(value, path)) if (found[1].kind === "tensor") yield [found[0], found[1]];
+}
+
+/** The same with the tensors that are more than a view of one storage. REQUIRES: as tensorsIn */
+export function* allTensorsIn(
+  value: TorchValue,
+  path: TensorPath = [],
+): Generator<[path: TensorPath, tensor: TorchTensor | CompoundTensor]> {
+  if (isKind(value, "tensor") || isKind(value, "compound")) yield [path, value];
+  else for (const [key, item] of itemsOf(value)) yield* allTensorsIn(item, [...path, key]);
 }
 
 /** A path as people write it: state_dict.initial.0.weight; "tensor" for one that stands alone. */

@@ -7,7 +7,7 @@ import { sizeOf } from "../base/named-arrays.js";
 import { dtypes } from "./dtypes.js";
 import { invalid, unsupported, type Origin } from "./problems.js";
 import type { Opened } from "./storage.js";
-import { isKind, type TorchTensor, type TorchValue } from "./values.js";
+import { isKind, type CompoundTensor, type TorchTensor, type TorchValue } from "./values.js";
 
 const MAX_DEPTH = 200;
 /** What a walk costs, shared values each time: for each byte of the pickle and anyway. */
@@ -66,7 +66,9 @@ function partsOf(value: TorchValue): Pick<Frame, "parts" | "pairs"> {
     return { parts: [...[...value].flat(), attributes, factory], pairs: 2 * value.size };
   }
   if (isKind(value, "tuple")) return { parts: value.items, pairs: 0 };
-  return { parts: isKind(value, "object") ? [...value.args, value.state ?? null] : [], pairs: 0 };
+  if (!isKind(value, "object")) return { parts: [], pairs: 0 };
+  const { args, items = [], entries = null, state = null } = value;
+  return { parts: [...args, ...items, entries, state], pairs: 0 };
 }
 
 /** Without recursion: the value may be as deep as the file is long. */
@@ -82,6 +84,12 @@ function measure({ value, shared, packed }: Opened, origin: Origin): Measure {
     return { ...leaf, walk: WALK_PER_TENSOR, tensors: 1, bytes };
   };
 
+  const ofCompound = ({ sources }: CompoundTensor): Measure => {
+    const measures = [...sources.values()].map(ofTensor);
+    const bytes = measures.reduce((sum, source) => sum + source.bytes, 0);
+    return { ...leaf, walk: WALK_PER_TENSOR * (1 + measures.length), tensors: 1 + measures.length, bytes };
+  };
+
   /** The measure of a value, or undefined when it has been put on the stack first. */
   const enter = (part: TorchValue): Measure | undefined => {
     if (typeof part === "bigint" || typeof part === "string" || part instanceof Uint8Array) {
@@ -89,6 +97,7 @@ function measure({ value, shared, packed }: Opened, origin: Origin): Measure {
     }
     if (part === null || typeof part !== "object") return leaf;
     if (isKind(part, "tensor")) return ofTensor(part);
+    if (isKind(part, "compound")) return ofCompound(part);
     if (stack.length >= MAX_DEPTH) throw tooDeep();
     // What stands in one place only cannot contain itself, and is measured once in any case.
     if (shared.has(part)) {
@@ -136,7 +145,9 @@ function measure({ value, shared, packed }: Opened, origin: Origin): Measure {
 export function checkWalkable(opened: Opened, origin: Origin, size: number): void {
   const { value, pickleBytes } = opened;
   const isCheckpoint =
-    value instanceof Map || Array.isArray(value) || isKind(value, "tuple") || isKind(value, "tensor");
+    value instanceof Map ||
+    Array.isArray(value) ||
+    ["tuple", "tensor", "compound", "object"].some((kind) => isKind(value, kind as "tuple"));
   if (!isCheckpoint) throw unsupported(origin.file, { feature: "no-tensors" });
   const total = measure(opened, origin);
   const endless =

@@ -51,6 +51,11 @@ export interface Entry {
 export interface Archive {
   /** In the directory's order. */
   readonly entries: readonly Entry[];
+  /**
+   * Whether the CRC-32 fields are those of the data. torch.serialization.set_crc32_options(False) leaves 0 in every one of
+   * them; a 0 in some alone is a CRC like any other.
+   */
+  readonly checksums: boolean;
 }
 
 /** @throws TORCH_FILE_INVALID when it is not a whole, unambiguous zip archive; TORCH_FILE_UNSUPPORTED */
@@ -58,7 +63,8 @@ export async function readArchive(source: Source): Promise<Archive> {
   const directory = await findDirectory(source);
   const part = await readPart(source, directory.offset, directory.size);
   const entries = centralEntries(source, part, directory.count);
-  return { entries: placed(source, entries, directory.offset) };
+  const checksums = entries.some(({ crc }) => crc !== 0) || entries.every(({ size }) => size === 0);
+  return { entries: placed(source, entries, directory.offset), checksums };
 }
 
 interface Directory {

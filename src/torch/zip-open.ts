@@ -20,8 +20,8 @@ const PICKLE_PACKS = 10;
 const MAX_PICKLE = 64 * 2 ** 20;
 
 /** @throws TORCH_FILE_INVALID, TORCH_FILE_REFUSED, TORCH_FILE_UNSUPPORTED */
-export async function openZip(source: Source): Promise<Opened> {
-  const { entries } = await readArchive(source);
+export async function openZip(source: Source, skipUnknown: boolean): Promise<Opened> {
+  const { entries, checksums } = await readArchive(source);
   const directory: Origin = { file: source.path, where: "zip-directory", base: 0 };
   const folder = entries[0]!.name.split("/", 1)[0]!;
   const records = new Map<string, Entry>();
@@ -30,18 +30,17 @@ export async function openZip(source: Source): Promise<Opened> {
       throw invalid(directory, entry.offset, { reason: "record-name", name: entry.name });
     records.set(entry.name.slice(folder.length + 1), entry);
   }
-  if (records.has("constants.pkl") || [...records.keys()].some((name) => name.startsWith("code/"))) {
-    throw unsupported(source.path, { feature: "torchscript" });
-  }
+  const program = programIn([...records.keys()]);
+  if (program !== undefined) throw unsupported(source.path, { feature: program });
   const main = records.get("data.pkl");
   if (main === undefined) throw invalid(directory, 0, { reason: "record-missing", name: "data.pkl" });
   const readers = new Map<Entry, RecordReader>();
   const readerOf = (entry: Entry) => {
-    const reader = readers.get(entry) ?? recordReader(source, entry);
+    const reader = readers.get(entry) ?? recordReader(source, entry, checksums);
     readers.set(entry, reader);
     return reader;
   };
-  const bigEndian = await isBigEndian(source, records.get("byteorder"));
+  const bigEndian = await isBigEndian(source, records.get("byteorder"), checksums);
 
   const storages = new Map<string, TorchStorage>();
   const packed = new Set<object>();
@@ -76,7 +75,8 @@ export async function openZip(source: Source): Promise<Opened> {
   const bytes = new Uint8Array(main.size);
   await reader.readInto(0, bytes);
   const origin: Origin = { file: source.path, where: { record: "data.pkl" }, base: position ?? 0 };
-  const { value, length, shared } = wholePickle(bytes, origin, storageOf, pickleBytes);
+  const options = { worth: pickleBytes, skipUnknown };
+  const { value, length, shared, skipped } = wholePickle(bytes, origin, storageOf, options);
   if (length !== bytes.length) throw invalid(origin, length, { reason: "appended" });
   return {
     value,
@@ -84,10 +84,24 @@ export async function openZip(source: Source): Promise<Opened> {
     pickleBytes,
     shared,
     packed,
+    skipped,
+    checksums,
     async verify() {
-      for (const entry of entries) await (readers.get(entry) ?? recordReader(source, entry)).check();
+      for (const entry of entries)
+        await (readers.get(entry) ?? recordReader(source, entry, checksums)).check();
     },
   };
+}
+
+/** What torch saves in the same kind of archive that is no checkpoint. */
+function programIn(
+  names: readonly string[],
+): "torchscript" | "exported-program" | "torch-package" | undefined {
+  const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
+  // torch.export.save: since PyTorch 2.8 with an archive_format, before that with one record of JSON.
+  if (has(/^(archive_format|serialized_exported_program\.(json|pt))$/)) return "exported-program";
+  if (has(/^(constants\.pkl$|code\/)/)) return "torchscript";
+  return has(/^\.data\/(extern_modules|python_version)$/) ? "torch-package" : undefined;
 }
 
 function wholePickle(...args: Parameters<typeof unpickle>): ReturnType<typeof unpickle> {
@@ -99,10 +113,10 @@ function wholePickle(...args: Parameters<typeof unpickle>): ReturnType<typeof un
   }
 }
 
-async function isBigEndian(source: Source, entry: Entry | undefined): Promise<boolean> {
+async function isBigEndian(source: Source, entry: Entry | undefined, checksums: boolean): Promise<boolean> {
   if (entry === undefined) return false;
   const bytes = new Uint8Array(Math.min(entry.size, 16));
-  await recordReader(source, entry).readInto(0, bytes);
+  await recordReader(source, entry, checksums).readInto(0, bytes);
   const order = Buffer.from(bytes).toString("latin1");
   if (order === "little" || order === "big") return order === "big";
   throw invalid({ file: source.path, where: { record: entry.name }, base: entry.offset }, 0, {

@@ -30,7 +30,7 @@ async function contentOf(file: TorchFile): Promise<string> {
   const json = valueToJson(file.value, (part) => [
     part.kind,
     part.dtype,
-    ...("shape" in part ? part.shape : []),
+    ...("shape" in part ? (part.shape ?? []) : []),
   ]);
   return JSON.stringify([json, digests]);
 }
