@@ -167,7 +167,7 @@ export const planOptions = {
   vram: aboveZero,
 } as const satisfies OptionTable;
 
-export const inspectOptions = { stats: onOff } as const satisfies OptionTable;
+export const inspectOptions = { stats: onOff, skipUnknown: onOff } as const satisfies OptionTable;
 export const convertOptions = {
   weightsOnly: onOff,
   stateDict: trainingOptions.stateDict,

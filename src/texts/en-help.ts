@@ -107,6 +107,7 @@ const options = {
     help: "write every reading to this new CSV file, which --sensor simulated: plays again",
   },
   weightsOnly: { help: "the weights alone, without the optimizer's memory and the rest" },
+  skipUnknown: { help: "also shows the tensors around what is not known, running nothing" },
   stats: { help: "also minimum, maximum, mean and NaN count of each tensor" },
 } satisfies Record<string, OptionText>;
 

@@ -50,6 +50,8 @@ export interface CommandTexts {
   readonly inspected: {
     readonly file: (path: string, format: string, bytes: number) => string;
     readonly keys: (keys: readonly string[]) => string;
+    /** Names from the file that are not on the allow-list. */
+    readonly skipped: (names: readonly string[]) => string;
     readonly stateDict: (key: string | undefined, tensors: number, elements: number) => string;
     /** What all names begin with, and is taken off. */
     readonly prefix: (prefix: string) => string;
@@ -70,6 +72,7 @@ export interface CommandTexts {
     readonly checked: string;
     readonly unchecked: string;
   };
+  readonly convertStopped: (to: string) => string;
   readonly converted: (from: string, to: string, bytes: number) => string;
   /** Steps have passed since its parent, and the weights are the same. */
   readonly stale: (id: string) => string;
@@ -154,9 +157,12 @@ export const en: Texts = {
       tensors: (count) => `${format.integer(count)} tensors`,
       unknown: "of an unknown kind",
       allFinite: "✅ All values are finite numbers.",
+      skipped: (names) =>
+        `   Kept as they are, and not run (not on the list of known names): ${names.join(", ")}`,
       checked: "✅ All data is what was saved (CRC-32).",
-      unchecked: "⚠ This format has no checksums: damage to the numbers themselves cannot be noticed.",
+      unchecked: "⚠ There are no checksums in this file: damage to the numbers themselves cannot be noticed.",
     },
+    convertStopped: (to) => `Stopped: ${to} was not made, and nothing is left of it.`,
     converted: (from, to, bytes) => `✅ ${from} → ${to} (${format.bytes(bytes)})`,
     stale: (id) => `⚠ ${id} holds the same weights as the checkpoint before it, although steps have passed.`,
   },

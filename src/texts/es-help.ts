@@ -214,6 +214,7 @@ export const help: HelpTexts = {
       help: "escribir cada lectura en este CSV nuevo, que --sensor simulated: vuelve a reproducir",
     },
     weightsOnly: { help: "solo los pesos, sin la memoria del optimizador ni lo demás" },
+    skipUnknown: { help: "muestra también los tensores alrededor de lo desconocido, sin ejecutar nada" },
     stats: { help: "además, mínimo, máximo, media y número de NaN de cada tensor" },
   },
   argument: {

@@ -76,9 +76,12 @@ export const es: Texts = {
       tensors: (count) => `${format.integer(count)} tensores`,
       unknown: "de un tipo desconocido",
       allFinite: "✅ Todos los valores son números finitos.",
+      skipped: (names) =>
+        `   Se dejan como están, sin ejecutarlos (no están en la lista de nombres conocidos): ${names.join(", ")}`,
       checked: "✅ Todos los datos son los que se guardaron (CRC-32).",
-      unchecked: "⚠ Este formato no lleva sumas de comprobación: un daño en los números no se puede notar.",
+      unchecked: "⚠ Este archivo no lleva sumas de comprobación: un daño en los números no se puede notar.",
     },
+    convertStopped: (to) => `Parado: ${to} no se ha creado, y no queda nada de él.`,
     converted: (from, to, bytes) => `✅ ${from} → ${to} (${format.bytes(bytes)})`,
     stale: (id) => `⚠ ${id} tiene los mismos pesos que el checkpoint anterior, aunque han pasado pasos.`,
   },

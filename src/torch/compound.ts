@@ -173,7 +173,10 @@ export function distributed(
 ): CompoundTensor {
   count(args, 8, 8, site);
   const [, dtype, size, , , , , requiresGrad] = args;
-  const attributes = isKind(state, "tuple") ? state.items[0] : state;
+  // Python gives a class with __slots__ two dicts of attributes, of which the first may be None.
+  const attributes = (isKind(state, "tuple") ? state.items : [state]).find(
+    (part) => isDict(part) && part.has("_spec"),
+  );
   if (!isDict(attributes)) site.wrong(impossible);
   const spec = attributes.get("_spec");
   const placements = isKind(spec, "object") && isDict(spec.state) ? spec.state.get("placements") : undefined;

@@ -3,24 +3,27 @@
  * (an optimizer's options, the order of a dict, which tensors share their memory) goes into the header's metadata as
  * JSON, so that the way back gives the same file again; other programs see the tensors under their dotted paths.
  */
+import { GuardapesosError } from "../base/errors.js";
 import type { JsonObject } from "./json.js";
 import { NotAValue, valueFromJson, valueToJson, type Json } from "./json.js";
 import { invalid, unsupported } from "./problems.js";
 import { readSafetensors, writeSafetensors, type SafetensorsFile } from "./safetensors.js";
-import { GuardapesosError } from "../base/errors.js";
 import { chosenOf, stateDictName, stateDictsIn, together } from "./state-dict.js";
+import { openWhole, type OpenSink } from "./sink.js";
 import type { WrittenFile } from "./stream.js";
 import { tensorOver } from "./tensor.js";
 import { readTorchFile } from "./torch-read.js";
 import { writeTorchFile, type WriteOptions } from "./torch-write.js";
 import {
+  isDict,
   orderedDict,
   type CompoundTensor,
+  type TorchDict,
   type TorchStorage,
   type TorchTensor,
   type TorchValue,
 } from "./values.js";
-import { pathName, tensorsIn } from "./walk.js";
+import { allTensorsIn, pathName, tensorsIn } from "./walk.js";
 
 /** Key of the metadata under which the structure stands. */
 const STRUCTURE = "guardapesos.structure";
@@ -30,10 +33,13 @@ export interface ConvertOptions extends WriteOptions {
   readonly weightsOnly?: boolean;
   /** Which state_dict, where a file holds several: their names, see stateDictName. Only with `weightsOnly`. */
   readonly stateDict?: readonly string[] | undefined;
+  /** Ends the work when it is aborted: its reason is thrown, and nothing is left behind. */
+  readonly signal?: AbortSignal;
 }
 
 /**
- * Reads `from` and creates `to`, which must not exist, in the format that the name of `to` ends with.
+ * Reads `from` and creates `to`, which must not exist, in the format that the name of `to` ends with. Nothing stands under that
+ * name before all of it has been written and synced.
  * @throws TORCH_FILE_UNREADABLE, TORCH_FILE_INVALID, TORCH_FILE_REFUSED, TORCH_FILE_UNSUPPORTED; STATE_DICT_AMBIGUOUS and
  *   STATE_DICT_UNKNOWN when only the weights are wanted; Node's own errors when `to` cannot be written
  */
@@ -46,31 +52,99 @@ export async function convertFile(
   try {
     const value =
       options.weightsOnly === true ? weightsIn(from, input.value, options.stateDict) : input.value;
+    refuseCompounds(from, value);
+    const content = { value, metadata: input.metadata };
+    const whole = { ...options, open: stoppable(options.open ?? openWhole, options.signal) };
     return isSafetensors(to)
-      ? await writeAsSafetensors(from, to, value, options)
-      : await writeTorchFile(to, value, options);
+      ? await writeAsSafetensors(from, to, content, whole)
+      : await writeTorchFile(to, withMetadata(content), whole);
   } finally {
     await input.close();
   }
 }
 
-interface Input {
+/** What a file holds that another format has a place for. */
+interface Content {
   readonly value: TorchValue;
+  /** Texts of a safetensors file beside its tensors, but for our own. */
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+/** A sink that takes nothing more once it is to stop: the writer then removes what it has begun. */
+function stoppable(open: OpenSink, signal: AbortSignal | undefined): OpenSink {
+  return async (path) => {
+    const sink = await open(path);
+    const write = (bytes: Uint8Array): Promise<void> => {
+      signal?.throwIfAborted();
+      return sink.write(bytes);
+    };
+    const close = (): Promise<void> => {
+      signal?.throwIfAborted();
+      return sink.close();
+    };
+    return { ...sink, write, close };
+  };
+}
+
+interface Input extends Content {
   close(): Promise<void>;
 }
+
+/** Attribute of a state_dict in which a `.pth` keeps what a safetensors file has beside its tensors. */
+const METADATA_ATTRIBUTE = "safetensors_metadata";
 
 function isSafetensors(path: string): boolean {
   return path.toLowerCase().endsWith(".safetensors");
 }
 
-function openTorch(path: string): Promise<Input> {
-  return readTorchFile(path);
+async function openTorch(path: string): Promise<Input> {
+  const file = await readTorchFile(path);
+  const { value } = file;
+  const owner = stateDictWith(value, (dict) => isDict(dict.attributes?.get(METADATA_ATTRIBUTE)));
+  const kept = owner?.attributes?.get(METADATA_ATTRIBUTE);
+  const texts = isDict(kept) ? [...kept].filter((pair): pair is [string, string] => pair.every(isText)) : [];
+  owner?.attributes?.delete(METADATA_ATTRIBUTE);
+  return { value, metadata: new Map(texts), close: () => file.close() };
+}
+
+const isText = (value: TorchValue): value is string => typeof value === "string";
+
+/** The value itself or what stands at its top, where it is an OrderedDict: a plain dict of Python has no attributes. */
+function stateDictWith(value: TorchValue, wanted: (dict: TorchDict) => boolean): TorchDict | undefined {
+  const candidates = isDict(value) ? [value, ...value.values()] : [];
+  return candidates.find(
+    (item): item is TorchDict =>
+      isDict(item) && item.pythonType === "collections.OrderedDict" && wanted(item),
+  );
+}
+
+/** The value with its metadata where a `.pth` has a place for it; what says "pt" says nothing. */
+function withMetadata({ value, metadata }: Content): TorchValue {
+  const told = [...metadata].filter(([key, text]) => key !== "format" || text !== "pt");
+  const owner = told.length === 0 ? undefined : stateDictWith(value, () => true);
+  if (owner !== undefined)
+    owner.attributes = new Map([...(owner.attributes ?? []), [METADATA_ATTRIBUTE, new Map(told)]]);
+  return value;
+}
+
+/** What other programs wrote beside the tensors of a safetensors file. */
+export function foreignMetadata(metadata: ReadonlyMap<string, string>): Map<string, string> {
+  return new Map([...metadata].filter(([key]) => key !== STRUCTURE));
+}
+
+/** Tensors that are more than a view of one storage have no place in a file that is written. */
+function refuseCompounds(path: string, value: TorchValue): void {
+  for (const [keys, tensor] of allTensorsIn(value)) {
+    const layout = tensor.kind === "compound" ? tensor.layout : tensor.quantisation && "quantised";
+    if (layout !== undefined)
+      throw unsupported(path, { feature: "compound", layout, tensor: pathName(keys) });
+  }
 }
 
 async function openSafetensors(path: string): Promise<Input> {
   const file = await readSafetensors(path);
   try {
-    return { value: valueOf(file), close: () => file.close() };
+    return { value: valueOf(file), metadata: foreignMetadata(file.metadata), close: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;
@@ -80,6 +154,8 @@ async function openSafetensors(path: string): Promise<Input> {
 /** The one state_dict; of a LightningModule with several networks all of it, its names as they are. */
 function weightsIn(file: string, value: TorchValue, wanted: readonly string[] | undefined): TorchValue {
   const all = stateDictsIn(value);
+  // A state_dict with one in it is not recognised as such: that is said, not that there is none.
+  if (all.length === 0) refuseCompounds(file, value);
   if (all.length === 0) throw unsupported(file, { feature: "no-state-dict" });
   const found = chosenOf(all, wanted);
   const names = all.map(stateDictName);
@@ -94,36 +170,40 @@ function weightsIn(file: string, value: TorchValue, wanted: readonly string[] | 
 async function writeAsSafetensors(
   from: string,
   to: string,
-  value: TorchValue,
+  { value, metadata }: Content,
   options: WriteOptions,
 ): Promise<WrittenFile> {
-  const names = new Map<TorchTensor, string>();
+  // One object under two names is written under both, in the order in which its places are met; joined again on the way back.
+  const names = new Map<TorchTensor, string[]>();
   const tensors = new Map<string, TorchTensor>();
   const tries = new Map<string, number>();
   for (const [path, tensor] of tensorsIn(value)) {
-    if (names.has(tensor)) continue;
     const name = freeName(pathName(path), tensors, tries);
-    names.set(tensor, name);
+    names.set(tensor, [...(names.get(tensor) ?? []), name]);
     tensors.set(name, tensor);
   }
-  // Tensors that are the same view of one storage are written each under its name, and joined again on the way back.
+  const places = new Map([...names].map(([tensor, all]) => [tensor, all.values()]));
+  // Tensors that are the same view of one storage, too, are joined again.
   const firstOf = new Map<string, string>();
   const storages = new Map<object, number>();
   const toJson = (part: TorchTensor | CompoundTensor | TorchStorage): Json => {
     const tensor = part.kind === "tensor" ? part : undefined;
-    const name = tensor === undefined ? undefined : names.get(tensor);
-    if (tensor === undefined || name === undefined) {
+    const [object] = (tensor && names.get(tensor)) ?? [];
+    if (tensor === undefined || object === undefined) {
       throw unsupported(from, { feature: "not-in-safetensors", what: part.kind });
     }
+    const name = places.get(tensor)?.next().value ?? object;
     const { identity } = tensor.storage;
     const storage = storages.get(identity) ?? storages.size;
     storages.set(identity, storage);
-    const view = JSON.stringify([storage, tensor.offset, tensor.shape, tensor.strides]);
+    const { dtype, offset, shape, strides, conj, neg } = tensor;
+    const view = JSON.stringify([storage, dtype, offset, shape, strides, conj, neg]);
     const first = firstOf.get(view) ?? name;
     firstOf.set(view, first);
     return {
       tensor: name,
       ...(first === name ? {} : { same: first }),
+      ...(object === name ? {} : { object }),
       ...(tensor.parameter ? { parameter: true } : {}),
       ...(tensor.requiresGrad ? { requires_grad: true } : {}),
     };
@@ -132,10 +212,11 @@ async function writeAsSafetensors(
   return writeSafetensors(
     to,
     tensors,
-    [
-      ["format", "pt"],
+    new Map([
+      ...metadata,
+      ["format", metadata.get("format") ?? "pt"],
       [STRUCTURE, JSON.stringify(structure)],
-    ],
+    ]),
     options,
   );
 }
@@ -153,9 +234,10 @@ function freeName(name: string, taken: ReadonlyMap<string, unknown>, tries: Map<
 /** What a safetensors file holds: what it was made from, or a state_dict. */
 function valueOf(file: SafetensorsFile): TorchValue {
   const structure = file.metadata.get(STRUCTURE);
-  if (structure === undefined) return orderedDict(file.tensors);
+  if (structure === undefined) return orderedDict(file.allTensors);
+  const made = new Map<Json, TorchTensor>();
   const tensorFromJson = (json: JsonObject): TorchTensor | undefined => {
-    const { tensor: name, same } = json;
+    const { tensor: name, same, object } = json;
     if (name === undefined) return undefined;
     const tensor = typeof name === "string" ? file.tensors.get(name) : undefined;
     const first = same === undefined ? tensor : typeof same === "string" ? file.tensors.get(same) : undefined;
@@ -166,12 +248,13 @@ function valueOf(file: SafetensorsFile): TorchValue {
     ) {
       throw new NotAValue("a tensor that is not in the file");
     }
-    return tensorOver({
-      ...tensor,
-      storage: first.storage,
-      parameter: json["parameter"] === true,
-      requiresGrad: json["requires_grad"] === true,
-    });
+    const before = object === undefined ? undefined : made.get(object);
+    if (before !== undefined) return before;
+    const parameter = json["parameter"] === true;
+    const requiresGrad = json["requires_grad"] === true;
+    const joined = tensorOver({ ...tensor, storage: first.storage, parameter, requiresGrad });
+    made.set(name, joined);
+    return joined;
   };
   try {
     return valueFromJson(JSON.parse(structure) as Json, tensorFromJson);

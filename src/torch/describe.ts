@@ -3,9 +3,8 @@
  * nothing that would have to be guessed from outside it.
  */
 import { sizeOf } from "../base/named-arrays.js";
-import { dtypes, type Dtype } from "./dtypes.js";
+import { describeTensors, type DescribeOptions, type TensorDescription } from "./describe-tensor.js";
 import { plainJson, valueToJson, type Json, type JsonObject } from "./json.js";
-import { isNumeric, numbersOf } from "./numbers.js";
 import {
   kindOf,
   numberIn,
@@ -15,42 +14,12 @@ import {
   type OptimizerKind,
 } from "./optimizer.js";
 import { stateDictName, stateDictsIn, type FoundStateDict } from "./state-dict.js";
-import { isContiguous } from "./tensor.js";
 import type { TorchFile } from "./torch-read.js";
-import { isDict, type TorchDict, type TorchTensor, type TorchValue } from "./values.js";
+import { isDict, type TorchDict, type TorchValue } from "./values.js";
 import { pathName } from "./walk.js";
 
 /** Top key of files that guardapesos wrote: the pair's id and the progress, a plain dict. */
 export const PROGRESS_KEY = "guardapesos";
-
-export interface TensorStatistics {
-  /** Over the elements that are finite numbers; null when there are none. */
-  readonly min: number | null;
-  readonly max: number | null;
-  readonly mean: number | null;
-  readonly nan: number;
-  readonly infinite: number;
-}
-
-export interface TensorDescription {
-  /** Keys joined by dots. */
-  readonly name: string;
-  readonly dtype: Dtype;
-  readonly shape: readonly number[];
-  readonly elements: number;
-  /** Of its elements. */
-  readonly bytes: number;
-  /** Name of the first tensor over the same storage, when it is another one. */
-  readonly shares?: string;
-  /** Only where it is not row-major. */
-  readonly strides?: readonly number[];
-  readonly requiresGrad?: true;
-  readonly parameter?: true;
-  /** Where it was, when not on the CPU: "cuda:0". */
-  readonly location?: string;
-  /** Only when asked for, and only for types that are numbers. */
-  readonly statistics?: TensorStatistics;
-}
 
 export interface OptimizerDescription {
   /** Where it stands; "" at the top. */
@@ -83,6 +52,10 @@ export interface TorchDescription {
   readonly file: string;
   readonly bytes: number;
   readonly format: "zip" | "legacy";
+  /** Whether the file has checksums of its data. */
+  readonly checksums: boolean;
+  /** Names that are not on the allow-list and were skipped; absent when there are none. */
+  readonly skipped?: readonly string[];
   /** Keys of the top dict, as text; undefined when the top is no dict. */
   readonly keys?: readonly string[];
   /** The only one, or the first. */
@@ -103,11 +76,6 @@ export interface TorchDescription {
   readonly nonFinite?: number;
 }
 
-export interface DescribeOptions {
-  /** Also min, max, mean, NaN and infinite elements of each tensor: reads all data. */
-  readonly stats?: boolean;
-}
-
 /**
  * Describes an open file. Without `stats` no data is read but an optimizer's counters: see TorchFile.verify.
  * @throws TORCH_FILE_INVALID when data that is read is damaged
@@ -116,26 +84,7 @@ export async function describeTorchFile(
   file: TorchFile,
   options: DescribeOptions = {},
 ): Promise<TorchDescription> {
-  const tensors: TensorDescription[] = [];
-  const names = new Map<TorchTensor, string>();
-  const firstOver = new Map<object, string>();
-  const storages = new Map<object, number>();
-  const known = new Map<string, TensorStatistics>();
-  const identities = new Map<object, number>();
-  for (const [path, tensor] of file.tensors()) {
-    const name = pathName(path);
-    const { identity } = tensor.storage;
-    if (!names.has(tensor)) names.set(tensor, name);
-    storages.set(identity, tensor.storage.length * dtypes[tensor.storage.dtype].size);
-    identities.set(identity, identities.get(identity) ?? identities.size);
-    const shares = firstOver.get(identity);
-    if (shares === undefined) firstOver.set(identity, name);
-    // Shared views are counted once: a weight that stands under two names has the same numbers.
-    const view = JSON.stringify([identities.get(identity), tensor.offset, tensor.shape, tensor.strides]);
-    const statistics = options.stats === true ? (known.get(view) ?? (await statisticsOf(tensor))) : undefined;
-    if (statistics !== undefined) known.set(view, statistics);
-    tensors.push(describeTensor(name, tensor, shares, statistics));
-  }
+  const { tensors, names, storages, nonFinite } = await describeTensors(file.allTensors(), options);
   const { value } = file;
   const found = stateDictsIn(value).map(describeStateDict);
   const progress = isDict(value) ? value.get(PROGRESS_KEY) : undefined;
@@ -144,6 +93,8 @@ export async function describeTorchFile(
     file: file.path,
     bytes: file.size,
     format: file.format,
+    checksums: file.checksums,
+    ...(file.skipped.length === 0 ? {} : { skipped: file.skipped }),
     ...(isDict(value) ? { keys: [...value.keys()].map((key) => pathName([key])) } : {}),
     ...(found.length > 0 ? { stateDict: found[0]! } : {}),
     ...(found.length > 1 ? { stateDicts: found } : {}),
@@ -151,13 +102,11 @@ export async function describeTorchFile(
     scalars: scalarsIn(value),
     ...(progressJson === undefined ? {} : { progress: progressJson }),
     tensors,
-    storages: { count: storages.size, bytes: [...storages.values()].reduce((sum, bytes) => sum + bytes, 0) },
+    storages,
     values: valueToJson(value, (part) =>
-      part.kind === "tensor" ? { tensor: names.get(part) ?? "" } : "<storage>",
+      part.kind === "storage" ? "<storage>" : { tensor: names.get(part) ?? "" },
     ),
-    ...(options.stats === true
-      ? { nonFinite: [...known.values()].reduce((sum, { nan, infinite }) => sum + nan + infinite, 0) }
-      : {}),
+    ...(nonFinite === undefined ? {} : { nonFinite }),
   };
 }
 
@@ -180,52 +129,6 @@ function scalarsIn(value: TorchValue): Record<string, Json> {
     return json === undefined || (typeof json === "object" && json !== null) ? [] : [[pathName([key]), json]];
   });
   return Object.fromEntries(scalars);
-}
-
-function describeTensor(
-  name: string,
-  tensor: TorchTensor,
-  shares: string | undefined,
-  statistics: TensorStatistics | undefined,
-): TensorDescription {
-  const elements = sizeOf(tensor.shape);
-  return {
-    name,
-    dtype: tensor.dtype,
-    shape: tensor.shape,
-    elements,
-    bytes: elements * dtypes[tensor.dtype].size,
-    ...(shares === undefined ? {} : { shares }),
-    ...(isContiguous(tensor) ? {} : { strides: tensor.strides }),
-    ...(tensor.requiresGrad ? { requiresGrad: true } : {}),
-    ...(tensor.parameter ? { parameter: true } : {}),
-    ...(tensor.storage.location === "cpu" ? {} : { location: tensor.storage.location }),
-    ...(statistics === undefined ? {} : { statistics }),
-  };
-}
-
-/** Undefined for types that are no numbers. @throws TORCH_FILE_INVALID when the data is damaged */
-export async function statisticsOf(tensor: TorchTensor): Promise<TensorStatistics | undefined> {
-  const data = await tensor.read();
-  if (!isNumeric(tensor.dtype)) return undefined;
-  const numbers = numbersOf(tensor.dtype, data);
-  let [min, max, sum, nan, infinite] = [Infinity, -Infinity, 0, 0, 0];
-  for (let i = 0; i < numbers.length; i++) {
-    const number = numbers[i]!;
-    // NaN and the infinities are the numbers whose difference from themselves is not 0.
-    if (number - number !== 0) {
-      if (Number.isNaN(number)) nan++;
-      else infinite++;
-      continue;
-    }
-    if (number < min) min = number;
-    if (number > max) max = number;
-    sum += number;
-  }
-  const count = numbers.length - nan - infinite;
-  return count === 0
-    ? { min: null, max: null, mean: null, nan, infinite }
-    : { min, max, mean: sum / count, nan, infinite };
 }
 
 async function describeOptimizer(optimizer: FoundOptimizer): Promise<OptimizerDescription> {

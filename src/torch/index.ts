@@ -18,7 +18,10 @@ export {
   orderedDict,
   pythonFloat,
   tuple,
+  type CompoundLayout,
+  type CompoundTensor,
   type PythonFloat,
+  type Quantisation,
   type TorchDict,
   type TorchGlobal,
   type TorchObject,
@@ -29,7 +32,7 @@ export {
 } from "./values.js";
 export { asParameter, float32Tensor, isContiguous, tensorOf } from "./tensor.js";
 export { isNumeric, numbersOf, readFloat32 } from "./numbers.js";
-export { readTorchBytes, readTorchFile, type TorchFile } from "./torch-read.js";
+export { readTorchBytes, readTorchFile, type ReadOptions, type TorchFile } from "./torch-read.js";
 export { writeTorchFile, type WriteOptions } from "./torch-write.js";
 export { openFile, type FileSink, type OpenSink } from "./sink.js";
 export type { WrittenFile } from "./stream.js";
@@ -56,13 +59,17 @@ export {
 export { plainJson, valueFromJson, valueToJson, type Json } from "./json.js";
 export {
   describeTorchFile,
-  statisticsOf,
   PROGRESS_KEY,
-  type DescribeOptions,
   type OptimizerDescription,
-  type TensorDescription,
-  type TensorStatistics,
   type TorchDescription,
 } from "./describe.js";
+export {
+  describeTensors,
+  statisticsOf,
+  type DescribeOptions,
+  type TensorDescription,
+  type TensorStatistics,
+} from "./describe-tensor.js";
+export { digestOf, type ElementDigest } from "./element-digest.js";
 export { readSafetensors, writeSafetensors, type SafetensorsFile } from "./safetensors.js";
-export { convertFile, type ConvertOptions } from "./convert.js";
+export { convertFile, foreignMetadata, type ConvertOptions } from "./convert.js";

@@ -5,6 +5,8 @@ import { readBytes, type Source } from "./source.js";
 /** Bytes that are looked at: enough for the first names of a pickle, and of a tar archive. */
 const HEAD = 512;
 
+/* eslint-disable no-control-regex -- bytes are looked for, not text */
+
 /** The magic number of torch's legacy format as a pickle has it: LONG1 of ten bytes, behind PROTO and perhaps FRAME. */
 const LEGACY = /^\x80[\x02-\x05](\x95[^]{8})?\x8a\x0a/;
 /** As much of it as a file has that was cut off inside. */

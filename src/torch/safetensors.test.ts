@@ -1,9 +1,11 @@
+import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { GuardapesosError } from "../base/errors.js";
+import { describeTensors } from "./describe-tensor.js";
 import { dtypes, type Dtype } from "./dtypes.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
 import { float32Tensor, tensorOf, tensorOver } from "./tensor.js";
@@ -45,6 +47,29 @@ it("reads the example of the format's own page", async () => {
   expect(await read(bytesOf(header, data))).toEqual(new Map([["test", Float32Array.of(1, 2)]]));
 });
 
+const threeAndFive = Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]);
+
+it("gives tensors of a type that is not known as their bytes, and the others as they are", async () => {
+  const path = fresh();
+  await writeFile(
+    path,
+    bytesOf(`{"a":${entry("F6_E2M3", [4], 0, 3)},"b":${entry("U8", [5], 3, 8)}}`, Buffer.from(threeAndFive)),
+  );
+  const file = await readSafetensors(path);
+  const { tensors } = await describeTensors(
+    [...file.allTensors].map(([name, tensor]) => [[name], tensor] as const),
+    { digests: true },
+  );
+  await file.close();
+  expect([...file.tensors.keys()]).toEqual(["b"]);
+  const sha256 = createHash("sha256").update(Buffer.from(threeAndFive).subarray(0, 3)).digest("hex");
+  const storage = { dtype: "uint8", shape: [3], sha256 };
+  expect(tensors).toMatchObject([
+    { name: "a", dtype: "F6_E2M3", shape: [4], parts: [storage] },
+    { name: "b" },
+  ]);
+});
+
 describe("a header that lies", () => {
   const eight = Buffer.alloc(8);
   const cases: readonly (readonly [what: string, bytes: () => Buffer, code?: string])[] = [
@@ -61,7 +86,8 @@ describe("a header that lies", () => {
     ["bytes that are not UTF-8", () => Buffer.concat([bytesOf("{}", Buffer.alloc(0), 4), Buffer.from([0xc3, 0x28])])],
     ["a name that stands twice", () => bytesOf(`{"a":${entry("F32", [2], 0, 8)},"a":${entry("F32", [2], 0, 8)}}`, eight)],
     ["a name twice, once in escapes", () => bytesOf(`{"a":${entry("F32", [2], 0, 8)},"\\u0061":${entry("F32", [2], 0, 8)}}`, eight)],
-    ["an unknown type", () => bytesOf(`{"a":${entry("F4", [2], 0, 8)}}`, eight), "TORCH_FILE_UNSUPPORTED"],
+    ["an unknown type that ends before it begins", () => bytesOf(`{"a":${entry("F4", [2], 8, 0)}}`, eight)],
+    ["an unknown type beyond the end", () => bytesOf(`{"a":${entry("F4", [2], 0, 16)}}`, eight)],
     ["no type", () => bytesOf(`{"a":{"shape":[2],"data_offsets":[0,8]}}`, eight)],
     ["one key too many", () => bytesOf(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}}`, eight)],
     ["a negative size", () => bytesOf(`{"a":${entry("F32", [-2], 0, 8)}}`, eight)],

@@ -5,15 +5,17 @@
  */
 import type { TorchProblem } from "../base/torch-problem.js";
 import { sizeOf } from "../base/named-arrays.js";
+import { opaqueView } from "./compound.js";
 import { dtypes, type Dtype } from "./dtypes.js";
 import { JsonProblem, parseStrictObject, type StrictJson } from "./json-strict.js";
+import { beginningOf, notSafetensors } from "./look.js";
 import { invalid, unsupported, type Origin } from "./problems.js";
 import { openFile } from "./sink.js";
 import { openSource, readBytes, type Source } from "./source.js";
 import { byteStream, type WrittenFile } from "./stream.js";
 import { rowMajorStrides, tensorOver } from "./tensor.js";
 import type { WriteOptions } from "./torch-write.js";
-import type { TorchStorage, TorchTensor } from "./values.js";
+import type { CompoundTensor, TorchStorage, TorchTensor } from "./values.js";
 
 /** Bytes of the largest header: 80,000 tensors. The format's own library takes twelve times as much. */
 const MAX_HEADER = 8 * 2 ** 20;
@@ -30,6 +32,8 @@ export interface SafetensorsFile {
   readonly metadata: ReadonlyMap<string, string>;
   /** By name, in the header's order; their data is read on demand. */
   readonly tensors: ReadonlyMap<string, TorchTensor>;
+  /** The same with those whose type is not known, which are given as their bytes. */
+  readonly allTensors: ReadonlyMap<string, TorchTensor | CompoundTensor>;
   close(): Promise<void>;
 }
 
@@ -41,7 +45,7 @@ const byName = new Map<string, Dtype>(
 
 /**
  * Opens a safetensors file: reads its header and checks that it accounts for every byte of the file.
- * @throws TORCH_FILE_UNREADABLE, TORCH_FILE_INVALID, TORCH_FILE_UNSUPPORTED (a type of elements that is not known)
+ * @throws TORCH_FILE_UNREADABLE, TORCH_FILE_INVALID, TORCH_FILE_UNSUPPORTED (a header that is too large)
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   const source = await openSource(path);
@@ -53,10 +57,13 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   }
 }
 
-async function readHeader(source: Source): Promise<Pick<SafetensorsFile, "metadata" | "tensors">> {
+async function readHeader(
+  source: Source,
+): Promise<Pick<SafetensorsFile, "metadata" | "tensors" | "allTensors">> {
   const origin: Origin = { file: source.path, where: "header", base: 0 };
-  if (source.size < 8)
-    throw invalid(origin, source.size, { reason: source.size === 0 ? "empty" : "cut-off" });
+  const problem = notSafetensors(await beginningOf(source));
+  if (problem !== undefined) throw invalid({ ...origin, where: "start" }, 0, problem);
+  if (source.size < 8) throw invalid(origin, source.size, { reason: "cut-off" });
   const length = Number(new DataView((await readBytes(source, 0, 8)).buffer).getBigUint64(0, true));
   if (8 + length > source.size) throw invalid(origin, 0, { reason: "cut-off" });
   if (length > MAX_HEADER)
@@ -76,7 +83,10 @@ async function readHeader(source: Source): Promise<Pick<SafetensorsFile, "metada
     end = view.end;
   }
   if (end !== source.size - dataStart) throw invalid(origin, dataStart + end, { reason: "appended" });
-  return { metadata, tensors: new Map(views.map(({ name, tensor }) => [name, tensor])) };
+  const allTensors = new Map(views.map(({ name, tensor }) => [name, tensor]));
+  const isPlain = (pair: [string, TorchTensor | CompoundTensor]): pair is [string, TorchTensor] =>
+    pair[1].kind === "tensor";
+  return { metadata, allTensors, tensors: new Map([...allTensors].filter(isPlain)) };
 }
 
 function decoded(bytes: Uint8Array, origin: Origin): string {
@@ -122,7 +132,7 @@ interface View {
   /** Bytes of the data where it begins and ends. */
   readonly begin: number;
   readonly end: number;
-  readonly tensor: TorchTensor;
+  readonly tensor: TorchTensor | CompoundTensor;
 }
 
 function viewIn(source: Source, name: string, json: StrictJson, dataStart: number, origin: Origin): View {
@@ -135,7 +145,7 @@ function viewIn(source: Source, name: string, json: StrictJson, dataStart: numbe
     entry.size === 3 && shape !== undefined && begin !== undefined && end !== undefined && more.length === 0;
   if (typeof type !== "string" || !complete) throw invalid(origin, 8, problem);
   const dtype = byName.get(type);
-  if (dtype === undefined) throw unsupported(source.path, { feature: "dtype", dtype: type, tensor: name });
+  if (dtype === undefined) return unknownView(source, { name, type, shape, begin, end }, dataStart, origin);
   const bytes = sizeOf(shape) * dtypes[dtype].size;
   if (!Number.isSafeInteger(bytes) || end - begin !== bytes) throw invalid(origin, 8, problem);
   if (dataStart + end > source.size) throw invalid(origin, 8, { reason: "cut-off" });
@@ -151,6 +161,21 @@ function viewIn(source: Source, name: string, json: StrictJson, dataStart: numbe
     parameter: false,
   });
   return { name, begin, end, tensor };
+}
+
+interface UnknownEntry extends Pick<View, "name" | "begin" | "end"> {
+  readonly type: string;
+  readonly shape: readonly number[];
+}
+
+/** A tensor of a type that is not known: how many bytes it takes stands in its entry alone. */
+function unknownView(source: Source, entry: UnknownEntry, dataStart: number, origin: Origin): View {
+  const { name, type, shape, begin, end } = entry;
+  if (end < begin || !Number.isSafeInteger(sizeOf(shape)))
+    throw invalid(origin, 8, { reason: "entry", tensor: name });
+  if (dataStart + end > source.size) throw invalid(origin, 8, { reason: "cut-off" });
+  const storage = storageAt(source, dataStart + begin, "uint8", end - begin);
+  return { name, begin, end, tensor: opaqueView("unknown-type", type, storage, shape, false) };
 }
 
 function storageAt(source: Source, position: number, dtype: Dtype, length: number): TorchStorage {

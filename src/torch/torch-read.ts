@@ -8,8 +8,8 @@ import { beginningOf, beginsAsLegacy, foreignFeature, notTorch } from "./look.js
 import { invalid, unsupported, type Origin } from "./problems.js";
 import { openSource, sourceOver, type Source } from "./source.js";
 import type { Opened } from "./storage.js";
-import type { TorchTensor, TorchValue } from "./values.js";
-import { tensorsIn, type TensorPath } from "./walk.js";
+import type { CompoundTensor, TorchTensor, TorchValue } from "./values.js";
+import { allTensorsIn, tensorsIn, type TensorPath } from "./walk.js";
 import { openZip } from "./zip-open.js";
 
 export interface TorchFile {
@@ -25,6 +25,8 @@ export interface TorchFile {
   readonly skipped: readonly string[];
   /** Every tensor with the keys that lead to it, in the file's order; a tensor in two places comes twice. */
   tensors(): Iterable<[path: TensorPath, tensor: TorchTensor]>;
+  /** The same with the tensors that are no view of one storage. */
+  allTensors(): Iterable<readonly [path: TensorPath, tensor: TorchTensor | CompoundTensor]>;
   /**
    * Reads every byte that a checksum covers. A legacy file has no checksums: there only its structure is known good.
    * @throws TORCH_FILE_INVALID
@@ -73,6 +75,7 @@ export async function readTorch(
       checksums,
       skipped,
       tensors: () => tensorsIn(value),
+      allTensors: () => allTensorsIn(value),
       verify: () => opened.verify(),
       close: () => source.close(),
     };

@@ -1,40 +1,42 @@
 /** `guardapesos inspect`: what is inside a `.pth` or `.safetensors` file. Nothing in it is run. */
-import { sizeOf } from "../../base/named-arrays.js";
-import type { Json } from "../../torch/index.js";
+import type { DescribeOptions, Json } from "../../torch/index.js";
 import type { Position } from "../../events/event.js";
 import type { Context } from "../context.js";
 import { say, tell } from "../context.js";
 import type { commonOptions, inspectOptions, Settings } from "../options.js";
 import { inspectionLines, type Inspection } from "../present/inspection.js";
 
+interface InspectOptions extends DescribeOptions {
+  readonly skipUnknown: boolean;
+}
+
 /** Reads all of a torch file that a checksum covers, so that no damaged one is described as if it were good. */
-async function inspectTorch(path: string, stats: boolean): Promise<Inspection> {
+async function inspectTorch(path: string, options: InspectOptions): Promise<Inspection> {
   const { describeTorchFile, readTorchFile } = await import("../../torch/index.js");
-  const file = await readTorchFile(path);
+  const file = await readTorchFile(path, options);
   try {
     await file.verify();
-    return await describeTorchFile(file, { stats });
+    return await describeTorchFile(file, options);
   } finally {
     await file.close();
   }
 }
 
-async function inspectSafetensors(path: string, stats: boolean): Promise<Inspection> {
-  const { dtypes, readSafetensors, statisticsOf } = await import("../../torch/index.js");
+async function inspectSafetensors(path: string, options: DescribeOptions): Promise<Inspection> {
+  const { describeTensors, foreignMetadata, readSafetensors } = await import("../../torch/index.js");
   const file = await readSafetensors(path);
   try {
-    const tensors: Inspection["tensors"][number][] = [];
-    let nonFinite = 0;
-    for (const [name, tensor] of file.tensors) {
-      const { dtype, shape } = tensor;
-      const statistics = stats ? await statisticsOf(tensor) : undefined;
-      nonFinite += (statistics?.nan ?? 0) + (statistics?.infinite ?? 0);
-      const elements = sizeOf(shape);
-      const bytes = elements * dtypes[dtype].size;
-      tensors.push({ name, dtype, shape, elements, bytes, ...(statistics && { statistics }) });
-    }
-    const found = { file: path, bytes: file.size, format: "safetensors" as const, tensors };
-    return { ...found, ...(stats ? { nonFinite } : {}) };
+    const named = [...file.allTensors].map(([name, tensor]) => [[name], tensor] as const);
+    const { tensors, nonFinite } = await describeTensors(named, options);
+    const metadata = foreignMetadata(file.metadata);
+    return {
+      file: path,
+      bytes: file.size,
+      format: "safetensors",
+      ...(metadata.size === 0 ? {} : { metadata: Object.fromEntries(metadata) }),
+      tensors,
+      ...(nonFinite === undefined ? {} : { nonFinite }),
+    };
   } finally {
     await file.close();
   }
@@ -56,7 +58,13 @@ export async function inspect(
   [path = ""]: readonly string[],
 ): Promise<void> {
   const isSafetensors = path.toLowerCase().endsWith(".safetensors");
-  const inspection = await (isSafetensors ? inspectSafetensors : inspectTorch)(path, flags.stats ?? false);
+  const options = {
+    stats: flags.stats ?? false,
+    // A program that compares files wants them; for a person they only fill the screen.
+    digests: context.json,
+    skipUnknown: flags.skipUnknown ?? false,
+  };
+  const inspection = await (isSafetensors ? inspectSafetensors : inspectTorch)(path, options);
   tell(context, "inspected", inspection);
   const position = await positionIn(inspection.progress);
   for (const line of inspectionLines(inspection, context.texts, position)) say(context, line);

@@ -7,20 +7,27 @@ import { table } from "./table.js";
 
 type Tensor = Pick<
   TensorDescription,
-  "name" | "dtype" | "shape" | "elements" | "bytes" | "shares" | "statistics"
+  "name" | "dtype" | "layout" | "shape" | "elements" | "bytes" | "shares" | "statistics"
 >;
 
 /** What both formats have, and what only torch files have. */
 export type Inspection = Pick<TorchDescription, "file" | "bytes" | "nonFinite"> &
   Partial<
-    Pick<TorchDescription, "keys" | "scalars" | "stateDict" | "stateDicts" | "optimizers" | "progress">
+    Pick<
+      TorchDescription,
+      "checksums" | "skipped" | "keys" | "scalars" | "stateDict" | "stateDicts" | "optimizers" | "progress"
+    >
   > & {
     readonly format: TorchDescription["format"] | "safetensors";
     readonly tensors: readonly Tensor[];
+    /** Texts beside the tensors of a safetensors file. */
+    readonly metadata?: Readonly<Record<string, string>>;
   };
 
 const formatNames = { zip: "PyTorch (zip)", legacy: "PyTorch (legacy)", safetensors: "safetensors" } as const;
 const MOST_KEYS = 20;
+/** Characters of a text that are shown. */
+const MOST_TEXT = 120;
 
 /** @param position where training stood, for a file of ours */
 export function inspectionLines(
@@ -29,9 +36,12 @@ export function inspectionLines(
   position: Position | undefined,
 ): string[] {
   const { file, bytes, format, keys, scalars = {}, stateDict, optimizers = [], tensors } = inspection;
+  const { checksums = false, skipped = [], metadata = {} } = inspection;
   const { inspected, notFinite } = texts.commands;
   const lines = [inspected.file(file, formatNames[format], bytes)];
   if (keys !== undefined && keys.length <= MOST_KEYS) lines.push(inspected.keys(keys.map(printable)));
+  for (const [name, text] of Object.entries(metadata).slice(0, MOST_KEYS))
+    lines.push(`   ${printable(name)}: ${printable(shortened(text))}`);
   for (const [name, value] of Object.entries(scalars).slice(0, MOST_KEYS))
     lines.push(`   ${printable(name)}: ${printable(plain(value))}`);
   const { stateDicts = stateDict === undefined ? [] : [stateDict] } = inspection;
@@ -44,7 +54,8 @@ export function inspectionLines(
   if (generation !== undefined) lines.push(inspected.saved(printable(generation), savedAt));
   if (position !== undefined) lines.push(inspected.position(position));
   if (tensors.length > 0) lines.push("", ...tensorLines(inspection, texts));
-  lines.push("", format === "zip" ? inspected.checked : inspected.unchecked);
+  if (skipped.length > 0) lines.push("", inspected.skipped(skipped.slice(0, MOST_KEYS).map(printable)));
+  lines.push("", checksums ? inspected.checked : inspected.unchecked);
   const { nonFinite } = inspection;
   if (nonFinite !== undefined) lines.push(nonFinite === 0 ? inspected.allFinite : notFinite(nonFinite));
   return lines;
@@ -77,13 +88,13 @@ function tensorLines(
 ): string[] {
   const stats = nonFinite !== undefined;
   const rows = grouped(tensors, optimizers).map(({ tensor, count }) => {
-    const { name, dtype, shape, bytes, shares, statistics } = tensor;
-    const size = count > 1 ? inspected.tensors(count) : shape.length === 0 ? "-" : shape.join("x");
+    const { name, dtype, layout, shape, bytes, shares, statistics } = tensor;
+    const size = count > 1 ? inspected.tensors(count) : sizeText(shape);
     const { min, max, mean, nan = 0, infinite = 0 } = statistics ?? {};
     const bad = statistics === undefined ? "-" : format.integer(nan + infinite);
     return [
       printable(name),
-      dtype,
+      layout === undefined ? dtype : `${dtype} ${layout}`,
       size,
       format.bytes(bytes),
       ...(stats ? [figure(min), figure(max), figure(mean), bad] : []),
@@ -91,6 +102,11 @@ function tensorLines(
     ];
   });
   return table([[...inspected.columns, ...(stats ? inspected.statistics : []), ""], ...rows]);
+}
+
+/** "-" for a single number, and for a nested tensor, which has no size of its own. */
+function sizeText(shape: Tensor["shape"]): string {
+  return shape === null || shape.length === 0 ? "-" : shape.join("x");
 }
 
 interface Row {
@@ -130,6 +146,10 @@ function merged(all: Tensor, { statistics: b, elements, bytes }: Tensor): Tensor
   const mean = (a.mean * finite[0] + b.mean * finite[1]) / (finite[0] + finite[1]);
   const [min, max] = [Math.min(a.min!, b.min!), Math.max(a.max!, b.max!)];
   return { ...sum, statistics: { min, max, mean, nan, infinite } };
+}
+
+function shortened(text: string): string {
+  return text.length <= MOST_TEXT ? text : `${text.slice(0, MOST_TEXT)}...`;
 }
 
 /** Several values in parentheses, as Python writes a tuple. */
