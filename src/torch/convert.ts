@@ -122,8 +122,10 @@ function stateDictWith(value: TorchValue, wanted: (dict: TorchDict) => boolean):
 function withMetadata({ value, metadata }: Content): TorchValue {
   const told = [...metadata].filter(([key, text]) => key !== "format" || text !== "pt");
   const owner = told.length === 0 ? undefined : stateDictWith(value, () => true);
-  if (owner !== undefined)
-    owner.attributes = new Map([...(owner.attributes ?? []), [METADATA_ATTRIBUTE, new Map(told)]]);
+  if (owner !== undefined) {
+    owner.attributes = new Map<TorchValue, TorchValue>(owner.attributes ?? []);
+    owner.attributes.set(METADATA_ATTRIBUTE, new Map<TorchValue, TorchValue>(told));
+  }
   return value;
 }
 
