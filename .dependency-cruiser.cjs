@@ -34,6 +34,7 @@ const inputAndOutput = [
   "checkpoint/mirror-file",
   "thermal/sensors",
   "engine/device",
+  "progan/folder-listing",
   "progan/image-folder",
   "progan/image-spill",
   "progan/picture",

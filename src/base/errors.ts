@@ -17,10 +17,21 @@ export interface ErrorData {
   // Images
   FOLDER_NOT_FOUND: { folder: string };
   FOLDER_NOT_READABLE: { folder: string; reason: string };
-  NO_IMAGES: { folder: string };
-  UNKNOWN_CLASS: { folder: string; wanted: string; classes: readonly string[] };
-  CLASS_NEEDED: { folder: string; classes: readonly string[] };
+  NO_IMAGES: { folder: string; leftOut: readonly LeftOut[] };
+  /** `places`: several folders of that name, relative to `folder`. */
+  UNKNOWN_CLASS: { folder: string; wanted: string; classes: readonly string[]; places: readonly string[] };
+  CLASS_NEEDED: {
+    folder: string;
+    /** It lies in the folder that was given. */
+    inside: boolean;
+    classes: readonly string[];
+    /** Folders that seem to hold classes themselves. */
+    deeper: readonly string[];
+    /** They may be patients of one class. */
+    together: boolean;
+  };
   IMAGES_UNREADABLE: { folder: string; first: string; reason: string };
+  IMAGE_NOT_READ: ImageProblem;
   // Command line
   COMMAND_UNKNOWN: { command: string; suggestion: string | undefined };
   OPTION_UNKNOWN: { option: string; suggestion: string | undefined };
@@ -133,6 +144,27 @@ export interface ErrorData {
   /** Written in part. `path` is undefined for standard output. */
   OUTPUT_INCOMPLETE: { path: string | undefined; reason: string };
 }
+
+/** Files that are no images, by their ending; "" for none, "DICOM" for such files without one. */
+export interface LeftOut {
+  readonly kind: string;
+  readonly count: number;
+}
+
+/** Why a file, or a page of it, is no image that is read, though nothing need be broken. */
+export type ImageProblem =
+  | { readonly problem: "dicom" | "no-image" | "empty" | "bitmap" | "animated-png" | "not-finite" }
+  /** Of its samples. */
+  | {
+      readonly problem: "numbers";
+      readonly bits: number;
+      readonly format: "unsigned" | "signed" | "float" | "complex" | "unknown";
+    }
+  /** TIFF's number for a way to say colours. */
+  | { readonly problem: "colors"; readonly photometric: number }
+  | { readonly problem: "channels"; readonly channels: number }
+  /** Images that one page claims to hold. */
+  | { readonly problem: "slices"; readonly slices: number };
 
 /**
  * What is wrong with a file of a checkpoint; the texts say it in words. `detail` is another program's. `where` is the tensor,

@@ -50,6 +50,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "THRESHOLDS_ORDER":
       return 64; // EX_USAGE: the command line
     case "IMAGES_UNREADABLE":
+    case "IMAGE_NOT_READ":
     case "TRACE_INVALID":
     case "TORCH_FILE_INVALID":
     case "TORCH_FILE_REFUSED":

@@ -276,7 +276,7 @@ describe("the command line", () => {
   it("exits with the code of what training throws, and of how it ends", async () => {
     const folder = "scans";
     const thrown = await call("train", {
-      end: () => Promise.reject(new GuardapesosError("NO_IMAGES", { folder })),
+      end: () => Promise.reject(new GuardapesosError("NO_IMAGES", { folder, leftOut: [] })),
     });
     expect(thrown.exitCode).toBe(66);
     const codeFor = async (how: Partial<RunEventOf<"ended">>) =>

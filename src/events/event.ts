@@ -4,11 +4,14 @@
  * Times are in seconds unless the name says otherwise; `at` is ISO 8601.
  */
 import type { Damage, ErrorCode } from "../base/errors.js";
+import type { ImageNote } from "../base/image-note.js";
 import type { CheckpointKind, StoreProblem } from "../checkpoint/checkpoint.js";
 import type { HeatNews } from "../thermal/guard.js";
 import type { HeatSummary } from "../thermal/history.js";
 import type { Thresholds } from "../thermal/thresholds.js";
 
+export type { ImageNote };
+type Note<Type extends ImageNote["type"]> = Omit<Extract<ImageNote, { type: Type }>, "type">;
 type News<Type extends HeatNews["type"]> = Omit<Extract<HeatNews, { type: Type }>, "type">;
 
 /** Where in the plan training stands. Counts start at 0 and say what is done. */
@@ -88,7 +91,15 @@ interface EventData {
     readonly accumulate: number;
   };
   "images-loading": { readonly done: number; readonly total: number; readonly resolution: number };
-  "image-skipped": { readonly path: string; readonly reason: string };
+  /** `page`, from 1, of a file that has several. */
+  "image-skipped": { readonly path: string; readonly reason: string; readonly page?: number | undefined };
+  /** The next six are told when the first resolution of a session is prepared, each only where there is something to tell. */
+  "images-left-out": Note<"images-left-out">;
+  "image-stacks": Note<"image-stacks">;
+  "images-examining": Note<"images-examining">;
+  "pixel-range": Note<"pixel-range">;
+  "images-unusable": Note<"images-unusable">;
+  "images-flat": Note<"images-flat">;
   /** The graphs of a resolution are being made: can take seconds. */
   "stage-preparing": { readonly resolution: number };
   "stage-started": {
@@ -123,6 +134,8 @@ interface EventData {
     };
   "epoch-finished": Position & { readonly seconds: number; readonly epochs: number };
   "stage-finished": { readonly resolution: number; readonly seconds: number };
+  /** A grid of images as training sees them. */
+  "real-images-written": { readonly path: string; readonly resolution: number };
   "preview-written": { readonly path: string; readonly resolution: number; readonly epoch: number };
   "save-started": { readonly kind: CheckpointKind; readonly reason: string; readonly batches: number };
   saved: {

@@ -55,7 +55,32 @@ export interface CachedImages<Item> {
   readonly pixels: (index: number, scratch?: Uint8Array) => Promise<Uint8Array>;
 }
 
-type Loaded = { readonly pixels: Uint8Array } | { readonly error: unknown };
+/** What became of one of several. */
+export type Outcome<Value> = { readonly value: Value } | { readonly error: unknown };
+
+const outcomeOf = <Value>(work: Promise<Value>): Promise<Outcome<Value>> =>
+  work.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+
+/** Does the same with each item, several at once, and gives the outcomes in order. Throws the signal's reason alone. */
+export async function* inTurn<Item, Value>(
+  items: readonly Item[],
+  atOnce: number,
+  work: (item: Item) => Promise<Value>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<{ readonly item: Item; readonly result: Outcome<Value> }> {
+  const inFlight: Promise<Outcome<Value>>[] = [];
+  let started = 0;
+  for (const [index, item] of items.entries()) {
+    while (started < Math.min(items.length, index + atOnce))
+      inFlight.push(outcomeOf(work(items[started++]!)));
+    yield { item, result: await unlessAborted(inFlight.shift()!, signal) };
+    // Lets signals and timers through when the work never waits by itself.
+    await setImmediate();
+  }
+}
 
 export function createImageCache(options: CacheOptions): ImageCache {
   const { cacheBytes = defaultCacheBytes, spillFolders: folders = temporaryFolders() } = options;
@@ -104,33 +129,22 @@ async function fill<Item>(
 ): Promise<CachedImages<Item>> {
   const { load, signal } = options;
   const usable: Item[] = [];
-  const attempt = (item: Item): Promise<Loaded> =>
-    load(item).then(
-      (pixels) => ({ pixels }),
-      (error: unknown) => ({ error }),
-    );
-
   const isTime = createReportPace();
-  const report = (done: number) => {
+  let done = 0;
+  const report = () => {
     if (isTime(done >= items.length)) options.onProgress(done, items.length);
   };
 
-  report(0);
-  const inFlight: Promise<Loaded>[] = [];
-  let started = 0;
-  for (const [index, item] of items.entries()) {
-    while (started < Math.min(items.length, index + options.atOnce))
-      inFlight.push(attempt(items[started++]!));
-    const loaded = await unlessAborted(inFlight.shift()!, signal);
-    if ("error" in loaded) options.onUnusable(item, loaded.error);
+  report();
+  for await (const { item, result } of inTurn(items, options.atOnce, load, signal)) {
+    if ("error" in result) options.onUnusable(item, result.error);
     else {
       usable.push(item);
-      if (resident.length < capacity) resident.push(loaded.pixels);
-      else await unlessAborted(spill.append(loaded.pixels), signal);
+      if (resident.length < capacity) resident.push(result.value);
+      else await unlessAborted(spill.append(result.value), signal);
     }
-    report(index + 1);
-    // Lets signals and timers through when loading never waits by itself.
-    await setImmediate();
+    done++;
+    report();
   }
 
   return {
@@ -139,8 +153,8 @@ async function fill<Item>(
       const kept = resident[index] ?? (await spill.read(index - resident.length, scratch));
       if (kept) return kept;
       const item = usable[index]!;
-      const loaded = await attempt(item);
-      if ("pixels" in loaded) return loaded.pixels;
+      const loaded = await outcomeOf(load(item));
+      if ("value" in loaded) return loaded.value;
       options.onLost(item, loaded.error);
       const standIn = resident[index % resident.length];
       if (!standIn) throw loaded.error;

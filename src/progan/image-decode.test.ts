@@ -18,7 +18,7 @@ function flat16(channels: 1 | 3, pixel: readonly number[]): Sharp {
 
 /** The one value of each plane; fails when a plane is not flat. */
 async function planes(file: Uint8Array, channels: number): Promise<number[]> {
-  const pixels = await decodeImage(file, 8, channels);
+  const pixels = await decodeImage(file, 8, channels, { ranges: { uint16: { black: 0, white: 65_535 } } });
   expect(pixels).toHaveLength(channels * 64);
   return Array.from({ length: channels }, (_, channel) => {
     const plane = pixels.subarray(channel * 64, (channel + 1) * 64);

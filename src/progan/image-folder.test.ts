@@ -4,16 +4,20 @@ import { basename, dirname, join } from "node:path";
 import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { GuardapesosError, type ErrorCode } from "../base/errors.js";
+import { tiffOf, type PageOfTiff } from "../../test/harness/tiff.js";
 import { openImageFolder, type ImageFolderOptions } from "./image-folder.js";
+import type { ImageNote } from "../base/image-note.js";
 import { fileLabel, type ImageSource } from "./image-source.js";
 
 let root: string;
 let skipped: { path: string; reason: string }[];
+let notes: ImageNote[];
 let opened: ImageSource[];
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "guardapesos images á-"));
   skipped = [];
+  notes = [];
   opened = [];
 });
 afterEach(async () => {
@@ -39,6 +43,7 @@ async function open(options: Partial<ImageFolderOptions> = {}) {
     className: undefined,
     channels: 1,
     onSkipped: (path, reason) => skipped.push({ path, reason }),
+    onNote: (note) => notes.push(note),
     ...options,
   });
   opened.push(source);
@@ -102,7 +107,7 @@ describe("which folder is meant", () => {
     expect(await levels({ className: "DRUSEN" })).toEqual([10]);
     // Which of the two "Drusen" is, nobody can know.
     const data = { folder: root, classes: ["DRUSEN", "drusen"] };
-    expect(await failure(open({ className: "Drusen" }))).toEqual({ code: "CLASS_NEEDED", data });
+    expect(await failure(open({ className: "Drusen" }))).toMatchObject({ code: "CLASS_NEEDED", data });
   });
 
   it("lists the classes when the one named is not there, even beside images", async () => {
@@ -112,7 +117,7 @@ describe("which folder is meant", () => {
     await mkdir(join(root, "empty"));
     expect(await failure(open({ className: "DRUSEN" }))).toEqual({
       code: "UNKNOWN_CLASS",
-      data: { folder: root, wanted: "DRUSEN", classes: ["CNV", "DME"] },
+      data: { folder: root, wanted: "DRUSEN", classes: ["CNV", "DME"], places: [] },
     });
     expect((await failure(open({ className: "../CNV" }))).code).toBe("UNKNOWN_CLASS");
   });
@@ -129,7 +134,10 @@ describe("which folder is meant", () => {
   it("asks for a class when there are several, images beside them or not", async () => {
     await put("CNV/a.png");
     await put("DME/deep/a.png");
-    const asked = { code: "CLASS_NEEDED", data: { folder: root, classes: ["CNV", "DME"] } };
+    const asked = {
+      code: "CLASS_NEEDED",
+      data: { folder: root, inside: false, classes: ["CNV", "DME"], deeper: [], together: false },
+    };
     expect(await failure(open())).toEqual(asked);
     await put("stray.png");
     expect(await failure(open())).toEqual(asked);
@@ -151,12 +159,98 @@ describe("which folder is meant", () => {
     const folder = join(root, "notes");
     await mkdir(folder);
     await writeFile(join(folder, "read me.txt"), "no images here");
-    expect(await failure(open({ folder }))).toEqual({ code: "NO_IMAGES", data: { folder } });
-    expect(await failure(open({ folder, className: "DRUSEN" }))).toEqual({
-      code: "NO_IMAGES",
-      data: { folder },
+    const none = { code: "NO_IMAGES", data: { folder, leftOut: [{ kind: ".txt", count: 1 }] } };
+    expect(await failure(open({ folder }))).toEqual(none);
+    expect(await failure(open({ folder, className: "DRUSEN" }))).toEqual(none);
+    expect(await failure(open({ className: "notes" }))).toEqual(none);
+  });
+});
+
+describe("folders of folders", () => {
+  const kermany = async (...parts: readonly string[]): Promise<void> => {
+    let level = 0;
+    for (const part of parts)
+      for (const name of ["CNV", "DME", "DRUSEN", "NORMAL"])
+        await put(`${part}/${name}/a.png`, (level += 10));
+  };
+  const classes = ["CNV", "DME", "DRUSEN", "NORMAL"];
+  const train = () => join(root, "train");
+
+  it("finds a class in what is for training, and mixes in nothing of the rest", async () => {
+    await kermany("test", "train", "val");
+    expect(await open({ className: "drusen" })).toMatchObject({
+      label: "DRUSEN",
+      description: join(train(), "DRUSEN"),
+      files: 1,
     });
-    expect(await failure(open({ className: "notes" }))).toEqual({ code: "NO_IMAGES", data: { folder } });
+    await put("archive/OCT2017 /train/AMD/a.png", 5);
+    expect(await open({ className: "AMD" })).toMatchObject({ label: "AMD", files: 1 });
+  });
+
+  it.each([[["test", "train", "val"]], [["train"]], [["Training set", "Test set"]]])(
+    "asks for the class, not for the part: %j",
+    async (parts) => {
+      await kermany(...parts);
+      const folder = join(
+        root,
+        parts.find((part) => /train/i.test(part))!,
+      );
+      const data = { folder, inside: true, classes, deeper: [], together: false };
+      expect(await failure(open())).toEqual({ code: "CLASS_NEEDED", data });
+      // Nor is the part taken for a class by who asks for it.
+      expect(await failure(open({ className: basename(folder) }))).toEqual({ code: "CLASS_NEEDED", data });
+      expect(await failure(open({ className: "AMD" }))).toMatchObject({
+        code: "UNKNOWN_CLASS",
+        data: { folder, classes },
+      });
+    },
+  );
+
+  it("asks where a class is in several folders, and none is for training", async () => {
+    await kermany("2017", "2018");
+    expect(await failure(open({ className: "DRUSEN" }))).toEqual({
+      code: "UNKNOWN_CLASS",
+      data: { folder: root, wanted: "DRUSEN", classes: [], places: ["2017/DRUSEN", "2018/DRUSEN"] },
+    });
+    // A folder that holds classes is no choice itself.
+    expect(await failure(open())).toMatchObject({
+      code: "CLASS_NEEDED",
+      data: { classes: [], deeper: ["2017", "2018"] },
+    });
+  });
+
+  it("asks about the only folder, too, where it holds several", async () => {
+    await kermany("scans");
+    const data = { folder: join(root, "scans"), inside: true, classes, together: false };
+    expect(await failure(open())).toMatchObject({ code: "CLASS_NEEDED", data });
+  });
+
+  it("takes parts of one class together when the class is named", async () => {
+    await put("DRUSEN/train/a.png", 10);
+    await put("DRUSEN/test/b.png", 20);
+    await put("CNV/train/a.png", 30);
+    await put("CNV/test/a.png", 40);
+    expect(await levels({ className: "DRUSEN" })).toEqual([20, 10]);
+    expect(await failure(open())).toMatchObject({
+      code: "CLASS_NEEDED",
+      data: { classes: ["CNV", "DRUSEN"] },
+    });
+  });
+
+  it("takes a folder for each patient together when that is asked for", async () => {
+    for (let i = 1; i <= 25; i++) await put(`patient_${i}/OS.png`, 10 * i);
+    expect(await failure(open())).toMatchObject({
+      code: "CLASS_NEEDED",
+      data: { inside: false, together: true },
+    });
+    expect(await open({ className: "." })).toMatchObject({ description: root, files: 25 });
+    expect((await open({ className: "." })).label).toBe((await open({ folder: root, className: "." })).label);
+    await rm(root, { recursive: true });
+    for (const patient of ["Ana", "Bea"]) await put(`CNV/${patient}/OD.png`);
+    for (let i = 1; i <= 3; i++) await put(`DRUSEN/p${i}/OD.png`);
+    // Classes with patients inside: that those of CNV are patients, nobody can know.
+    expect(await failure(open())).toMatchObject({ data: { classes: ["DRUSEN"], deeper: ["CNV"] } });
+    expect((await open({ className: "CNV" })).files).toBe(2);
   });
 });
 
@@ -203,6 +297,145 @@ describe("which files are images", () => {
   });
 });
 
+const noteOf = (type: ImageNote["type"]) => notes.filter((note) => note.type === type);
+
+describe("what else people keep images in", () => {
+  it("is read by content where a name has no ending, or promises another format", async () => {
+    const png = await put("a.png", 10);
+    await writeFile(join(root, "IM0001"), await sharp(png).jpeg({ quality: 100 }).toBuffer());
+    await writeFile(join(root, "IM.0002"), await sharp(png).gif().toBuffer());
+    await writeFile(join(root, "d.jfif"), await sharp(png).jpeg({ quality: 100 }).toBuffer());
+    await writeFile(join(root, "e.bmp"), await sharp(png).webp({ lossless: true }).toBuffer());
+    expect((await open()).files).toBe(5);
+    expect(await levels()).toEqual([10, 10, 10, 10, 10]);
+  });
+
+  it("is told with its count, once, and what it was that cannot be used", async () => {
+    await put("a.png", 10);
+    await put("sub/b.png", 20);
+    for (const name of ["1.dcm", "2.DCM", "sub/3.dcm", "notes.txt", "README"])
+      await writeFile(join(root, name), "text");
+    const dicom = Buffer.concat([Buffer.alloc(128), Buffer.from("DICM")]);
+    await writeFile(join(root, "IM0001"), dicom);
+    for (const name of ["x.jpg", "y.jpg"]) await writeFile(join(root, name), dicom);
+    await writeFile(join(root, "z.png"), "<html>");
+    const source = await open();
+    for (const resolution of [4, 8])
+      expect((await source.prepare(resolution, { onProgress: () => undefined })).count).toBe(2);
+    expect(noteOf("images-left-out")).toEqual([
+      {
+        type: "images-left-out",
+        kinds: [
+          { kind: ".dcm", count: 3 },
+          { kind: "", count: 1 },
+          { kind: ".txt", count: 1 },
+          { kind: "DICOM", count: 1 },
+        ],
+      },
+    ]);
+    expect(noteOf("images-unusable")).toEqual([
+      {
+        type: "images-unusable",
+        unusable: 3,
+        images: 2,
+        reasons: [
+          { reason: 'IMAGE_NOT_READ {"problem":"dicom"}', count: 2 },
+          { reason: 'IMAGE_NOT_READ {"problem":"no-image"}', count: 1 },
+        ],
+      },
+    ]);
+  });
+
+  it("is told where there is nothing else", async () => {
+    await writeFile(join(root, "1.dcm"), "text");
+    expect(await failure(open())).toEqual({
+      code: "NO_IMAGES",
+      data: { folder: root, leftOut: [{ kind: ".dcm", count: 1 }] },
+    });
+  });
+});
+
+describe("images that are not made of bytes", () => {
+  const page = (level: number, more: Partial<PageOfTiff> = {}): PageOfTiff => ({
+    width: 8,
+    height: 8,
+    bits: 16,
+    values: Array.from({ length: 64 }, () => level),
+    ...more,
+  });
+
+  it("have one range for all of the folder, said once, the same in every session", async () => {
+    await writeFile(join(root, "a.tif"), tiffOf(page(2048)));
+    await writeFile(join(root, "b.tif"), tiffOf(page(4095)));
+    await put("c.png", 77);
+    expect(await levels()).toEqual([128, 255, 77]);
+    const source = await open();
+    for (const resolution of [4, 8]) {
+      const set = await source.prepare(resolution, { onProgress: () => undefined });
+      expect((await set.pixels(0))[0]).toBe(128);
+    }
+    const range = { numbers: "uint16", images: 2, min: 2048, max: 4095, black: 0, white: 4095 };
+    expect(noteOf("pixel-range")).toEqual([
+      { type: "pixel-range", ...range },
+      { type: "pixel-range", ...range },
+    ]);
+    // Decoded again, from neither memory nor disk.
+    expect(await levels({ cacheBytes: 0, spillFolders: [] })).toEqual([128, 255, 77]);
+  });
+
+  it("do not count where they cannot be used", async () => {
+    await writeFile(join(root, "a.tif"), tiffOf(page(1023)));
+    await writeFile(
+      join(root, "b.tif"),
+      tiffOf(page(65_535, { samples: 2, values: Array<number>(128).fill(65_535) })),
+    );
+    expect(await levels()).toEqual([255]);
+    expect(noteOf("pixel-range")).toMatchObject([{ images: 1, white: 1023 }]);
+  });
+
+  it("are all the pages of a stack, but for its thumbnail", async () => {
+    const stack = [page(10), page(200), page(255)].map((one) => ({ ...one, bits: 8 }));
+    const thumbnail = { ...page(99), width: 2, height: 2, values: [9, 9, 9, 9], bits: 8, subfile: 1 };
+    await writeFile(join(root, "a.tif"), tiffOf(thumbnail, ...stack));
+    await put("b.png", 77);
+    expect(await levels()).toEqual([10, 200, 255, 77]);
+    expect(noteOf("image-stacks")).toEqual([{ type: "image-stacks", files: 1, images: 3, thumbnails: 1 }]);
+    expect(await (await open()).count()).toBe(4);
+    const fingerprint = (await prepare()).fingerprint;
+    await writeFile(
+      join(root, "a.tif"),
+      tiffOf(thumbnail, ...stack.slice(0, 2), { ...stack[2]!, subfile: 1 }),
+    );
+    expect((await prepare()).fingerprint).not.toBe(fingerprint);
+  });
+
+  it("can be interrupted while they are looked at, and looked at again", async () => {
+    for (const name of ["a", "b", "c", "d", "e", "f"])
+      await writeFile(join(root, `${name}.tif`), tiffOf(page(4095)));
+    const stop = new AbortController();
+    const reason = { signal: "SIGINT" };
+    const source = await open({ onNote: () => stop.abort(reason) });
+    await expect(source.prepare(8, { onProgress: () => undefined, signal: stop.signal })).rejects.toBe(
+      reason,
+    );
+    const set = await source.prepare(8, { onProgress: () => undefined });
+    expect([set.count, (await set.pixels(0))[0]]).toEqual([6, 255]);
+  });
+});
+
+it("tells of images that are one single brightness", async () => {
+  const first = await put("a.png", 10);
+  const data = Uint8Array.from({ length: 64 }, (_, i) => i);
+  await writeFile(
+    join(root, "b.png"),
+    await sharp(data, { raw: { width: 8, height: 8, channels: 1 } })
+      .png()
+      .toBuffer(),
+  );
+  await prepare();
+  expect(noteOf("images-flat")).toEqual([{ type: "images-flat", flat: 1, images: 2, first }]);
+});
+
 describe("images that cannot be used", () => {
   async function spoil() {
     const cut = await put("cut.jpeg");
@@ -213,7 +446,8 @@ describe("images that cannot be used", () => {
     await writeFile(empty, "");
     const text = join(root, "text.jpg");
     await writeFile(text, "<p>404 not found</p>");
-    return [cut, cutPng, empty, text];
+    // What the headers show is found first.
+    return [empty, text, cut, cutPng];
   }
 
   it("are told once each, with a reason, and left out at every resolution", async () => {

@@ -1,32 +1,60 @@
 /**
- * A folder on disk -> the images to train on. Decides which folder is meant (the folder itself, or one class in it) and
- * reads files; a file that cannot be used is told once and left out, because no single file may stop a training.
+ * A folder on disk -> the images to train on. Finds them, looks at how they are stored, and reads them; a file that
+ * cannot be used is told once and left out, because no single file may stop a training.
  */
 import { createHash } from "node:crypto";
-import type { Dirent } from "node:fs";
-import { readFile, readdir, realpath, stat } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { open, readFile, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
-import { createImageCache, type CacheOptions } from "./image-cache.js";
-import { decodeImage } from "./image-decode.js";
+import {
+  numberTypes,
+  type Extent,
+  type ImageNote,
+  type NumberType,
+  type PixelRange,
+} from "../base/image-note.js";
+import { createReportPace } from "../base/report-pace.js";
+import { chooseFolder } from "./folder-layout.js";
+import { findImages } from "./folder-listing.js";
+import { createImageCache, inTurn, type CacheOptions } from "./image-cache.js";
+import { decodeImage, samplesOf } from "./image-decode.js";
+import { imagePages, type ImageFile } from "./image-pages.js";
+import { decodesAtOnce, fileLabel, type ImageSource, type PrepareOptions } from "./image-source.js";
+import { rangeOf, widened } from "./pixel-range.js";
 import { resolutions } from "./config.js";
-import { decodesAtOnce, fileLabel, type ImageSource } from "./image-source.js";
-
-const imageEnding = /\.(?:jpe?g|png|webp|tiff?)$/i;
 
 export interface ImageFolderOptions extends CacheOptions {
   /** Holds images, or class folders that do. */
   readonly folder: string;
-  /** Which class folder; with none there, merely what the images are called. */
+  /** Which class folder, "." for all of them; with none there, merely what the images are called. */
   readonly className: string | undefined;
   /** 1 (grey) or 3 (RGB). */
   readonly channels: number;
-  /** Told once for each file or sub-folder that cannot be used. */
-  readonly onSkipped: (path: string, reason: string) => void;
+  /** Told once for each file, sub-folder or page (from 1) that cannot be used. */
+  readonly onSkipped: (path: string, reason: string, page?: number) => void;
+  /** Told of what is worth knowing about all of them together. */
+  readonly onNote?: (note: ImageNote) => void;
+}
+
+/** One image of a file. */
+interface Item {
+  readonly name: string;
+  readonly page: number;
+  /** The file has others. */
+  readonly several: boolean;
+  readonly numbers: NumberType | undefined;
+}
+
+/** What was found out about all images before the first was decoded. */
+interface Survey {
+  readonly items: readonly Item[];
+  readonly ranges: ReadonlyMap<NumberType, PixelRange>;
 }
 
 export interface ImageFolder extends ImageSource {
   readonly className: string;
+  /** Looks into every file, once: how many images there are, a file may hold several. */
+  count(): Promise<number>;
   /**
    * Whether a fingerprint of so many images is of these. Decodes them only where it could be of those among them that can be
    * used.
@@ -35,62 +63,85 @@ export interface ImageFolder extends ImageSource {
 }
 
 /**
- * Finds the images: JPEG, PNG, WebP and TIFF, sub-folders and links included, hidden names not, sorted by name.
+ * Finds the images: JPEG, PNG, WebP, TIFF, GIF and BMP, by content where the name has no ending, sub-folders and links
+ * included, hidden names not, sorted by name. Every page of a file is an image.
  * @throws FOLDER_NOT_FOUND, FOLDER_NOT_READABLE, CLASS_NEEDED, UNKNOWN_CLASS, NO_IMAGES
  */
 export async function openImageFolder(options: ImageFolderOptions): Promise<ImageFolder> {
-  const { channels, onSkipped } = options;
+  const { channels, onSkipped, onNote = () => undefined } = options;
   const { folder, label } = await chooseFolder(resolve(options.folder), options.className);
-  const names: string[] = [];
-  for await (const name of imagesUnder(folder, onSkipped)) names.push(name);
-  if (names.length === 0) throw new GuardapesosError("NO_IMAGES", { folder });
-  // By UTF-16 code units, the same everywhere, unlike the order of a locale or of a file system.
-  names.sort();
-
-  /** Why a file cannot be used; it stays out for good, so that all resolutions train on the same images. */
-  const unusable = new Map<string, string>();
-  const lost = new Set<string>();
+  const { images: names, leftOut } = await findImages(folder, onSkipped);
+  if (names.length === 0) throw new GuardapesosError("NO_IMAGES", { folder, leftOut });
+  const files = createFileReader(folder);
+  const pathOf = ({ name }: Item): string => join(folder, name);
+  /** Why an image cannot be used; it stays out for good, so that all resolutions train on the same images. */
+  const unusable = new Map<Item, string>();
+  const tellUnusable = (item: Item, error: unknown): void => {
+    unusable.set(item, oneLine(error));
+    onSkipped(pathOf(item), oneLine(error), item.several ? item.page + 1 : undefined);
+  };
+  const lost = new Set<Item>();
   const sizes = new Map<string, number>();
+  const flat = new Set<Item>();
   const cache = createImageCache(options);
+
+  let listed: Promise<readonly Item[]> | undefined;
+  const list = (passing: Partial<PrepareOptions>): Promise<readonly Item[]> => {
+    listed ??= listItems(folder, names, { ...passing, onUnusable: tellUnusable, onNote });
+    // Whoever was interrupted may look again.
+    listed.catch(() => (listed = undefined));
+    return listed;
+  };
+  let survey: Survey | undefined;
+
+  async function examine(passing: PrepareOptions): Promise<Survey> {
+    if (leftOut.length > 0) onNote({ type: "images-left-out", kinds: leftOut });
+    const items = await list(passing);
+    const ranges = await findRanges(items, files.read, { ...passing, onUnusable: tellUnusable, onNote });
+    return { items, ranges };
+  }
 
   const source: ImageSource = {
     className: label,
     label: fileLabel(label),
     description: folder,
     files: names.length,
-    async prepare(resolution, { onProgress, signal }) {
+    async prepare(resolution, passing) {
+      const first = survey === undefined;
+      survey ??= await examine(passing);
+      const { items, ranges } = survey;
       const { usable, pixels } = await cache.fill(
-        names.filter((name) => !unusable.has(name)),
+        items.filter((item) => !unusable.has(item)),
         {
-          async load(name) {
-            const file = await readFile(join(folder, name));
-            sizes.set(name, file.length);
-            return decodeImage(file, resolution, channels);
+          async load(item) {
+            const file = await files.read(item);
+            sizes.set(item.name, file.length);
+            const planes = await decodeImage(file, resolution, channels, {
+              page: item.page,
+              ranges: Object.fromEntries(ranges),
+            });
+            if (first && planes.every((value) => value === planes[0])) flat.add(item);
+            return planes;
           },
           imageBytes: channels * resolution ** 2,
           atOnce: decodesAtOnce,
-          onProgress,
-          signal,
-          onUnusable(name, error) {
-            unusable.set(name, oneLine(error));
-            onSkipped(join(folder, name), oneLine(error));
-          },
-          onLost(name, error) {
-            if (lost.has(name)) return;
-            lost.add(name);
-            onSkipped(join(folder, name), oneLine(error));
+          onProgress: passing.onProgress,
+          signal: passing.signal,
+          onUnusable: tellUnusable,
+          onLost(item, error) {
+            if (lost.has(item)) return;
+            lost.add(item);
+            onSkipped(pathOf(item), oneLine(error), item.several ? item.page + 1 : undefined);
           },
         },
       );
-      if (usable.length === 0) {
-        const [[name, reason] = ["", ""]] = unusable;
-        throw new GuardapesosError("IMAGES_UNREADABLE", { folder, first: join(folder, name), reason });
-      }
+      if (usable.length === 0) throw nothingUsable(folder, unusable);
+      if (first) tellOfAll(usable.length, unusable, [...flat].map(pathOf), onNote);
       return {
         count: usable.length,
         resolution,
         channels,
-        fingerprint: fingerprintOf(usable.map((name) => [name, sizes.get(name)!])),
+        fingerprint: fingerprintOf(usable, sizes),
         pixels,
       };
     },
@@ -99,12 +150,16 @@ export async function openImageFolder(options: ImageFolderOptions): Promise<Imag
   return {
     ...source,
     className: label,
+    count: async () => (await list({})).length,
     async isThat({ fingerprint, images }) {
-      if (images > names.length) return false;
-      const all = names.map(async (name) => [name, (await stat(join(folder, name))).size] as const);
-      const files = await Promise.all(all).catch(() => []);
-      if (fingerprintOf(files) === fingerprint) return true;
-      if (images === names.length) return false;
+      const sizesNow = await sizesOf(folder, names);
+      // As versions counted that took the first page of each file alone.
+      const firsts = names.map((name) => ({ name, page: 0 }));
+      if (images === names.length && fingerprintOf(firsts, sizesNow) === fingerprint) return true;
+      const items = await list({});
+      if (images > items.length) return false;
+      if (fingerprintOf(items, sizesNow) === fingerprint) return true;
+      if (images === items.length) return false;
       const usable = await source
         .prepare(resolutions[0], { onProgress: () => undefined })
         .catch(() => undefined);
@@ -113,96 +168,160 @@ export async function openImageFolder(options: ImageFolderOptions): Promise<Imag
   };
 }
 
-/** Which folder holds the images that were asked for, and what they are called. */
-async function chooseFolder(
-  root: string,
-  className: string | undefined,
-): Promise<{ readonly folder: string; readonly label: string }> {
-  const entries = await readdir(root, { withFileTypes: true }).catch((error: unknown) => {
-    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    if (missing) throw new GuardapesosError("FOLDER_NOT_FOUND", { folder: root }, error);
-    throw new GuardapesosError("FOLDER_NOT_READABLE", { folder: root, reason: reasonOf(error) }, error);
-  });
-  const top = await sortOut(root, entries);
-  const classes: string[] = [];
-  for (const name of top.folders) if (await hasImages(join(root, name))) classes.push(name);
-
-  if (className !== undefined) {
-    const alike = [String, (name: string) => name.normalize(), loose].map((form) =>
-      top.folders.filter((name) => form(name) === form(className)),
-    );
-    const [found, ...others] = alike.find((names) => names.length > 0) ?? [];
-    if (others.length > 0) throw new GuardapesosError("CLASS_NEEDED", { folder: root, classes });
-    if (found !== undefined) return { folder: join(root, found), label: found };
-    if (classes.length > 0) {
-      throw new GuardapesosError("UNKNOWN_CLASS", { folder: root, wanted: className, classes });
-    }
-    return { folder: root, label: className };
+/** Bytes of each file; NaN where it cannot be asked for them. */
+async function sizesOf(folder: string, names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const sizes = new Map<string, number>();
+  const sizeOf = async (name: string): Promise<number> => (await stat(join(folder, name))).size;
+  for await (const { item, result } of inTurn(names, headersAtOnce, sizeOf, undefined)) {
+    sizes.set(item, "value" in result ? result.value : NaN);
   }
-  // Images beside several class folders are more likely strays than a class of their own: ask, and mix nothing.
-  if (classes.length > 1) throw new GuardapesosError("CLASS_NEEDED", { folder: root, classes });
-  const [only] = classes;
-  if (only !== undefined && top.images.length === 0) return { folder: join(root, only), label: only };
-  return { folder: root, label: basename(root) };
+  return sizes;
 }
 
-const loose = (name: string): string => name.normalize().toLowerCase();
+/** Reads files whole; the newest stack stays in memory, because its pages are asked for one after the other. */
+function createFileReader(folder: string) {
+  let newest: { readonly name: string; readonly bytes: Promise<Uint8Array> } | undefined;
+  return {
+    read: ({ name, several }: Item): Promise<Uint8Array> => {
+      if (newest?.name === name) return newest.bytes;
+      const bytes = readFile(join(folder, name));
+      newest = several ? { name, bytes } : undefined;
+      return bytes;
+    },
+  };
+}
 
-/** Names of the sub-folders and of the images among the entries of a folder, links followed, sorted. */
-async function sortOut(folder: string, entries: readonly Dirent[]) {
-  const folders: string[] = [];
-  const images: string[] = [];
-  for (const entry of entries) {
-    if (entry.name.startsWith(".")) continue;
-    // A link that leads nowhere counts as a file: reading it will fail, and that will be told.
-    const target = entry.isSymbolicLink()
-      ? await stat(join(folder, entry.name)).catch(() => undefined)
-      : entry;
-    if (target?.isDirectory()) folders.push(entry.name);
-    else if (imageEnding.test(entry.name) && (target === undefined || target.isFile()))
-      images.push(entry.name);
+interface Passing extends Partial<PrepareOptions> {
+  readonly onUnusable: (item: Item, error: unknown) => void;
+  readonly onNote: (note: ImageNote) => void;
+}
+
+/** Looks into the header of every file. */
+async function listItems(
+  folder: string,
+  names: readonly string[],
+  { signal, onUnusable, onNote }: Passing,
+): Promise<readonly Item[]> {
+  const items: Item[] = [];
+  const stacks = { files: 0, images: 0, thumbnails: 0 };
+  const isTime = createReportPace();
+  let done = 0;
+  for await (const { item: name, result } of inTurn(
+    names,
+    headersAtOnce,
+    (one) => headerOf(join(folder, one)),
+    signal,
+  )) {
+    if ("error" in result) {
+      const item = { name, page: 0, several: false, numbers: undefined };
+      items.push(item);
+      onUnusable(item, result.error);
+    } else {
+      const { pages, thumbnails } = result.value;
+      const several = pages.length > 1;
+      for (const { page, numbers } of pages) items.push({ name, page, several, numbers });
+      stacks.thumbnails += thumbnails;
+      if (several) [stacks.files, stacks.images] = [stacks.files + 1, stacks.images + pages.length];
+    }
+    done++;
+    if (names.length > manyFiles && isTime(done === names.length)) {
+      onNote({ type: "images-examining", done, total: names.length });
+    }
   }
-  return { folders: folders.sort(), images: images.sort() };
+  if (stacks.files > 0 || stacks.thumbnails > 0) onNote({ type: "image-stacks", ...stacks });
+  return items;
+}
+
+/** Files whose headers are read at once: that waits for the disk, not for the processor. */
+const headersAtOnce = 16;
+/** From here on it takes so long that its progress is told. */
+const manyFiles = 1000;
+
+async function headerOf(path: string): Promise<ImageFile> {
+  const file = await open(path, "r");
+  try {
+    return await imagePages(
+      async (offset, length) => {
+        const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, offset);
+        return buffer.subarray(0, bytesRead);
+      },
+      () => readFile(path),
+    );
+  } finally {
+    await file.close();
+  }
+}
+
+/** Looks at every pixel of the images that are not made of bytes: one answer for all of them. */
+async function findRanges(
+  items: readonly Item[],
+  read: (item: Item) => Promise<Uint8Array>,
+  { signal, onUnusable, onNote }: Passing,
+): Promise<ReadonlyMap<NumberType, PixelRange>> {
+  const extents = new Map<NumberType, Extent>();
+  const counts = new Map<NumberType, number>();
+  const numbered = items.filter(({ numbers }) => numbers !== undefined);
+  const extentOf = async (item: Item) => (await samplesOf(await read(item), item.page))?.extent;
+  const isTime = createReportPace();
+  let done = 0;
+  for await (const { item, result } of inTurn(numbered, decodesAtOnce, extentOf, signal)) {
+    const numbers = item.numbers!;
+    if ("error" in result) onUnusable(item, result.error);
+    else if (result.value) {
+      extents.set(numbers, widened(extents.get(numbers), result.value));
+      counts.set(numbers, (counts.get(numbers) ?? 0) + 1);
+    }
+    done++;
+    if (isTime(done === numbered.length)) {
+      onNote({ type: "images-examining", done, total: numbered.length });
+    }
+  }
+  const ranges = new Map<NumberType, PixelRange>();
+  for (const numbers of numberTypes) {
+    const extent = extents.get(numbers);
+    if (!extent) continue;
+    const range = rangeOf(numbers, extent);
+    ranges.set(numbers, range);
+    onNote({ type: "pixel-range", numbers, images: counts.get(numbers)!, ...extent, ...range });
+  }
+  return ranges;
+}
+
+function nothingUsable(folder: string, unusable: ReadonlyMap<Item, string>): GuardapesosError {
+  const [[item, reason] = [undefined, ""]] = unusable;
+  return new GuardapesosError("IMAGES_UNREADABLE", { folder, first: join(folder, item?.name ?? ""), reason });
+}
+
+/** What the first look at every image has shown. */
+function tellOfAll(
+  images: number,
+  unusable: ReadonlyMap<Item, string>,
+  flat: readonly string[],
+  onNote: (note: ImageNote) => void,
+): void {
+  if (unusable.size > 0) {
+    const counts = new Map<string, number>();
+    for (const reason of unusable.values()) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+    const reasons = [...counts].map(([reason, count]) => ({ reason, count }));
+    reasons.sort((one, other) => other.count - one.count);
+    onNote({ type: "images-unusable", unusable: unusable.size, images, reasons });
+  }
+  const [first] = flat;
+  if (first !== undefined) onNote({ type: "images-flat", flat: flat.length, images, first });
 }
 
 /**
- * Yields the path of every image under a folder, relative to it, with "/" between names on every system.
- * @param seen real paths of folders already searched, so that a cycle of links ends
+ * SHA-256 over names and sizes, its first 16 hex digits; NFC, because macOS may store names decomposed. A file's first
+ * page counts as the file, so that data of single pages keeps the fingerprint it always had.
  */
-async function* imagesUnder(
-  folder: string,
-  onUnreadable: (path: string, reason: string) => void,
-  prefix = "",
-  seen = new Set<string>(),
-): AsyncGenerator<string> {
-  const found = await searchOnce(folder, seen).catch((error: unknown) => {
-    onUnreadable(folder, reasonOf(error));
-    return undefined;
-  });
-  if (found === undefined) return;
-  for (const name of found.images) yield prefix + name;
-  for (const name of found.folders) {
-    yield* imagesUnder(join(folder, name), onUnreadable, `${prefix}${name}/`, seen);
-  }
-}
-
-/** What a folder holds; undefined when its real path is in `seen`, which then has it. */
-async function searchOnce(folder: string, seen: Set<string>) {
-  const real = await realpath(folder);
-  if (seen.has(real)) return undefined;
-  seen.add(real);
-  return sortOut(folder, await readdir(folder, { withFileTypes: true }));
-}
-
-async function hasImages(folder: string): Promise<boolean> {
-  const { done } = await imagesUnder(folder, () => undefined).next();
-  return done !== true;
-}
-
-/** SHA-256 over names and sizes, its first 16 hex digits; NFC, because macOS may store names decomposed. */
-function fingerprintOf(files: readonly (readonly [name: string, bytes: number])[]): string {
+function fingerprintOf(
+  items: readonly Pick<Item, "name" | "page">[],
+  sizes: ReadonlyMap<string, number>,
+): string {
   const hash = createHash("sha256");
-  for (const [name, bytes] of files) hash.update(`${name.normalize()}\0${bytes}\n`);
+  for (const { name, page } of items) {
+    hash.update(`${name.normalize()}\0${sizes.get(name)!}${page === 0 ? "" : `\0${page}`}\n`);
+  }
   return hash.digest("hex").slice(0, 16);
 }
 

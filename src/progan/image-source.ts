@@ -5,6 +5,13 @@
 import { availableParallelism } from "node:os";
 import { markedName } from "../base/marked-name.js";
 
+export interface PrepareOptions {
+  /** Told at the start, about ten times a second, and at the end (done = total). */
+  readonly onProgress: (done: number, total: number) => void;
+  /** Aborted: rejects at once with its reason. */
+  readonly signal?: AbortSignal;
+}
+
 /** Images that have been found, before any has been decoded. */
 export interface ImageSource {
   /** What the images are called: the name of their folder, or what was asked for; undefined for generated ones. */
@@ -13,19 +20,14 @@ export interface ImageSource {
   readonly label: string;
   /** Path of the folder, or "phantom". */
   readonly description: string;
-  /** Images found, some of which may turn out to be unreadable. */
+  /** Files found; a file may hold several images, or turn out to be unreadable. */
   readonly files: number;
   /**
    * Decodes every image once at `resolution`, keeps as many as memory and disk allow, and finds out which can be used.
    * Gives up what was kept for the resolution before.
-   * @param options.onProgress told at the start, about ten times a second, and at the end (done = total)
-   * @param options.signal aborted: rejects at once with its reason
    * @throws IMAGES_UNREADABLE when not one image can be used
    */
-  prepare(
-    resolution: number,
-    options: { readonly onProgress: (done: number, total: number) => void; readonly signal?: AbortSignal },
-  ): Promise<ImageSet>;
+  prepare(resolution: number, options: PrepareOptions): Promise<ImageSet>;
   /** Gives back the room that decoded images take on disk, for whoever needs it more, and at the end. */
   releaseDisk(): Promise<void>;
 }

@@ -4,10 +4,13 @@ import { basename, dirname, join } from "node:path";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import { loadSharp } from "./sharp.js";
 
-/** Images as the networks make them. */
+/** Images as the networks make them, or as they were decoded. */
 export interface Images {
-  /** (count, channels, resolution, resolution), -1 black to 1 white; what lies outside is clamped, NaN is black. */
-  readonly data: Float32Array;
+  /**
+   * (count, channels, resolution, resolution): floats from -1 black to 1 white, what lies outside is clamped, NaN is
+   * black; or bytes from 0 to 255.
+   */
+  readonly data: Float32Array | Uint8Array;
   readonly count: number;
   /** 1 (grey) or 3 (RGB). */
   readonly channels: number;
@@ -67,12 +70,13 @@ function interleave(
   width: number,
 ): void {
   const { data, channels, resolution } = images;
+  const [scale, shift] = data instanceof Uint8Array ? [1, 0] : [127.5, 1];
   for (let channel = 0; channel < channels; channel++) {
     const plane = (index * channels + channel) * resolution ** 2;
     for (let y = 0; y < resolution; y++) {
       const row = offset + y * width * channels + channel;
       for (let x = 0; x < resolution; x++) {
-        picture[row + x * channels] = (data[plane + y * resolution + x]! + 1) * 127.5;
+        picture[row + x * channels] = (data[plane + y * resolution + x]! + shift) * scale;
       }
     }
   }

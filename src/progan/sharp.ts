@@ -4,6 +4,9 @@
  */
 import type Sharp from "sharp";
 
+/** An image under way through its steps. */
+export type { Sharp as Picture } from "sharp";
+
 let loading: Promise<typeof Sharp> | undefined;
 
 export function loadSharp(): Promise<typeof Sharp> {

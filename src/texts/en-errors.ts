@@ -1,6 +1,7 @@
 /** The English sentence of each error: what happened, why, what to do, and whether the weights are safe. */
 import type { ErrorCode, ErrorData, Expected } from "../base/errors.js";
 import { damageOf, purposes } from "./en-damage.js";
+import { imageErrors } from "./en-images.js";
 import {
   torchFeature,
   torchFeatureAdvice,
@@ -58,16 +59,7 @@ export const errors: ErrorTexts = {
   FOLDER_NOT_FOUND: ({ folder }) => `The folder ${folder} does not exist. Check how the path is written.`,
   FOLDER_NOT_READABLE: ({ folder, reason }) =>
     `The folder ${folder} cannot be read: ${reason}. Check that it is a folder and that you may open it.`,
-  NO_IMAGES: ({ folder }) =>
-    `There are no images in ${folder}. Put JPEG, PNG, WebP or TIFF files there, or leave --data out to train on generated phantoms.`,
-  UNKNOWN_CLASS: ({ folder, wanted, classes }) =>
-    classes.length === 0
-      ? `${folder} has no class folders, so there is no class ${wanted}. Leave --class out to train on the images in it.`
-      : `There is no class ${wanted} in ${folder}. Choose ${or(classes)} with --class.`,
-  CLASS_NEEDED: ({ folder, classes }) =>
-    `${folder} holds class folders, not images. Say which one to train on with --class: ${or(classes)}.`,
-  IMAGES_UNREADABLE: ({ folder, first, reason }) =>
-    `Not one image in ${folder} can be read; the first, ${first}, fails with: ${reason}. Check that they are whole JPEG, PNG, WebP or TIFF files.`,
+  ...imageErrors,
 
   COMMAND_UNKNOWN: ({ command, suggestion }) =>
     `There is no command ${command}.${meant(suggestion)} See all of them with guardapesos --help.`,

@@ -7,6 +7,7 @@ import type { RunEvent, RunEventOf, SavedFile, WarningCode } from "../events/eve
 import { damageOf, problemOf } from "./en-damage.js";
 import { formats } from "./formats.js";
 import { heatAdvice, heatEvents } from "./en-heat.js";
+import { imageNote, imageReason } from "./en-images.js";
 
 const { bytes, clock, decimal, duration, integer, moment, percent } = formats("en");
 
@@ -158,7 +159,15 @@ export const events: EventTexts = {
     `🔄 Going on from ${from}: ${square(position.resolution)}, ${position.batch === 0 ? plural(position.epoch, "epoch done", "epochs done") : `epoch ${position.epoch + 1}, batch ${integer(position.batch)}`} (alpha ${decimal(position.alpha, 3)}, ${plural(position.batches, "batch", "batches")} in all).`,
   ],
   "images-loading": ({ done, total, resolution }) => [progress.loading(done, total, resolution)],
-  "image-skipped": ({ path, reason }) => [`⚠ Skipping an image that cannot be read: ${path} (${reason})`],
+  "image-skipped": ({ path, reason, page }) => [
+    `⚠ Skipping an image that cannot be read: ${path}${page === undefined ? "" : `, page ${page}`} (${imageReason(reason)})`,
+  ],
+  "images-left-out": imageNote,
+  "image-stacks": imageNote,
+  "images-examining": imageNote,
+  "pixel-range": imageNote,
+  "images-unusable": imageNote,
+  "images-flat": imageNote,
   "stage-preparing": ({ resolution }) => [`🔧 Preparing ${square(resolution)}...`],
   "stage-started": (event) => [
     `📐 ${square(event.resolution)}: ${plural(event.epochs, "epoch", "epochs")} of ${plural(event.batchesPerEpoch, "batch", "batches")}, ${plural(event.batchSize, "image", "images")} each${event.accumulate > 1 ? `, ${event.accumulate} batches per step` : ""}`,
@@ -168,6 +177,9 @@ export const events: EventTexts = {
   ],
   "stage-finished": ({ resolution, seconds }) => [
     `✅ ${square(resolution)} finished in ${duration(seconds)}`,
+  ],
+  "real-images-written": ({ path, resolution }) => [
+    `🖼 Real images, as training sees them at ${square(resolution)}: ${path}`,
   ],
   "preview-written": ({ path }) => [`🖼 Picture: ${path}`],
   "save-started": ({ kind, batches, reason }) => [saving[kind](batches, reason)],

@@ -13,7 +13,10 @@ interface CommandText {
 
 const options = {
   data: { value: "folder", help: "images, or class folders with images; without it, generated OCT phantoms" },
-  class: { value: "name", help: "the class: whose folder to train on, or whose checkpoints are meant" },
+  class: {
+    value: "name",
+    help: "the class: whose folder to train on (. for all of them together), or whose checkpoints are meant",
+  },
   weights: { value: "folder", help: "where the checkpoints live (default: weights)" },
   name: {
     value: "name",

@@ -2,6 +2,7 @@
 import type { Expected } from "../base/errors.js";
 import type { ErrorTexts } from "./en-errors.js";
 import { damageOf, purposes } from "./es-damage.js";
+import { imageErrors } from "./es-images.js";
 import {
   torchFeature,
   torchFeatureAdvice,
@@ -60,16 +61,7 @@ export const errors: ErrorTexts = {
   FOLDER_NOT_FOUND: ({ folder }) => `La carpeta ${folder} no existe. Revisa cómo está escrita la ruta.`,
   FOLDER_NOT_READABLE: ({ folder, reason }) =>
     `No se puede leer la carpeta ${folder}: ${reason}. Comprueba que sea una carpeta y que tengas permiso para abrirla.`,
-  NO_IMAGES: ({ folder }) =>
-    `No hay imágenes en ${folder}. Pon ahí archivos JPEG, PNG, WebP o TIFF, o quita --data para entrenar con imágenes sintéticas.`,
-  UNKNOWN_CLASS: ({ folder, wanted, classes }) =>
-    classes.length === 0
-      ? `${folder} no tiene carpetas de clases, así que no hay una clase ${wanted}. Quita --class para entrenar con las imágenes que contiene.`
-      : `No hay una clase ${wanted} en ${folder}. Elige ${or(classes)} con --class.`,
-  CLASS_NEEDED: ({ folder, classes }) =>
-    `${folder} contiene carpetas de clases, no imágenes. Di con cuál quieres entrenar con --class: ${or(classes)}.`,
-  IMAGES_UNREADABLE: ({ folder, first, reason }) =>
-    `No se puede leer ninguna imagen de ${folder}; la primera, ${first}, falla así: ${reason}. Comprueba que sean archivos JPEG, PNG, WebP o TIFF completos.`,
+  ...imageErrors,
 
   COMMAND_UNKNOWN: ({ command, suggestion }) =>
     `No existe el comando ${command}.${meant(suggestion)} Los tienes todos en guardapesos --help.`,

@@ -6,6 +6,7 @@ import { rule } from "./en-events.js";
 import { damageOf, problemOf } from "./es-damage.js";
 import { formats } from "./formats.js";
 import { heatAdvice, heatEvents } from "./es-heat.js";
+import { imageNote, imageReason } from "./es-images.js";
 
 const { bytes, clock, decimal, duration, integer, moment, percent } = formats("es");
 
@@ -125,7 +126,15 @@ export const events: EventTexts = {
     `🔄 Reanudando desde ${from}: ${square(position.resolution)}, ${position.batch === 0 ? plural(position.epoch, "época hecha", "épocas hechas") : `época ${position.epoch + 1}, batch ${integer(position.batch)}`} (alfa ${decimal(position.alpha, 3)}, ${plural(position.batches, "batch", "batches")} en total).`,
   ],
   "images-loading": ({ done, total, resolution }) => [progress.loading(done, total, resolution)],
-  "image-skipped": ({ path, reason }) => [`⚠ Se salta una imagen que no se puede leer: ${path} (${reason})`],
+  "image-skipped": ({ path, reason, page }) => [
+    `⚠ Se salta una imagen que no se puede leer: ${path}${page === undefined ? "" : `, página ${page}`} (${imageReason(reason)})`,
+  ],
+  "images-left-out": imageNote,
+  "image-stacks": imageNote,
+  "images-examining": imageNote,
+  "pixel-range": imageNote,
+  "images-unusable": imageNote,
+  "images-flat": imageNote,
   "stage-preparing": ({ resolution }) => [`🔧 Preparando ${square(resolution)}...`],
   "stage-started": (event) => [
     `📐 ${square(event.resolution)}: ${plural(event.epochs, "época", "épocas")} de ${plural(event.batchesPerEpoch, "batch", "batches")}, ${plural(event.batchSize, "imagen", "imágenes")} en cada uno${event.accumulate > 1 ? `, ${event.accumulate} batches por paso` : ""}`,
@@ -135,6 +144,9 @@ export const events: EventTexts = {
   ],
   "stage-finished": ({ resolution, seconds }) => [
     `✅ ${square(resolution)} terminado en ${duration(seconds)}`,
+  ],
+  "real-images-written": ({ path, resolution }) => [
+    `🖼 Imágenes reales, como las ve el entrenamiento a ${square(resolution)}: ${path}`,
   ],
   "preview-written": ({ path }) => [`🖼 Imagen de muestra: ${path}`],
   "save-started": ({ kind, batches, reason }) => [saving[kind](batches, reason)],

@@ -108,7 +108,10 @@ export const help: HelpTexts = {
       value: "carpeta",
       help: "imágenes, o carpetas de clases con imágenes; sin ella, imágenes OCT sintéticas",
     },
-    class: { value: "nombre", help: "la clase: con cuya carpeta entrenar, o de cuyos checkpoints se trata" },
+    class: {
+      value: "nombre",
+      help: "la clase: con cuya carpeta entrenar (. para todas juntas), o de cuyos checkpoints se trata",
+    },
     weights: { value: "carpeta", help: "dónde viven los checkpoints (por defecto: weights)" },
     name: {
       value: "nombre",

@@ -7,6 +7,8 @@ export interface Formats {
   readonly integer: (value: number) => string;
   /** With exactly `digits` decimals. */
   readonly decimal: (value: number, digits: 0 | 1 | 2 | 3) => string;
+  /** A whole number as it is, another with four figures. */
+  readonly figure: (value: number) => string;
   /** A share from 0 to 1. */
   readonly percent: (share: number) => string;
   readonly bytes: (value: number) => string;
@@ -36,6 +38,7 @@ export function formats(language: Language): Formats {
   const decimals = [0, 1, 2, 3].map((digits) =>
     number({ minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false }),
   );
+  const fourFigures = number({ maximumSignificantDigits: 4 });
   const percent = number({ style: "percent", maximumFractionDigits: 0 });
   const tenths = unit("second", language === "es" ? "short" : "narrow", 1);
   const [day, hour, minute, second] = [
@@ -54,6 +57,7 @@ export function formats(language: Language): Formats {
 
   return {
     integer,
+    figure: (value) => (Number.isInteger(value) ? integer(value) : fourFigures(value)),
     percent,
     decimal: (value, digits) => decimals[digits]!(value),
     bytes(value) {

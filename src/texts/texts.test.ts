@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ErrorCode, ErrorData, Expected } from "../base/errors.js";
+import type { ErrorCode, ErrorData, Expected, ImageProblem } from "../base/errors.js";
 import { GuardapesosError } from "../base/errors.js";
 import type { TorchFeature, TorchPart, TorchProblem } from "../base/torch-problem.js";
 import type { RunEvent } from "../events/event.js";
@@ -11,9 +11,16 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   CURRENT_FOLDER_GONE: { folder: "/media/usb/oct" },
   FOLDER_NOT_FOUND: { folder: "scans" },
   FOLDER_NOT_READABLE: { folder: "scans", reason: "EACCES" },
-  NO_IMAGES: { folder: "scans" },
-  UNKNOWN_CLASS: { folder: "scans", wanted: "DRUSSEN", classes: ["CNV", "DRUSEN"] },
-  CLASS_NEEDED: { folder: "scans", classes: ["CNV", "DRUSEN"] },
+  NO_IMAGES: { folder: "scans", leftOut: [{ kind: ".dcm", count: 6 }] },
+  UNKNOWN_CLASS: { folder: "scans", wanted: "DRUSSEN", classes: ["CNV", "DRUSEN"], places: [] },
+  CLASS_NEEDED: {
+    folder: "scans",
+    inside: false,
+    classes: ["CNV", "DRUSEN"],
+    deeper: ["more"],
+    together: true,
+  },
+  IMAGE_NOT_READ: { problem: "channels", channels: 5 },
   IMAGES_UNREADABLE: { folder: "scans", first: "a.png", reason: "EOF" },
   COMMAND_UNKNOWN: { command: "trian", suggestion: "train" },
   OPTION_UNKNOWN: { option: "--epoch", suggestion: "--epochs" },
@@ -176,6 +183,7 @@ describe.each(both)("the catalogue in %s", (language) => {
     const names = ["CHECKPOINT_DAMAGED", "SAVE_NOT_VERIFIED"];
     // What a fault is called in data is no word for people.
     const inData = (key: string) =>
+      key === "problem" ||
       ((names.includes(code) || code.startsWith("TORCH_FILE_")) && (key === "reason" || key === "feature")) ||
       // Both networks have names in each language.
       examples[code][key as never] === "generator" ||
@@ -184,6 +192,41 @@ describe.each(both)("the catalogue in %s", (language) => {
       if (typeof value !== "string" || /^\d{4}-/.test(value) || inData(key)) continue;
       expect(sentence).toContain(value);
     }
+  });
+
+  it("says every problem of an image in words of its own", () => {
+    const problems: readonly ImageProblem[] = [
+      { problem: "dicom" },
+      { problem: "no-image" },
+      { problem: "empty" },
+      { problem: "bitmap" },
+      { problem: "animated-png" },
+      { problem: "not-finite" },
+      { problem: "numbers", bits: 64, format: "float" },
+      { problem: "colors", photometric: 6 },
+      { problem: "colors", photometric: 32_844 },
+      { problem: "channels", channels: 5 },
+      { problem: "slices", slices: 73 },
+    ];
+    const sentences = problems.map((problem) =>
+      sentenceOf(texts, new GuardapesosError("IMAGE_NOT_READ", problem)),
+    );
+    expect(new Set(sentences).size).toBe(problems.length);
+    for (const sentence of sentences) expect(sentence).not.toMatch(/undefined|\[object/);
+  });
+
+  it("names a dozen of 30,000 folders, and the way to train on all of them", () => {
+    const classes = Array.from({ length: 30_000 }, (_, i) => `patient_${i}`);
+    const folders = { folder: "scans", inside: false, classes, deeper: [], together: true };
+    const sentence = sentenceOf(texts, new GuardapesosError("CLASS_NEEDED", folders));
+    expect(sentence.length).toBeLessThan(500);
+    expect(sentence).toContain("patient_11");
+    expect(sentence).toMatch(/29[.,]988/);
+    expect(sentence).toMatch(/--class \.$/);
+    const inside = { folder: "scans/train", inside: true, classes: [], deeper: classes, together: false };
+    const other = sentenceOf(texts, new GuardapesosError("CLASS_NEEDED", inside));
+    expect(other.length).toBeLessThan(500);
+    expect(other).toContain("--data scans/train/patient_0");
   });
 
   it("says every problem of a torch file, and every place in it, in words of its own", () => {

@@ -49,6 +49,8 @@ export interface Parts {
   readonly setup: (images: ImageSet) => () => Setup;
   /** Draws the preview of a place and answers its path, or nothing when it could not. */
   readonly preview: (place: Place) => Promise<string | undefined>;
+  /** Draws some of the images of a resolution as training sees them. */
+  readonly showReal: (images: ImageSet) => Promise<void>;
 }
 
 /** What a resolution needs, made when it is entered. */
@@ -261,7 +263,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
 
 /** Loads a resolution's images and makes its graphs. @returns undefined when a stop came meanwhile */
 async function enter(
-  { source, engine, stop, emit, setup }: Parts,
+  { source, engine, stop, emit, setup, showReal }: Parts,
   track: Track,
   place: Place,
 ): Promise<Stage | undefined> {
@@ -272,6 +274,7 @@ async function enter(
       signal: stop.aborted,
       onProgress: (done, total) => emit({ type: "images-loading", done, total, resolution }),
     });
+    await showReal(images);
     emit({ type: "stage-preparing", resolution });
     const sizes = planStep(place, config, images.count).map(({ size }) => size);
     await engine.prepare({ resolution, batches: sizes, alpha: place.alpha });

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { truncatedNormal } from "../base/random.js";
 import type { TrainingConfig } from "../progan/config.js";
+import type { ImageSet } from "../progan/image-source.js";
 import { writeGrid } from "../progan/picture.js";
 import type { Place } from "../progan/schedule.js";
 import type { Engine } from "./engine.js";
@@ -25,5 +26,19 @@ export async function writePreview(
   const size = String(resolution).padStart(4, "0");
   const path = join(folder, `${label}_${size}_epoch_${String(epoch).padStart(3, "0")}.png`);
   await writeGrid(path, { data: made.data, count: images, channels: made.shape[1]!, resolution }, { tile });
+  return path;
+}
+
+/** Writes some of the real images, evenly chosen, as training sees them. @returns its path @throws OUTPUT_NOT_WRITABLE */
+export async function writeRealImages(set: ImageSet, folder: string, label: string): Promise<string> {
+  const { channels, resolution } = set;
+  const count = Math.min(images, set.count);
+  const size = channels * resolution ** 2;
+  const data = new Uint8Array(count * size);
+  for (let i = 0; i < count; i++) {
+    data.set(await set.pixels(Math.floor((i * set.count) / count)), i * size);
+  }
+  const path = join(folder, `${label}_real_${String(resolution).padStart(4, "0")}.png`);
+  await writeGrid(path, { data, count, channels, resolution }, { tile });
   return path;
 }

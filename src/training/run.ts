@@ -14,7 +14,7 @@ import { batchesDivided, findSensor, watchHeat } from "./heat.js";
 import { loop, type LoopEnd, type Track } from "./loop.js";
 import type { RunOptions } from "./options.js";
 import { outlive, takeUpLeft } from "./outlive.js";
-import { writePreview } from "./preview.js";
+import { writePreview, writeRealImages } from "./preview.js";
 import { positionOf } from "./progress.js";
 import { createRescue, type Rescue } from "./rescue.js";
 import { resumeCommand } from "./resume-command.js";
@@ -41,7 +41,9 @@ async function openSource(options: RunOptions, beginning: Beginning, emit: Emit)
     folder: options.data,
     className: options.className,
     channels,
-    onSkipped: (path, reason) => emit({ type: "image-skipped", path, reason }),
+    onSkipped: (path, reason, page) =>
+      emit({ type: "image-skipped", path, reason, ...(page === undefined ? {} : { page }) }),
+    onNote: emit,
     onUncached,
   });
 }
@@ -243,6 +245,18 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     return ended;
   };
 
+  const pictureLabel = `${label}_${options.name}`;
+  /** A picture is not worth a training. */
+  const picture = async <Result>(draw: () => Promise<Result>): Promise<Result | undefined> => {
+    try {
+      return await draw();
+    } catch (error) {
+      if (!isGuardapesosError(error) || error.code !== "OUTPUT_NOT_WRITABLE") throw error;
+      warn("SAMPLES_NOT_WRITTEN", reasonOf(error));
+      return undefined;
+    }
+  };
+
   let engine: Engine | undefined;
   try {
     engine = await startEngine(
@@ -276,17 +290,17 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
         heat,
         emit,
         setup: setupOf,
-        preview: async (place) => {
-          try {
-            const path = await writePreview(made, config, place, options.samples, `${label}_${options.name}`);
+        preview: (place) =>
+          picture(async () => {
+            const path = await writePreview(made, config, place, options.samples, pictureLabel);
             emit({ type: "preview-written", path, resolution: place.resolution, epoch: place.epoch });
             return path;
-          } catch (error) {
-            // A picture is not worth a training.
-            if (!isGuardapesosError(error) || error.code !== "OUTPUT_NOT_WRITABLE") throw error;
-            warn("SAMPLES_NOT_WRITTEN", reasonOf(error));
-            return undefined;
-          }
+          }),
+        showReal: async (images) => {
+          await picture(async () => {
+            const path = await writeRealImages(images, options.samples, pictureLabel);
+            emit({ type: "real-images-written", path, resolution: images.resolution });
+          });
         },
       },
       track,

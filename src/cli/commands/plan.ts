@@ -12,7 +12,7 @@ type Flags = Settings<typeof planOptions & typeof commonOptions & typeof configO
 async function imagesIn(folder: string, className: string | undefined): Promise<number> {
   const { openImageFolder } = await import("../../progan/image-folder.js");
   const source = await openImageFolder({ folder, className, channels: 1, onSkipped: () => undefined });
-  return source.files;
+  return source.count();
 }
 
 /** Floating-point operations a second on the device that training would take. */

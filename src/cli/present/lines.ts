@@ -116,3 +116,12 @@ export function progressSentence(texts: Texts, event: Stepped): string {
   const place = placeOf(event);
   return `${texts.progress.place(place)}: ${texts.progress.share(place.share)} · ${joined(figuresOf(texts, event, 0))}`;
 }
+
+/** Lines of images that cannot be used; how many more there are is told once all have been looked at. */
+const mostSkipped = 5;
+
+/** Whether to show an event, so that a folder of nothing but broken images does not fill the screen. */
+export function createSkipLimit(): (event: RunEvent) => boolean {
+  let skipped = 0;
+  return (event) => event.type !== "image-skipped" || ++skipped <= mostSkipped;
+}

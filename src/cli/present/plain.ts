@@ -1,7 +1,7 @@
 /** A run as plain lines, when standard output is not a terminal: no control codes, progress now and then. */
 import type { Texts } from "../../texts/index.js";
 import type { Output } from "../output.js";
-import { linesOf, progressSentence, styled } from "./lines.js";
+import { createSkipLimit, linesOf, progressSentence, styled } from "./lines.js";
 import type { Presenter } from "./presenter.js";
 
 /** Least time between two progress lines, in milliseconds. */
@@ -18,8 +18,10 @@ export function createPlainPresenter(output: Output, texts: Texts, now: () => nu
     quietUntil = now() + plainInterval;
     say(lines);
   };
+  const isShown = createSkipLimit();
   return {
     emit(event) {
+      if (!isShown(event)) return;
       switch (event.type) {
         case "stepped": {
           const lastOfEpoch = event.batch === 0 || event.batch >= event.batchesPerEpoch;
@@ -27,6 +29,7 @@ export function createPlainPresenter(output: Output, texts: Texts, now: () => nu
           break;
         }
         case "images-loading":
+        case "images-examining":
           sayAtMostNowAndThen(linesOf(texts, event), event.done >= event.total);
           break;
         case "cooling":

@@ -204,6 +204,19 @@ describe("plain lines", () => {
     );
   });
 
+  it("name a few images that cannot be used, then how many there are, and why", () => {
+    const { output, text } = outputTo();
+    const { emit } = createPlainPresenter(output, es);
+    const reason = 'IMAGE_NOT_READ {"problem":"dicom"}';
+    for (let i = 0; i < 3000; i++) emit({ type: "image-skipped", path: `${i}.jpg`, reason });
+    emit({ type: "image-skipped", path: "a.tif", reason: "broken", page: 3 });
+    emit({ type: "images-unusable", unusable: 3001, images: 7, reasons: [{ reason, count: 3000 }] });
+    const written = text();
+    expect(written.split("\n")).toHaveLength(5 + 2 + 1);
+    expect(written).toContain("0.jpg (es un archivo DICOM: expórtalo");
+    expect(written).toContain("3001 de 3008 imágenes");
+  });
+
   it("tell why a save failed in the reader's language", () => {
     const { output, text } = outputTo();
     const error = new GuardapesosError("DISK_FULL", { folder: "weights", needed: 5e8, free: 1e6 });

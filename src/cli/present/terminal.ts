@@ -7,10 +7,10 @@ import { MultiBar } from "cli-progress";
 import type { Texts } from "../../texts/index.js";
 import type { RunEventOf } from "../../events/event.js";
 import type { Output } from "../output.js";
-import { linesOf, progressLines, styled, type Stepped } from "./lines.js";
+import { createSkipLimit, linesOf, progressLines, styled, type Stepped } from "./lines.js";
 import type { Presenter } from "./presenter.js";
 
-type Live = Stepped | RunEventOf<"images-loading" | "cooling">;
+type Live = Stepped | RunEventOf<"images-loading" | "images-examining" | "cooling">;
 
 /** The live lines of one epoch, of loading images, or of a cool-down. */
 interface LiveArea {
@@ -23,7 +23,7 @@ interface LiveArea {
 }
 
 const aboutOf = (event: Live): string =>
-  event.type === "cooling" ? event.type : `${event.type} ${event.resolution}`;
+  "resolution" in event ? `${event.type} ${event.resolution}` : event.type;
 
 function createLiveArea(output: Output, texts: Texts, first: Live, now: () => number): LiveArea {
   let latest = first;
@@ -75,14 +75,17 @@ export function createTerminalPresenter(
     if (live === undefined) live = createLiveArea(output, texts, event, now);
     else live.show(event);
   };
+  const isShown = createSkipLimit();
   return {
     emit(event) {
+      if (!isShown(event)) return;
       switch (event.type) {
         case "stepped":
           // After Ctrl+C the screen belongs to the message; the batch that still ends is not shown.
           if (!stopping) show(event);
           return;
         case "images-loading":
+        case "images-examining":
           if (!stopping) show(event);
           if (event.done >= event.total) endLive();
           return;
