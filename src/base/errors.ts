@@ -44,6 +44,10 @@ export interface ErrorData {
   OPTION_NEEDS: { option: string; needed: string };
   RESOLUTION_INVALID: { option: string; value: string };
   RESOLUTION_RANGE: { start: number; end: number };
+  /** More was asked of a generator than it is trained to. */
+  RESOLUTION_UNTRAINED: { id: string; wanted: number; trained: number };
+  /** A grid would be larger than a picture of its kind can be, or than there should be memory for; `most` images fit. */
+  GRID_TOO_LARGE: { path: string; count: number; resolution: number; most: number };
   BATCH_SIZES_LENGTH: { given: number; expected: number };
   PRESET_UNKNOWN: { preset: string; presets: readonly string[] };
   CONFIG_NOT_JSON: { file: string; reason: string };
@@ -140,7 +144,8 @@ export interface ErrorData {
   /** A training that was asked to stop. `newest` is the newest whole checkpoint. */
   ENDED_WITHOUT_ANSWER: { pid: number; newest: string | undefined };
   OUTPUT_NOT_WRITABLE: { path: string; reason: string };
-  OUTPUT_EXISTS: { path: string };
+  /** `option`: what allows for it. */
+  OUTPUT_EXISTS: { path: string; option?: string };
   /** Written in part. `path` is undefined for standard output. */
   OUTPUT_INCOMPLETE: { path: string | undefined; reason: string };
 }

@@ -40,6 +40,8 @@ export function exitCodeOf(code: ErrorCode): number {
     case "OPTION_NEEDS":
     case "RESOLUTION_INVALID":
     case "RESOLUTION_RANGE":
+    case "RESOLUTION_UNTRAINED":
+    case "GRID_TOO_LARGE":
     case "BATCH_SIZES_LENGTH":
     case "PRESET_UNKNOWN":
     case "CLASS_NEEDED":

@@ -112,9 +112,11 @@ export const generateOptions = {
   ...seriesOptions,
   count: atLeastOne,
   seed: trainingOptions.seed,
+  resolution: { kind: "one-of", values: resolutions },
   stateDict: trainingOptions.stateDict,
   truncation: { kind: "number-from", min: 0 },
   grid: text,
+  overwrite: onOff,
   out: text,
   device: placeOptions.device,
   threads: placeOptions.threads,
@@ -262,7 +264,7 @@ export function specialFault(option: OptionName, given: readonly string[]): Guar
   const value = given.join(",");
   if (option === "preset")
     return new GuardapesosError("PRESET_UNKNOWN", { preset: value, presets: presetNames });
-  if (option === "start" || option === "end") {
+  if (option === "start" || option === "end" || option === "resolution") {
     return new GuardapesosError("RESOLUTION_INVALID", { option: `--${option}`, value });
   }
   const expected = resolutions.length;

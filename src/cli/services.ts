@@ -7,8 +7,11 @@ export interface Services {
       Pick<typeof import("../training/stop.js"), "createStop">
   >;
   readonly generating: () => Promise<
-    Pick<typeof import("../training/generate.js"), "generate"> &
-      Pick<typeof import("../progan/picture.js"), "writeGrid" | "writeImages">
+    Pick<typeof import("../training/generate.js"), "openGenerator"> &
+      Pick<
+        typeof import("../progan/picture.js"),
+        "createGrid" | "isPictureName" | "isTaken" | "numberedPictures" | "pictureEndings"
+      >
   >;
 }
 
@@ -21,10 +24,10 @@ export const loadedServices: Services = {
     return { run, createStop };
   },
   generating: async () => {
-    const [{ generate }, { writeGrid, writeImages }] = await Promise.all([
+    const [{ openGenerator }, pictures] = await Promise.all([
       import("../training/generate.js"),
       import("../progan/picture.js"),
     ]);
-    return { generate, writeGrid, writeImages };
+    return { openGenerator, ...pictures };
   },
 };

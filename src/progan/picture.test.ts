@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { writeGrid, writeImages, type Images } from "./picture.js";
+import { createGrid, isPictureName, numberedPictures, writeGrid, type Images } from "./picture.js";
 
 let folder: string;
 
@@ -103,10 +103,98 @@ describe("writeGrid", () => {
   });
 });
 
-it("writes each image to a file of its own", async () => {
-  const paths = await writeImages(join(folder, "out"), numbered(3, 1, 8), "DRUSEN");
-  expect(paths).toEqual([1, 2, 3].map((i) => join(folder, "out", `DRUSEN_000${i}.png`)));
-  const picture = await read(paths[2]!);
-  expect(picture).toMatchObject({ width: 8, height: 8 });
-  expect(picture.at(5)).toBe(2 * 64 + 5);
+describe("numbered pictures", () => {
+  const out = () => join(folder, "out");
+
+  it("get the numbers after those that are there, and never stand over another file", async () => {
+    const write = await numberedPictures(out(), "DRUSEN");
+    const images = numbered(3, 1, 8);
+    const paths: string[] = [];
+    for (const index of [0, 1, 2]) paths.push(await write(images, index));
+    expect(paths).toEqual([1, 2, 3].map((i) => join(out(), `DRUSEN_000${i}.png`)));
+    const picture = await read(paths[2]!);
+    expect(picture).toMatchObject({ width: 8, height: 8 });
+    expect(picture.at(5)).toBe(2 * 64 + 5);
+
+    await writeFile(join(out(), "DRUSEN_12345.png"), "theirs");
+    await writeFile(join(out(), "DRUSEN_OTHER_99999.png"), "another's");
+    const again = await numberedPictures(out(), "DRUSEN");
+    // Someone else takes the next number in between: a file, and a link that leads nowhere.
+    await writeFile(join(out(), "DRUSEN_12346.png"), "theirs");
+    await symlink(join(folder, "nowhere"), join(out(), "DRUSEN_12347.png"));
+    expect(await again(images, 0)).toBe(join(out(), "DRUSEN_12348.png"));
+    expect(await readFile(join(out(), "DRUSEN_12346.png"), "utf8")).toBe("theirs");
+    expect((await readdir(out())).filter((name) => name.startsWith("."))).toEqual([]);
+    expect(await readdir(folder)).toEqual(["out"]);
+  });
+
+  it("of two that write at once are all kept", async () => {
+    const writers = await Promise.all([1, 2, 3].map(() => numberedPictures(out(), "x")));
+    const images = numbered(1, 1, 4);
+    const paths = await Promise.all(writers.flatMap((write) => [write(images, 0), write(images, 0)]));
+    expect(new Set(paths).size).toBe(6);
+    expect(await readdir(out())).toHaveLength(6);
+  });
+
+  it.each(["n".repeat(255), "ñ".repeat(120), "\u{1f431}".repeat(63)])("fit into a name of any length: %s", async (name) => {
+    const write = await numberedPictures(out(), name);
+    const path = await write(numbered(1, 1, 4), 0);
+    expect(await readdir(out())).toEqual([basename(path)]);
+    expect(basename(path)).not.toContain("\ufffd");
+    expect(await (await numberedPictures(out(), name))(numbered(1, 1, 4), 0)).not.toBe(path);
+  }); // prettier-ignore
+
+  it("say where they cannot be written", async () => {
+    await writeFile(join(folder, "file"), "");
+    const path = join(folder, "file", "deep");
+    await expect(numberedPictures(path, "x")).rejects.toMatchObject({ code: "OUTPUT_NOT_WRITABLE", data: { path } }); // prettier-ignore
+  });
+});
+
+describe("a grid", () => {
+  it("filled bit by bit is the picture of all of them", async () => {
+    const all = numbered(5, 3, 4);
+    const [one, two] = [join(folder, "one.png"), join(folder, "two.png")];
+    await writeGrid(one, all, { tile: 8 });
+    const grid = createGrid(two, all, { tile: 8 });
+    const size = 3 * 4 * 4;
+    for (const [from, count] of [
+      [0, 2],
+      [2, 3],
+    ] as const)
+      // prettier-ignore
+      grid.add({ ...all, count, data: all.data.slice(from * size, (from + count) * size) });
+    await grid.write(false);
+    expect(await readFile(two)).toEqual(await readFile(one));
+  });
+
+  it.each([["png", "png"], ["JPG", "jpeg"], ["jpeg", "jpeg"], ["webp", "webp"], ["tiff", "tiff"], ["", "png"]])(
+    "is in the format of its name: .%s", async (ending, format) => {
+      const path = join(folder, ending === "" ? "grid" : `grid.${ending}`);
+      expect(isPictureName(path)).toBe(true);
+      await writeGrid(path, numbered(1, 1, 64));
+      expect(await read(path)).toMatchObject({ format, width: 64, height: 64 });
+    },
+  ); // prettier-ignore
+
+  it("has no other names, and stands over no file but where it is meant to", async () => {
+    for (const name of ["a.gif", "a.bmp", "a.pth"]) expect(isPictureName(name)).toBe(false);
+    const path = join(folder, "grid.png");
+    await writeFile(path, "theirs");
+    const grid = createGrid(path, numbered(1, 1, 4));
+    grid.add(numbered(1, 1, 4));
+    await expect(grid.write(false)).rejects.toMatchObject({ code: "OUTPUT_EXISTS", data: { path } });
+    expect(await readFile(path, "utf8")).toBe("theirs");
+    await grid.write(true);
+    expect((await read(path)).format).toBe("png");
+    expect(await readdir(folder)).toEqual(["grid.png"]);
+  });
+
+  it("says how many fit before it takes any memory", () => {
+    const sized = (path: string, count: number) => () => createGrid(path, { count, channels: 3, resolution: 1024 });
+    const most = 18 ** 2;
+    expect(sized("a.png", 2_000_000_000)).toThrow(expect.objectContaining({ code: "GRID_TOO_LARGE", data: { path: "a.png", count: 2_000_000_000, resolution: 1024, most } }) as Error);
+    // A picture of its kind has no more pixels along a side.
+    expect(() => createGrid("a.webp", { count: 16, channels: 1, resolution: 1024 }, { columns: 16 })).toThrow(expect.objectContaining({ code: "GRID_TOO_LARGE", data: expect.objectContaining({ most: 225 }) as object }) as Error);
+  }); // prettier-ignore
 });

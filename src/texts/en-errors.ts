@@ -79,6 +79,10 @@ export const errors: ErrorTexts = {
     `${option} takes a resolution that is a power of two from 4 to 1024 (4, 8, 16, 32, 64, 128, 256, 512 or 1024); "${value}" is not one.`,
   RESOLUTION_RANGE: ({ start, end }) =>
     `Training cannot start at ${start}x${start} and end at ${end}x${end}. Make --start smaller than or equal to --end.`,
+  RESOLUTION_UNTRAINED: ({ id, wanted, trained }) =>
+    `${id} is trained to ${trained}x${trained}: at ${wanted}x${wanted} it would draw noise. Give --resolution ${trained} or less, or leave it out.`,
+  GRID_TOO_LARGE: ({ path, count, resolution, most }) =>
+    `A grid of ${integer(count)} images of ${resolution}x${resolution} is too large for ${path}: at most ${integer(most)} fit. Give a smaller --count or --resolution, or leave --grid out to get one file for each image.`,
   BATCH_SIZES_LENGTH: ({ given, expected }) =>
     `--batch-sizes takes one number, or exactly ${expected} (one per resolution from 4x4 to 1024x1024); it was given ${given}.`,
   PRESET_UNKNOWN: ({ preset, presets }) => `There is no preset "${preset}". Choose ${or(presets)}.`,
@@ -199,8 +203,8 @@ export const errors: ErrorTexts = {
     `${low} (${lowValue} °C) must be below ${high} (${highValue} °C). Change one of them.`,
   ENDED_WITHOUT_ANSWER: ({ pid, newest }) =>
     `Process ${pid} has ended without a word: it was killed, or the computer has restarted. ${newest === undefined ? "There is no whole checkpoint yet." : `The newest whole checkpoint is ${newest}; guardapesos train goes on from it.`}`,
-  OUTPUT_EXISTS: ({ path }) =>
-    `${path} is there already, and another file is never written over. Give another name, or move that one away first.`,
+  OUTPUT_EXISTS: ({ path, option }) =>
+    `${path} is there already, and another file is never written over. Give another name, ${option === undefined ? "or move that one away first" : `move that one away first, or add ${option}`}.`,
   OUTPUT_INCOMPLETE: ({ path, reason }) =>
     path === undefined
       ? `What this command had to say could not be written (${reason}), so it is not all there. The checkpoints are not touched by that. Make room, or send its output elsewhere.`

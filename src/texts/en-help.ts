@@ -92,7 +92,15 @@ const options = {
     value: "limit",
     help: "keep the noise within this many standard deviations: less variety, cleaner images (0: no limit; default: 0.7)",
   },
-  grid: { value: "file", help: "one PNG with all of them, instead of one file each" },
+  resolution: {
+    value: "pixels",
+    help: "side of an image, 4 to 1024 (default: what the weights are trained to; 64 where nothing tells)",
+  },
+  grid: {
+    value: "file",
+    help: "one picture with all of them (.png, .jpg, .webp or .tif), instead of one PNG each",
+  },
+  overwrite: { help: "let --grid replace a file that is there" },
   out: { value: "folder", help: "where the PNG files go (default: generated)" },
   all: { help: "every checkpoint, not only the newest" },
   images: { value: "n", help: "images in an epoch (default: those of --data, or --phantoms)" },

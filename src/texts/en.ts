@@ -25,6 +25,13 @@ export interface CommandTexts {
   readonly bug: (message: string) => string;
   readonly generated: (count: number, resolution: number, id: string) => string;
   readonly wrote: (path: string) => string;
+  /** Nothing tells to which resolution the weights are trained, so this one is taken. */
+  readonly resolutionUntold: (resolution: number) => string;
+  /** So many of them are written. */
+  readonly drawing: (done: number, count: number, secondsLeft: number | undefined) => string;
+  /** In place of each path, where there are many. */
+  readonly wroteMany: (count: number, first: string, last: string) => string;
+  readonly drawingStopped: (done: number, count: number) => string;
   readonly noCheckpoints: (folder: string) => string;
   /** Headings of the table of checkpoints. */
   readonly columns: {
@@ -111,6 +118,13 @@ export const en: Texts = {
     generated: (count, resolution, id) =>
       `✨ ${format.integer(count)} ${count === 1 ? "image" : "images"} of ${resolution}x${resolution} from ${id}`,
     wrote: (path) => `🖼 ${path}`,
+    resolutionUntold: (resolution) =>
+      `⚠ Nothing says to which resolution these weights are trained, so they are drawn at ${resolution}x${resolution}. If that looks like noise, give another with --resolution, such as --resolution 8.`,
+    drawing: (done, count, secondsLeft) =>
+      `   ${format.integer(done)} of ${format.integer(count)} images${secondsLeft === undefined ? "" : `, about ${format.duration(Math.ceil(secondsLeft))} left`}`,
+    wroteMany: (count, first, last) => `🖼 ${format.integer(count)} images, from ${first} to ${last}`,
+    drawingStopped: (done, count) =>
+      `🛑 Stopped: ${format.integer(done)} of ${format.integer(count)} images are written, each of them whole.`,
     noCheckpoints: (folder) =>
       `There are no checkpoints in ${folder} yet. guardapesos train makes them by itself.`,
     columns: {

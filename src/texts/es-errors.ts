@@ -81,6 +81,10 @@ export const errors: ErrorTexts = {
     `${option} admite una resolución que sea potencia de dos, de 4 a 1024 (4, 8, 16, 32, 64, 128, 256, 512 o 1024); «${value}» no lo es.`,
   RESOLUTION_RANGE: ({ start, end }) =>
     `El entrenamiento no puede empezar en ${start}x${start} y acabar en ${end}x${end}. Haz que --start sea menor o igual que --end.`,
+  RESOLUTION_UNTRAINED: ({ id, wanted, trained }) =>
+    `${id} está entrenado hasta ${trained}x${trained}: a ${wanted}x${wanted} dibujaría ruido. Pon --resolution ${trained} o menos, o quítalo.`,
+  GRID_TOO_LARGE: ({ path, count, resolution, most }) =>
+    `Una cuadrícula de ${integer(count)} imágenes de ${resolution}x${resolution} es demasiado grande para ${path}: caben ${integer(most)} como mucho. Pon un --count o un --resolution menor, o quita --grid para tener un archivo por imagen.`,
   BATCH_SIZES_LENGTH: ({ given, expected }) =>
     `--batch-sizes admite un número, o exactamente ${expected} (uno por resolución, de 4x4 a 1024x1024); recibió ${given}.`,
   PRESET_UNKNOWN: ({ preset, presets }) => `No existe el preset «${preset}». Elige ${or(presets)}.`,
@@ -202,8 +206,8 @@ export const errors: ErrorTexts = {
     `${low} (${lowValue} °C) debe estar por debajo de ${high} (${highValue} °C). Cambia uno de los dos.`,
   ENDED_WITHOUT_ANSWER: ({ pid, newest }) =>
     `El proceso ${pid} terminó sin decir nada: lo mataron o se reinició el ordenador. ${newest === undefined ? "Todavía no hay ningún checkpoint completo." : `El checkpoint completo más reciente es ${newest}; guardapesos entrenar sigue desde él.`}`,
-  OUTPUT_EXISTS: ({ path }) =>
-    `${path} ya existe, y nunca se escribe encima de otro archivo. Indica otro nombre, o retira ese antes.`,
+  OUTPUT_EXISTS: ({ path, option }) =>
+    `${path} ya existe, y nunca se escribe encima de otro archivo. Indica otro nombre, ${option === undefined ? "o retira ese antes" : `retira ese antes o añade ${option}`}.`,
   OUTPUT_INCOMPLETE: ({ path, reason }) =>
     path === undefined
       ? `No se pudo escribir lo que este comando tenía que decir (${reason}): no está todo. A los checkpoints no les afecta. Haz sitio, o envía la salida a otro lugar.`

@@ -199,7 +199,15 @@ export const help: HelpTexts = {
       value: "límite",
       help: "mantener el ruido dentro de estas desviaciones típicas: menos variedad, imágenes más limpias (0: sin límite; por defecto: 0.7)",
     },
-    grid: { value: "archivo", help: "un solo PNG con todas, en vez de un archivo por imagen" },
+    resolution: {
+      value: "píxeles",
+      help: "lado de cada imagen, de 4 a 1024 (por defecto: hasta donde llegó el entrenamiento; 64 si nada lo dice)",
+    },
+    grid: {
+      value: "archivo",
+      help: "una sola imagen con todas (.png, .jpg, .webp o .tif), en vez de un PNG por imagen",
+    },
+    overwrite: { help: "permitir que --grid sustituya un archivo que ya existe" },
     out: { value: "carpeta", help: "dónde van los archivos PNG (por defecto: generated)" },
     all: { help: "todos los checkpoints, no solo el más reciente" },
     images: { value: "n", help: "imágenes por época (por defecto: las de --data, o --phantoms)" },

@@ -29,6 +29,13 @@ export const es: Texts = {
     generated: (count, resolution, id) =>
       `✨ ${format.integer(count)} ${count === 1 ? "imagen" : "imágenes"} de ${resolution}x${resolution} desde ${id}`,
     wrote: (path) => `🖼 ${path}`,
+    resolutionUntold: (resolution) =>
+      `⚠ Nada dice hasta qué resolución se entrenaron estos pesos, así que se dibujan a ${resolution}x${resolution}. Si parece ruido, da otra con --resolution, por ejemplo --resolution 8.`,
+    drawing: (done, count, secondsLeft) =>
+      `   ${format.integer(done)} de ${format.integer(count)} imágenes${secondsLeft === undefined ? "" : `, quedan unos ${format.duration(Math.ceil(secondsLeft))}`}`,
+    wroteMany: (count, first, last) => `🖼 ${format.integer(count)} imágenes, de ${first} a ${last}`,
+    drawingStopped: (done, count) =>
+      `🛑 Detenido: están escritas ${format.integer(done)} de ${format.integer(count)} imágenes, todas completas.`,
     noCheckpoints: (folder) =>
       `Todavía no hay checkpoints en ${folder}. guardapesos entrenar los crea por sí solo.`,
     columns: {

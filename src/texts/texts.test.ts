@@ -32,6 +32,8 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   OPTION_NEEDS: { option: "--class", needed: "--data" },
   RESOLUTION_INVALID: { option: "--end", value: "100" },
   RESOLUTION_RANGE: { start: 64, end: 32 },
+  RESOLUTION_UNTRAINED: { id: "g.pth", wanted: 64, trained: 8 },
+  GRID_TOO_LARGE: { path: "a.jpg", count: 5000, resolution: 1024, most: 3844 },
   BATCH_SIZES_LENGTH: { given: 3, expected: 9 },
   PRESET_UNKNOWN: { preset: "demmo", presets: ["demo", "full"] },
   CONFIG_NOT_JSON: { file: "c.json", reason: "EOF" },

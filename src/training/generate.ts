@@ -4,9 +4,11 @@ import { truncatedNormal, normal } from "../base/random.js";
 import { listGenerations, seriesFilter, type SeriesWish } from "../checkpoint/index.js";
 import { loadReference } from "../checkpoint/load-newest.js";
 import { defaultThreads, resolveDevice } from "../engine/device.js";
-import { resolutions } from "../progan/config.js";
-import { networkOf, rgbLayer } from "../progan/parameters.js";
+import type { Resolution } from "../progan/config.js";
+import { networkOf } from "../progan/parameters.js";
+import type { Images } from "../progan/picture.js";
 import { startEngine } from "./engine.js";
+import { trainedTo } from "./imported.js";
 import type { Device } from "./options.js";
 import { defaultTruncation } from "./preview.js";
 import { readProgress } from "./progress.js";
@@ -20,26 +22,93 @@ export interface GenerateOptions {
   readonly stateDicts?: readonly string[] | undefined;
   /** Whose checkpoint the reference may mean; anyone's where nothing is given. */
   readonly series?: SeriesWish | undefined;
-  readonly count: number;
   readonly seed: number;
+  /** What they are drawn at; as far as the generator is trained when left out. */
+  readonly resolution?: Resolution | undefined;
   /** Standard deviations beyond which latent numbers are drawn again; 0: not at all. */
   readonly truncation: number | undefined;
   readonly device: Device | undefined;
   readonly threads: number | undefined;
 }
 
-export interface Generated {
-  /** (count, channels, resolution, resolution), about [-1, 1]. */
-  readonly data: Float32Array<ArrayBuffer>;
-  readonly count: number;
-  readonly channels: number;
-  readonly resolution: number;
-  readonly alpha: number;
+/** A generator, ready to draw. */
+export interface Drawing {
   readonly id: string;
+  /** 1 (grey) or 3 (RGB). */
+  readonly channels: number;
+  readonly resolution: Resolution;
+  /** Of the fade-in: 1 when it is over. */
+  readonly alpha: number;
+  /** Whether the resolution was asked for, is what the checkpoint was trained to, or is taken because nothing tells. */
+  readonly resolutionFrom: "wish" | "checkpoint" | "nothing";
+  /**
+   * The first images of the seed in order, a few at a time: the memory that it takes does not grow with their number.
+   * (some, channels, resolution, resolution), about [-1, 1].
+   * @throws ENGINE_*; EngineLeft after `leave`
+   */
+  draw(count: number): AsyncGenerator<Images>;
+  /** Waits for nothing any more: what is being drawn fails. */
+  leave(): void;
+  close(): Promise<void>;
 }
 
-/** @throws SERIES_NOT_FOUND, NOTHING_TO_GENERATE_FROM, PROGRESS_UNREADABLE, CHECKPOINT_*, TORCH_FILE_*, DEVICE_UNAVAILABLE, ENGINE_* */
-export async function generate(options: GenerateOptions): Promise<Generated> {
+/** What a generator of which nothing tells how far it is trained is drawn at. */
+const untold: Resolution = 64;
+
+/** Latent vectors are drawn so many at a time, so that the first images of a seed do not depend on how many are wanted. */
+const group = 16;
+
+/** Images drawn at once: those of a group, as long as a batch takes no more memory than the smallest that trains. */
+const atOnce = (resolution: Resolution): number => Math.max(1, Math.min(group, 2 ** 20 / resolution ** 2));
+
+/**
+ * The latent vectors of images `index * 16` and the 15 after it.
+ * @param limit standard deviations beyond which numbers are drawn again; 0: not at all
+ * @returns (16, latent)
+ */
+export function latentsOf(
+  seed: number,
+  index: number,
+  latent: number,
+  limit: number,
+): Float32Array<ArrayBuffer> {
+  const size = group * latent;
+  return limit > 0
+    ? truncatedNormal(seed, "preview", index, size, limit)
+    : normal(seed, "preview", index, size);
+}
+
+/**
+ * What is drawn at which resolution.
+ * @param trained what the checkpoint is trained to; undefined when nothing tells
+ * @throws RESOLUTION_UNTRAINED when more was asked for
+ */
+function resolutionOf(
+  id: string,
+  wish: Resolution | undefined,
+  trained: Pick<Drawing, "resolution" | "alpha"> | undefined,
+): Pick<Drawing, "resolution" | "alpha" | "resolutionFrom"> {
+  if (wish === undefined) {
+    return trained === undefined
+      ? { resolution: untold, alpha: 1, resolutionFrom: "nothing" }
+      : { resolution: trained.resolution, alpha: trained.alpha, resolutionFrom: "checkpoint" };
+  }
+  if (trained !== undefined && wish > trained.resolution) {
+    throw new GuardapesosError("RESOLUTION_UNTRAINED", { id, wanted: wish, trained: trained.resolution });
+  }
+  return {
+    resolution: wish,
+    alpha: wish === trained?.resolution ? trained.alpha : 1,
+    resolutionFrom: "wish",
+  };
+}
+
+/**
+ * Loads a generator and starts the engine on it.
+ * @throws RESOLUTION_UNTRAINED, SERIES_NOT_FOUND, NOTHING_TO_GENERATE_FROM, PROGRESS_UNREADABLE, CHECKPOINT_*, TORCH_FILE_*, DEVICE_UNAVAILABLE,
+ *   ENGINE_*
+ */
+export async function openGenerator(options: GenerateOptions): Promise<Drawing> {
   const { whole } = await listGenerations(options.weights);
   const { source, checkpoint } = await loadReference(options.weights, options.reference ?? "latest", {
     networks: ["generator"],
@@ -60,19 +129,10 @@ export async function generate(options: GenerateOptions): Promise<Generated> {
       options: false,
     });
   const progress = source.from === "plain" ? undefined : readProgress(checkpoint.progress, id);
-  // A plain file says nothing of where it stood: its Adam state does, and without one, all of it is taken.
-  const trained = resolutions.filter((_, s) =>
-    network.adam?.entries.has(`${rgbLayer("generator", s)}.conv.weight`),
-  );
-  const resolution = progress?.place.resolution ?? trained.at(-1) ?? resolutions.at(-1)!;
-  const alpha = progress?.place.alpha ?? 1;
-
-  const limit = options.truncation ?? defaultTruncation;
-  const size = options.count * architecture.latent;
-  const data =
-    limit > 0
-      ? truncatedNormal(options.seed, "preview", 0, size, limit)
-      : normal(options.seed, "preview", 0, size);
+  // A plain file says nothing of where it stood; what its optimizer remembers does.
+  const plain = trainedTo(checkpoint.optimizers?.get("generator"));
+  const trained = progress?.place ?? (plain === undefined ? undefined : { resolution: plain, alpha: 1 });
+  const place = resolutionOf(id, options.resolution, trained);
   const engine = await startEngine(
     {
       architecture,
@@ -84,18 +144,26 @@ export async function generate(options: GenerateOptions): Promise<Generated> {
     },
     fromNetworks(checkpoint.networks, architecture, id, ["generator"]),
   );
-  try {
-    const latents = { shape: [options.count, architecture.latent], data };
-    const images = await engine.images({ resolution, alpha, latents });
-    return {
-      data: images.data,
-      count: options.count,
-      channels: architecture.imageChannels,
-      resolution,
-      alpha,
-      id,
-    };
-  } finally {
-    await engine.close();
-  }
+  const limit = options.truncation ?? defaultTruncation;
+  const { resolution, alpha } = place;
+  const { imageChannels: channels, latent } = architecture;
+  return {
+    id,
+    channels,
+    ...place,
+    async *draw(count) {
+      for (let from = 0; from < count; from += group) {
+        const latents = latentsOf(options.seed, from / group, latent, limit);
+        const last = Math.min(group, count - from);
+        for (let at = 0; at < last; at += atOnce(resolution)) {
+          const some = Math.min(atOnce(resolution), last - at);
+          const data = latents.slice(at * latent, (at + some) * latent);
+          const made = await engine.images({ resolution, alpha, latents: { shape: [some, latent], data } });
+          yield { data: made.data, count: some, channels, resolution };
+        }
+      }
+    },
+    leave: () => engine.leave(),
+    close: () => engine.close(),
+  };
 }

@@ -4,10 +4,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { truncatedNormal } from "../../src/base/random.js";
 import { loadCheckpoint } from "../../src/checkpoint/index.js";
 import { stepsOf } from "../../src/progan/parameters.js";
-import { generate } from "../../src/training/generate.js";
+import { latentsOf, openGenerator } from "../../src/training/generate.js";
 import { testFolder } from "../harness/folder.js";
 import { generationsIn } from "../harness/state.js";
 import { trainHere } from "../harness/training.js";
@@ -45,20 +44,23 @@ describe.skipIf(!hasTorch)(
       const { resolution, alpha } = ended.position!;
       const seed = 11;
       const count = 4;
-      const ours = await generate({
+      const drawing = await openGenerator({
         weights,
         reference: undefined,
-        count,
         seed,
         truncation: 0.7,
         device: "cpu",
         threads: 1,
       });
-      expect(ours).toMatchObject({ resolution, alpha, channels: imageChannels });
+      expect(drawing).toMatchObject({ resolution, alpha, channels: imageChannels });
+      const drawn: number[] = [];
+      for await (const { data } of drawing.draw(count)) drawn.push(...data);
+      await drawing.close();
+      const ours = { data: Float32Array.from(drawn) };
 
       const [latents, images] = [join(folder, "latents.bin"), join(folder, "images.bin")];
       const latent = 8;
-      await writeFile(latents, truncatedNormal(seed, "preview", 0, count * latent, 0.7));
+      await writeFile(latents, latentsOf(seed, 0, latent, 0.7).slice(0, count * latent));
       const [generator, critic] = ["generator", "critic"].map((name) =>
         join(weights, `${name}_DRUSEN_local.pth`),
       );
