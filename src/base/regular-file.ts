@@ -68,9 +68,9 @@ export async function openRegular(
   }
 }
 
-/** The same for reading, at once: for a thread that has nothing else to do. */
-export function openRegularSync(path: string): number {
-  const file = openSync(path, constants.O_RDONLY | carefully);
+/** The same at once: for a thread that has nothing else to do. Does not look before it opens. */
+export function openRegularSync(path: string, flags: number = constants.O_RDONLY): number {
+  const file = openSync(path, flags | carefully);
   try {
     refuse(path, fstatSync(file));
     return file;

@@ -249,6 +249,13 @@ export async function restore(
   }
 }
 
+const restoredFrom = "restored from ";
+
+/** Whether a person has made it the newest again. */
+export function isRestored({ kind, reason }: Pick<Generation, "kind" | "reason">): boolean {
+  return kind === "manual" && reason.startsWith(restoredFrom);
+}
+
 async function restoreInto(session: Session, source: Generation): Promise<RestoreReport> {
   const { disk, weights } = session;
   const older = (await listGenerations(weights, disk)).whole;
@@ -263,7 +270,7 @@ async function restoreInto(session: Session, source: Generation): Promise<Restor
     run: original.run,
     parent: original.id,
     kind: "manual",
-    reason: `restored from ${basename(source.folder)}`,
+    reason: restoredFrom + basename(source.folder),
   };
   const parent = checkpointsFolder(weights);
   const beforeRename = () => session.lock.check();

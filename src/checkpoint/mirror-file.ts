@@ -4,13 +4,15 @@
  * Facts are removed before the arrays are written over and published after it, and hold their checksum; so a copy that
  * was cut off in the middle is never taken for one.
  */
-import { closeSync, constants, openSync, rmSync, statfsSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, rmSync, statfsSync, writeSync, type Stats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { z } from "zod";
+import { parseBounded } from "../base/bounded-json.js";
 import { giveBlock, inBlocks, takeBlock } from "../base/blocks.js";
 import { isMemoryFileSystem } from "../base/memory-file-system.js";
 import { sizeOf, type NamedArray, type NamedArrays } from "../base/named-arrays.js";
+import { NotRegular, openRegular, openRegularSync, readText } from "../base/regular-file.js";
 import type { Json } from "./checkpoint.js";
 import { checkpointsFolder, mirrorNamed, mirrorNames, type MirrorPaths, type Series } from "./names.js";
 
@@ -35,6 +37,12 @@ export interface MirrorFacts {
   readonly weights: string;
   /** Which folder that was: the path may lead to another one by now. */
   readonly folder: string;
+  /** Absent in what versions before have left, as `opened` and `began`: there its name alone says it. */
+  readonly series?: Series | undefined;
+  /** The highest `sequence` of the folder when the training opened it: what is newer was saved by it, or after it. */
+  readonly opened?: number | undefined;
+  /** The step at which the training began. */
+  readonly began?: number | undefined;
   /** The line of descent of the training. */
   readonly run: string;
   readonly step: number;
@@ -53,6 +61,9 @@ const factsSchema = z.object({
   }),
   weights: z.string(),
   folder: z.string(),
+  series: z.object({ label: z.string(), name: z.string(), class: z.string().nullish() }).optional(),
+  opened: count.optional(),
+  began: count.optional(),
   run: z.string(),
   step: count,
   at: z.iso.datetime(),
@@ -62,16 +73,17 @@ const factsSchema = z.object({
 /** Room that others keep, as a share of the copy. */
 const spare = 0.25;
 
+/** Bytes that facts have at most. */
+const factsAtMost = 2 ** 24;
+
 /**
- * Where the copy of a training lies; undefined where the system has no file system in memory, or nobody wants one
+ * Where copies lie; undefined where the system has no file system in memory, or nobody wants them there
  * (GUARDAPESOS_MIRROR=off; otherwise it names the folder).
  */
-export async function mirrorPaths(weights: string, series: Series): Promise<MirrorPaths | undefined> {
+export function mirrorFolder(): string | undefined {
   const wish = process.env["GUARDAPESOS_MIRROR"];
   const folder = wish ?? "/dev/shm";
-  if (wish === "off" || (wish === undefined && !isInMemory(folder))) return undefined;
-  const real = await fs.realpath(weights).catch(() => undefined);
-  return real === undefined ? undefined : mirrorNames(folder, real, series);
+  return wish === "off" || (wish === undefined && !isInMemory(folder)) ? undefined : folder;
 }
 
 function isInMemory(folder: string): boolean {
@@ -83,19 +95,63 @@ function isInMemory(folder: string): boolean {
 }
 
 /**
- * Makes the file for copies, still empty. Whoever makes it removes it at the end, and it is never made again: what a
- * thread still does that nobody waits for leaves nothing behind.
- * REQUIRES: what a training before this one has left there has been taken up.
- * @returns whether it could be made
+ * In a folder that everyone may write to, a file counts only if it is this user's and closed to all others: nobody else
+ * can have put it there, or have it open.
+ */
+function isOurs({ uid, mode }: Pick<Stats, "uid" | "mode">): boolean {
+  const user = process.getuid?.();
+  return user === undefined || (uid === user && (mode & 0o077) === 0);
+}
+
+async function openOurs(path: string): Promise<fs.FileHandle> {
+  const file = await openRegular(path);
+  if (isOurs(await file.stat())) return file;
+  await file.close();
+  throw new NotRegular(path, "other");
+}
+
+/** Creates a file of ours, over one of ours alone. */
+async function createOurs(path: string): Promise<fs.FileHandle> {
+  const create = () => fs.open(path, "wx", 0o600);
+  try {
+    return await create();
+  } catch {
+    await (await openOurs(path)).close();
+    await fs.unlink(path);
+    return create();
+  }
+}
+
+/** Copies of one training that cannot be judged, beside each other, at most. */
+const slots = 8;
+
+/**
+ * Makes the file for copies, still empty. Whoever makes it removes it at the end, and it is never made again: what a thread
+ * still does that nobody waits for leaves nothing behind.
+ * @returns whether it could be made: not where there are facts, or anything of another's
  */
 export async function createMirrorFile(paths: MirrorPaths): Promise<boolean> {
-  try {
-    for (const path of [paths.facts, paths.arrays]) await fs.rm(path, { force: true });
-    await (await fs.open(paths.arrays, "wx", 0o600)).close();
-    return true;
-  } catch {
-    return false;
+  if ((await fs.lstat(paths.facts).catch(() => undefined)) !== undefined) return false;
+  // Arrays without facts are a copy that was cut off in the middle.
+  const made = await createOurs(paths.arrays).catch(() => undefined);
+  await made?.close();
+  return made !== undefined;
+}
+
+/**
+ * The file for the copies of a training. What was left there, and nobody can make sense of, stays.
+ * REQUIRES: the weights folder is this training's alone; what was left of it has been taken up
+ * @returns undefined where none can be made
+ */
+export async function claimMirrorFile(weights: string, series: Series): Promise<MirrorPaths | undefined> {
+  const folder = mirrorFolder();
+  if (folder === undefined) return undefined;
+  const { folder: identity } = await whichFolder(weights);
+  for (let slot = 0; slot < slots; slot++) {
+    const paths = mirrorNames(folder, [identity, series.label, series.name, slot]);
+    if (await createMirrorFile(paths)) return paths;
   }
+  return undefined;
 }
 
 /**
@@ -113,7 +169,11 @@ export function openMirrorFile(paths: MirrorPaths, bytes: number): MirrorFile | 
       remove();
       return undefined;
     }
-    file = openSync(paths.arrays, constants.O_WRONLY | constants.O_NOFOLLOW);
+    file = openRegularSync(paths.arrays, constants.O_WRONLY);
+    if (!isOurs(fstatSync(file))) {
+      closeSync(file);
+      return undefined;
+    }
   } catch {
     return undefined;
   }
@@ -150,22 +210,73 @@ const bytesOf = ({ buffer, byteOffset, byteLength }: NamedArray["data"]): Uint8A
 /** Says what the newest copy is, in one instant. */
 export async function publishFacts(paths: MirrorPaths, facts: MirrorFacts): Promise<void> {
   const fresh = `${paths.facts}.new`;
-  await fs.writeFile(fresh, JSON.stringify({ format: 1, ...facts }), { mode: 0o600 });
+  const file = await createOurs(fresh);
+  try {
+    await file.writeFile(JSON.stringify({ format: 1, ...facts }));
+  } finally {
+    await file.close();
+  }
   await fs.rename(fresh, paths.facts);
 }
 
-/** The facts of a copy that was left, if there is one of this user that can be understood. */
-export async function readFacts(paths: MirrorPaths): Promise<MirrorFacts | undefined> {
+/** A copy that was left in memory. */
+export interface LeftCopy {
+  readonly paths: MirrorPaths;
+  readonly facts: MirrorFacts;
+}
+
+/** The facts of a copy, if they are ours and can be understood. */
+async function readFacts({ facts: path }: MirrorPaths): Promise<MirrorFacts | undefined> {
   try {
-    // In a folder that everyone may write to, only our own word counts.
-    for (const path of [paths.facts, paths.arrays]) {
-      const info = await fs.lstat(path);
-      if (!info.isFile() || info.uid !== process.getuid?.()) return undefined;
+    const file = await openOurs(path);
+    try {
+      return factsSchema.parse(parseBounded(await readText(file, path, { whole: factsAtMost })));
+    } finally {
+      await file.close();
     }
-    return factsSchema.parse(JSON.parse(await fs.readFile(paths.facts, "utf8")));
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The copies that trainings of this weights folder have left, the oldest first. Those of others, and what cannot be
+ * understood, are none of its business.
+ * @param series of that training alone; of all when left out
+ */
+export async function copiesLeft(weights: string, series?: Series): Promise<readonly LeftCopy[]> {
+  const folder = mirrorFolder();
+  const real = await fs.realpath(weights).catch(() => undefined);
+  if (folder === undefined || real === undefined) return [];
+  const identity = (await whichFolder(weights).catch(() => undefined))?.folder;
+  const found: LeftCopy[] = [];
+  for (const name of await fs.readdir(folder).catch(() => [])) {
+    const paths = mirrorNamed(folder, name);
+    const facts = paths && (await readFacts(paths));
+    if (!facts) continue;
+    const of = facts.series ?? olderSeries(paths, real, series);
+    if (!of || (series && (of.label !== series.label || of.name !== series.name))) continue;
+    const isHere = facts.folder === identity || isRemounted(facts, identity, real);
+    if (isHere) found.push({ paths, facts: { ...facts, series: of } });
+  }
+  return found.sort((one, other) => (one.facts.opened ?? 0) - (other.facts.opened ?? 0));
+}
+
+/** Versions before said it in the name. */
+function olderSeries(paths: MirrorPaths, real: string, series: Series | undefined): Series | undefined {
+  if (!series) return undefined;
+  const { label, name } = series;
+  return mirrorNames(paths.folder, [real, label, name]).facts === paths.facts ? { label, name } : undefined;
+}
+
+/** The same folder at the same path, on a disk that has another number since it was mounted again. */
+function isRemounted(
+  { weights, folder }: Pick<MirrorFacts, "weights" | "folder">,
+  identity: string | undefined,
+  real: string,
+): boolean {
+  const withoutDevice = (of: string): string => of.split(":").slice(1).join(":");
+  return identity !== undefined && weights === real && withoutDevice(folder) === withoutDevice(identity);
 }
 
 /** Reads arrays back into memory of their own; undefined when they are not those that were written. */
@@ -176,10 +287,13 @@ export async function readArrays({
 }: FiledArrays): Promise<Map<string, NamedArray> | undefined> {
   const arrays = new Map<string, NamedArray>();
   let found = 0;
-  const file = await fs.open(path, "r").catch(() => undefined);
+  const file = await openOurs(path).catch(() => undefined);
   if (!file) return undefined;
   const block = takeBlock();
   try {
+    const bytes = layout.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
+    // No memory is taken for what cannot be there.
+    if (!(bytes <= (await file.stat()).size)) return undefined;
     for (const { name, shape } of layout) {
       const data = new Float32Array(sizeOf(shape));
       for (const piece of inBlocks(bytesOf(data))) {
@@ -208,18 +322,8 @@ export async function removeMirror(paths: MirrorPaths): Promise<void> {
   }
 }
 
-/** Removes the copies in this folder whose weights folder is gone: nobody would ever take them up. */
-export async function removeOrphans({ folder }: MirrorPaths): Promise<void> {
-  for (const name of await fs.readdir(folder).catch(() => [])) {
-    const paths = mirrorNamed(folder, name);
-    const facts = paths && (await readFacts(paths));
-    if (facts && (await fs.stat(facts.weights).catch(() => undefined)) === undefined)
-      await removeMirror(paths);
-  }
-}
-
-/** What tells this weights folder from another one that has, or had, the same path. */
-export async function folderIdentity(weights: string): Promise<string> {
+/** Which folder this is, by its path and by what tells it from another one that has, or had, the same path. */
+export async function whichFolder(weights: string): Promise<Pick<MirrorFacts, "weights" | "folder">> {
   const { dev, ino, birthtimeNs } = await fs.stat(checkpointsFolder(weights), { bigint: true });
-  return [dev, ino, birthtimeNs].join(":");
+  return { weights: await fs.realpath(weights), folder: [dev, ino, birthtimeNs].join(":") };
 }

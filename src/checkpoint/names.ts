@@ -162,12 +162,9 @@ export interface MirrorPaths {
   readonly facts: string;
 }
 
-/** @param weights the real path of the weights folder */
-export function mirrorNames(folder: string, weights: string, { label, name }: Series): MirrorPaths {
-  const key = createHash("sha256")
-    .update(JSON.stringify([weights, label, name]))
-    .digest("hex");
-  return mirrorOf(folder, key.slice(0, 32));
+/** @param of what tells the copies of one training from all others */
+export function mirrorNames(folder: string, of: readonly (string | number)[]): MirrorPaths {
+  return mirrorOf(folder, createHash("sha256").update(JSON.stringify(of)).digest("hex").slice(0, 32));
 }
 
 const mirrorOf = (folder: string, key: string): MirrorPaths => {

@@ -23,6 +23,8 @@ export interface Opening {
   readonly lock: string;
   /** The line of descent that its generations will be of. */
   readonly run: string;
+  /** The highest `sequence` that was given out here by then. */
+  readonly sequence: number;
   /** What could not be done, and stops nothing. */
   readonly problems: readonly StoreProblem[];
 }
@@ -32,7 +34,7 @@ export async function recover(
   disk: Disk,
   weights: string,
   series: Series,
-): Promise<Omit<Opening, "links" | "lock" | "run">> {
+): Promise<Omit<Opening, "links" | "lock" | "run" | "sequence">> {
   const problems: StoreProblem[] = [];
   const leftovers = await removeLeftovers(disk, [checkpointsFolder(weights), weights], problems);
   const { whole, damaged } = await listGenerations(weights, disk);

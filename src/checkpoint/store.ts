@@ -89,7 +89,8 @@ export async function openSession(
     const links = await hasLinks(disk, folder, lock.path);
     const recovered = await recover(disk, folder, seriesOf(options));
     const session = await startSession(disk, options, lock, links);
-    return { opening: { ...recovered, links, lock: lock.path, run: session.run }, session };
+    const { run, sequence } = session;
+    return { opening: { ...recovered, links, lock: lock.path, run, sequence }, session };
   } catch (error) {
     await lock?.release();
     throw diskError(error, folder, 0, undefined);

@@ -248,6 +248,7 @@ export type WarningCode =
   | "WEIGHTS_UNCHANGED" // steps have passed, and every weight is the one of the checkpoint before
   | "WAITING_FOR_FOLDER" // a clean-up or a restore holds the weights folder: the start waits for it
   | "STATE_TAKEN_UP" // what a killed training had left in memory is a checkpoint now
+  | "STATE_NOT_UNDERSTOOD" // what a killed training has left in memory, and this version cannot read
   | "FILE_MOVED_ASIDE" // a user's own file stood at a familiar name
   | "NO_HARD_LINKS" // the familiar names are copies
   | "CHECKPOINT_DAMAGED" // one that was whole when it was saved is not any more; older ones stay for it

@@ -5,7 +5,7 @@
  * with it ends it, and gives its room back; whoever asks then decodes again.
  */
 import { randomUUID } from "node:crypto";
-import { open, readdir, statfs, unlink, type FileHandle } from "node:fs/promises";
+import { lstat, open, readdir, statfs, unlink, type FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -150,6 +150,10 @@ async function openWithoutName(folders: readonly string[]) {
 /** Of a process that was killed before its file lost its name. One that is still in use stays in use without it. */
 async function removeLeftOvers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (ownName.test(name)) await unlink(join(folder, name)).catch(() => undefined);
+    if (!ownName.test(name)) continue;
+    const path = join(folder, name);
+    const there = await lstat(path).catch(() => undefined);
+    const isOurs = there?.isFile() && (process.getuid === undefined || there.uid === process.getuid());
+    if (isOurs) await unlink(path).catch(() => undefined);
   }
 }

@@ -106,6 +106,8 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `The checkpoints are being looked after by another guardapesos (${detail}): training begins when it has ended, or gives up after half a minute.`,
   STATE_TAKEN_UP: (detail) =>
     `The training before was cut off before it could save, but its newest state was still in memory. It is saved and verified now: ${detail}`,
+  STATE_NOT_UNDERSTOOD: (detail) =>
+    `A training before was cut off, and this version cannot read what it left in memory. It stays there until the computer restarts, for the version that wrote it: ${detail}`,
   FILE_MOVED_ASIDE: (detail) =>
     `A file that is not one of these checkpoints stood where the newest weights go. It has another name now, and nothing was lost: ${detail}`,
   NO_HARD_LINKS: (detail) =>

@@ -73,6 +73,8 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `Otro guardapesos se está ocupando de los checkpoints (${detail}): el entrenamiento empieza cuando termine, o lo deja tras medio minuto.`,
   STATE_TAKEN_UP: (detail) =>
     `El entrenamiento anterior se cortó sin poder guardar, pero su último estado seguía en la memoria. Ya está guardado y verificado: ${detail}`,
+  STATE_NOT_UNDERSTOOD: (detail) =>
+    `Un entrenamiento anterior quedó cortado, y esta versión no entiende lo que dejó en memoria. Ahí sigue hasta que el ordenador se reinicie, para la versión que lo escribió: ${detail}`,
   FILE_MOVED_ASIDE: (detail) =>
     `Había un archivo ajeno a estos checkpoints donde van los pesos más recientes. Ahora tiene otro nombre y no se ha perdido nada: ${detail}`,
   NO_HARD_LINKS: (detail) =>

@@ -3,17 +3,22 @@
  * trains, each copy is published with all that a checkpoint says; the next training in the folder takes up what was left
  * and saves it before anything else.
  */
-import { resolve } from "node:path";
-import { listGenerations, startWriter, type Generation, type Series } from "../checkpoint/index.js";
+import { isRestored } from "../checkpoint/backup.js";
 import {
-  createMirrorFile,
-  folderIdentity,
-  mirrorPaths,
+  listGenerations,
+  startWriter,
+  type Generation,
+  type Opening,
+  type Series,
+  type Writer,
+} from "../checkpoint/index.js";
+import {
+  copiesLeft,
+  claimMirrorFile,
   publishFacts,
   readArrays,
-  readFacts,
   removeMirror,
-  removeOrphans,
+  whichFolder,
   type MirrorFacts,
 } from "../checkpoint/mirror-file.js";
 import type { LockOptions } from "../checkpoint/lock.js";
@@ -36,14 +41,19 @@ export interface Outliving {
   close(leave: boolean): Promise<void>;
 }
 
-/** @param run the line of descent of what is trained; REQUIRES: the weights folder is this training's alone */
-export async function outlive(weights: string, series: Series, run: string): Promise<Outliving> {
-  const paths = await mirrorPaths(weights, series);
-  if (paths) await removeOrphans(paths);
-  if (!paths || !(await createMirrorFile(paths))) {
-    return { paths: undefined, publish: () => undefined, close: () => Promise.resolve() };
-  }
-  const folder = await folderIdentity(weights);
+/**
+ * @param began the step at which training begins
+ * REQUIRES: the weights folder is this training's alone
+ */
+export async function outlive(
+  weights: string,
+  series: Series,
+  { run, sequence: opened }: Pick<Opening, "run" | "sequence">,
+  began: number,
+): Promise<Outliving> {
+  const paths = await claimMirrorFile(weights, series);
+  if (!paths) return { paths, publish: () => undefined, close: () => Promise.resolve() };
+  const here = await whichFolder(weights);
   let last: Promise<void> = Promise.resolve();
   return {
     paths,
@@ -53,13 +63,14 @@ export async function outlive(weights: string, series: Series, run: string): Pro
       const content = {
         counters: Object.fromEntries(copy.rest.counters),
         progress: progressOf(copy.rest, place, setup),
-        ...(series.class !== undefined && { class: series.class }),
       };
       const at = new Date().toISOString();
       const facts = {
         arrays: { layout, crc },
-        weights: resolve(weights),
-        folder,
+        ...here,
+        series,
+        opened,
+        began,
         run,
         step: place.step,
         at,
@@ -74,63 +85,79 @@ export async function outlive(weights: string, series: Series, run: string): Pro
   };
 }
 
-/** Whether a copy that was left is what training would go on from, had it been saved. */
-export function isNewest(
-  left: Pick<MirrorFacts, "folder" | "run" | "step" | "at">,
-  folder: string,
-  newest: Pick<Generation, "run" | "step" | "savedAt"> | undefined,
+/**
+ * Whether a checkpoint holds all that a copy does, or a person has gone on from another one since. By the order of saving,
+ * never by the clock.
+ * @param newest the newest checkpoint of its class and name
+ */
+export function isSuperseded(
+  { opened, began, run, step, at }: Pick<MirrorFacts, "opened" | "began" | "run" | "step" | "at">,
+  newest: Pick<Generation, "kind" | "reason" | "run" | "sequence" | "step" | "savedAt"> | undefined,
 ): boolean {
-  if (left.folder !== folder) return false;
-  if (newest === undefined) return true;
-  // A checkpoint that was restored since, or is of another line, is what its user wants to go on from.
-  return left.run === newest.run && left.step > newest.step && left.at > newest.savedAt;
+  if (began === step) return true; // what it began with is a checkpoint already
+  if (newest === undefined) return false;
+  if (opened === undefined) return newest.run === run ? newest.step >= step : newest.savedAt > at;
+  // Nothing has been saved since it opened the folder.
+  if (newest.sequence <= opened) return false;
+  return newest.run !== run || isRestored(newest) || newest.step >= step;
 }
 
-/** Its class; undefined in copies from before it was written down. */
-function classOf({ content }: MirrorFacts): string | null | undefined {
-  const value = content["class"];
-  return typeof value === "string" || value === null ? value : undefined;
+export interface TakenUp {
+  /** Ids of the checkpoints that were made of what was left. */
+  readonly saved: readonly string[];
+  /** Files of what cannot be understood, and stays. */
+  readonly staying: readonly string[];
 }
 
 /**
- * Saves what a killed training has left in memory, if it is newer than all checkpoints. Throws as opening and saving do;
- * then it is still there.
- * @returns the id of the checkpoint that was made of it
+ * Saves what killed trainings of this folder have left in memory, unless it is superseded, which goes. What cannot be judged
+ * stays. Throws as opening and saving do; then it is still there.
+ * @param series of that training alone; of all when left out
  */
 export async function takeUpLeft(
   weights: string,
-  series: Series,
+  series?: Series,
   { patience, onWaiting }: Pick<LockOptions, "patience" | "onWaiting"> = {},
-): Promise<string | undefined> {
-  const paths = await mirrorPaths(weights, series);
-  const facts = paths && (await readFacts(paths));
-  if (!facts) return undefined;
-  // Whose it says that it is: the names that it lay under may be another's now.
-  const own = { ...series, class: classOf(facts) };
-  const writer = await startWriter({ folder: weights, ...own, patience }, onWaiting);
-  try {
-    const { whole } = await listGenerations(weights);
-    const newest = whole.find((one) => isOf(one, own));
-    const progress = fromJson(facts.content["progress"] as { readonly [key: string]: Json });
-    const isWanted = progress && isNewest(facts, await folderIdentity(weights), newest);
-    const arrays = isWanted && (await readArrays({ path: paths.arrays, ...facts.arrays }));
-    let id: string | undefined;
-    if (arrays) {
-      const counters = new Map(Object.entries(facts.content["counters"] as Record<string, number>));
-      const { config, place } = progress;
-      const networks = toNetworks({ arrays, counters }, config, config.learningRate);
-      const checkpoint = {
-        kind: "emergency",
-        reason,
-        step: place.step,
-        networks,
-        progress: toJson(progress),
-      } as const;
-      id = (await writer.save(checkpoint, ownBuffers({ arrays }))).generation.id;
+): Promise<TakenUp> {
+  const saved: string[] = [];
+  const staying: string[] = [];
+  for (const { paths, facts } of await copiesLeft(weights, series)) {
+    const of = facts.series!;
+    const writer = await startWriter({ folder: weights, ...of, patience, ballast: false }, onWaiting);
+    try {
+      // Only now is it certain that no training is making it.
+      const { whole } = await listGenerations(weights);
+      const newest = whole.find((one) => isOf(one, of));
+      const checkpoint = isSuperseded(facts, newest) ? undefined : await checkpointOf(paths, facts);
+      if (checkpoint === "not understood") {
+        staying.push(paths.facts);
+        continue;
+      }
+      if (checkpoint) saved.push((await writer.save(...checkpoint)).generation.id);
+      await removeMirror(paths);
+    } finally {
+      await writer.close();
     }
-    await removeMirror(paths);
-    return id;
-  } finally {
-    await writer.close();
   }
+  return { saved, staying };
+}
+
+const isCounter = (entry: [string, Json]): entry is [string, number] =>
+  Number.isSafeInteger(entry[1]) && (entry[1] as number) >= 0;
+
+/** What is saved of a copy, and its memory; undefined when it is not whole. */
+async function checkpointOf(
+  paths: MirrorPaths,
+  facts: MirrorFacts,
+): Promise<Parameters<Writer["save"]> | "not understood" | undefined> {
+  const progress = fromJson(facts.content["progress"] as { readonly [key: string]: Json });
+  const counters = Object.entries(facts.content["counters"] ?? {});
+  if (!progress || !counters.every(isCounter)) return "not understood";
+  const arrays = await readArrays({ path: paths.arrays, ...facts.arrays });
+  if (!arrays) return undefined;
+  const { config, place } = progress;
+  const state = { arrays, counters: new Map(counters) };
+  const networks = toNetworks(state, config, config.learningRate);
+  const content = { kind: "emergency", reason, step: place.step, networks } as const;
+  return [{ ...content, progress: toJson(progress) }, ownBuffers({ arrays })];
 }

@@ -145,7 +145,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     if (event.type === "save-failed" && event.code === "DISK_FULL") void source.releaseDisk();
   };
   const saves = createSaves(writer, tellSave, from?.files ?? [], (saved) => backups.consider(saved));
-  const outliving = await outlive(options.weights, series, writer.opening.run);
+  const outliving = await outlive(options.weights, series, writer.opening, beginning.place.step);
   const track: Track = {
     config,
     place: beginning.place,
@@ -179,7 +179,8 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
   for (const path of movedAside) warn("FILE_MOVED_ASIDE", path);
   for (const problem of problems) emit({ type: "store-problem", ...problem });
   if (!links) warn("NO_HARD_LINKS", options.weights);
-  if (takenUp !== undefined) warn("STATE_TAKEN_UP", takenUp);
+  for (const id of takenUp.saved) warn("STATE_TAKEN_UP", id);
+  for (const file of takenUp.staying) warn("STATE_NOT_UNDERSTOOD", file);
   if (from) {
     const { id, kind, skipped, saved } = from;
     emit({ type: "resumed", id, kind, position: positionOf(track.place), skipped });

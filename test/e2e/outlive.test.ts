@@ -1,6 +1,6 @@
 /** What a training has computed outlives its process: killed by force between two saves, it loses next to nothing. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { rename, truncate, writeFile } from "node:fs/promises";
+import { rename, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
@@ -50,8 +50,8 @@ async function place() {
 type Place = Awaited<ReturnType<typeof place>>;
 
 /** Trains, and kills by force once there is a copy of so many steps. @returns the steps of that copy */
-async function killed({ run, copied }: Place, steps: number): Promise<number> {
-  const running = run();
+async function killed({ run, copied }: Place, steps: number, settings?: Settings): Promise<number> {
+  const running = run(settings);
   for (let next = steps; ; next++) {
     await running.when(batchesDone(next));
     // Held, so that it is not just making the next copy.
@@ -119,16 +119,49 @@ describe("a training that is killed by force", { timeout: 300_000 }, () => {
     expect([takenUp(again), eventsOf(again, "resumed").length]).toEqual([true, 0]);
   });
 
-  it("takes away what was left by one whose folder is gone, and nothing else", async () => {
+  it("whose folder is gone for a while finds what it left, whatever trains meanwhile", async () => {
     const gone = await place();
-    await killed(gone, 5);
-    await rename(gone.weights, join(gone.folder, "elsewhere"));
-    await writeFile(join(gone.memory, "guardapesos-notes.json"), "{}");
-    const other = await testFolder();
+    const steps = await killed(gone, 5);
+    const elsewhere = join(gone.folder, "elsewhere");
+    await rename(gone.weights, elsewhere);
     const environment = { GUARDAPESOS_MIRROR: gone.memory };
-    const ended = await start(other, train({ ...plan, "max-batches": 1 }), { environment }).ended;
-    expect(takenUp(ended)).toBe(false);
-    expect(readdirSync(gone.memory)).toEqual(["guardapesos-notes.json"]);
+    const once = { ...plan, "max-batches": 1 };
+    // In another folder, and in a new one at the same path, as where a disk is not mounted.
+    for (const folder of [await testFolder(), gone.folder]) {
+      const ended = await start(folder, train(once), { environment }).ended;
+      expect(takenUp(ended)).toBe(false);
+      expect(gone.inMemory().sort()).toEqual([".arrays", ".json"]);
+    }
+    await rename(gone.weights, join(gone.folder, "meanwhile"));
+    await rename(elsewhere, gone.weights);
+    const last = await gone.run(once).ended;
+    expect(takenUp(last)).toBe(true);
+    expect(eventsOf(last, "resumed")).toMatchObject([{ position: { batches: steps } }]);
+    expect(gone.inMemory()).toEqual([]);
+  });
+
+  it("loses nothing when it had begun anew beside older checkpoints, and saved nothing yet", async () => {
+    const there = await place();
+    await there.run({ ...plan, "max-batches": 12 }).ended;
+    const steps = await killed(there, 5, { ...plan, fresh: true });
+    const last = await there.run({ ...plan, "max-batches": 1 }).ended;
+    expect(takenUp(last)).toBe(true);
+    expect(eventsOf(last, "resumed")).toMatchObject([{ position: { batches: steps } }]);
+  });
+
+  it("has what it left saved before a restore makes something else the newest", async () => {
+    const there = await place();
+    await there.run({ ...plan, "max-batches": 2 }).ended;
+    const steps = await killed(there, 5);
+    const environment = { GUARDAPESOS_MIRROR: there.memory };
+    const [old] = readdirSync(join(there.weights, "checkpoints")).filter((name) => /^\d/.test(name));
+    const restored = await start(there.folder, ["restore", old!, "--json"], { environment }).ended;
+    expect([restored.code, takenUp(restored), there.inMemory()]).toEqual([0, true, []]);
+    const last = await there.run({ ...plan, "max-batches": 1 }).ended;
+    expect(takenUp(last)).toBe(false);
+    expect(eventsOf(last, "resumed")).toMatchObject([{ position: { batches: 2 } }]);
+    const ids = readdirSync(join(there.weights, "checkpoints"));
+    expect(ids.some((id) => id.startsWith(`${String(steps).padStart(8, "0")}-emergency`))).toBe(true);
   });
 
   it("keeps what it left from a second training while it lives", async () => {
