@@ -37,6 +37,7 @@ const inputAndOutput = [
   "progan/folder-listing",
   "progan/image-folder",
   "progan/image-spill",
+  "progan/presence",
   "progan/picture",
   "torch/source",
   "torch/sink",
@@ -61,7 +62,7 @@ const packages = {
   commander: ["cli/"],
   "cli-progress": ["cli/present/"],
   picocolors: ["cli/output"],
-  zod: ["cli/config-file", "checkpoint/", "training/progress", "training/ended"],
+  zod: ["cli/config-file", "checkpoint/", "training/progress", "training/ended", "training/images"],
 };
 
 const at = (places) => `^src/(${places.join("|")})`;

@@ -30,6 +30,12 @@ export interface ErrorData {
     /** They may be patients of one class. */
     together: boolean;
   };
+  /** The images of the checkpoint `id` are not known; `mayDraw`: it is not of a training of ours, or a new one begins. */
+  DATA_NEEDED: { id: string; mayDraw: boolean };
+  /** They are not there any more. */
+  DATA_GONE: { id: string; folder: string };
+  /** More than a tenth went while training ran. */
+  IMAGES_VANISHED: { folder: string; gone: number; of: number };
   IMAGES_UNREADABLE: { folder: string; first: string; reason: string };
   IMAGE_NOT_READ: ImageProblem;
   // Command line

@@ -74,4 +74,9 @@ export interface Checkpoint {
   readonly progress: { readonly [key: string]: Json };
   /** Of a plain PyTorch pair, by network, for those that have one. */
   readonly optimizers?: ReadonlyMap<string, ImportedOptimizer>;
+  /**
+   * What concerns this computer alone, such as where the images lie: it goes into the manifest and never into a `.pth`, which
+   * people hand on, and may name people.
+   */
+  readonly local?: { readonly [key: string]: Json } | undefined;
 }

@@ -60,7 +60,7 @@ export async function commitGeneration(
   const folder = generationFolder(weights, temporaryName(id));
   // What JSON cannot say (NaN) becomes null here, so that manifest and files tell the same.
   const progress = JSON.parse(JSON.stringify(checkpoint.progress)) as Record<string, Json>;
-  const { kind, step, reason } = checkpoint;
+  const { kind, step, reason, local } = checkpoint;
   const networks = [...checkpoint.networks.keys()];
   const pieces = new Map<string, Uint8Array[]>(networks.map((network) => [network, []]));
   const done = new Map<string, number>();
@@ -101,7 +101,8 @@ export async function commitGeneration(
     // Together, so that one is hashed while the disk is busy with the other.
     const files = await allOf([...checkpoint.networks].map(([network, state]) => write(network, state)));
     const nonFinite = files.reduce((sum, file) => sum + nonFiniteIn(file.tensors), 0);
-    const manifest = { format: manifestFormat, ...identity, kind, step, reason, nonFinite, progress, files };
+    const saved = { kind, step, reason, nonFinite, progress, ...(local && { local }), files };
+    const manifest = { format: manifestFormat, ...identity, ...saved };
     await publish(disk, folder, generationFolder(weights, id), manifest, beforeRename);
     return { manifest, pieces };
   } catch (error) {

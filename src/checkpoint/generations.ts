@@ -36,6 +36,8 @@ export interface Generation {
   /** Of all networks' files. */
   readonly bytes: number;
   readonly progress: { readonly [key: string]: Json };
+  /** As in Checkpoint. */
+  readonly local: { readonly [key: string]: Json } | undefined;
   readonly parent: string | undefined;
   /** Handed on from parent to child. */
   readonly run: string;
@@ -138,6 +140,7 @@ export async function readGeneration(
     files,
     bytes: files.reduce((sum, file) => sum + file.bytes, 0),
     progress: manifest.progress,
+    local: manifest.local,
     parent: manifest.parent ?? undefined,
     run: manifest.run,
     pair: manifest.pair,

@@ -43,6 +43,11 @@ const fileRecord = z
   // A manifest from elsewhere must not lead out of its folder.
   .refine((record) => record.file === networkFile(record.network), "not the name of its network's file");
 
+// As it was parsed: a record made anew would lose a key such as "__proto__".
+const plainJson = z.custom<{ readonly [key: string]: Json }>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+);
+
 const manifestSchema = z.looseObject({
   format: count,
   id: z.string().min(1),
@@ -59,10 +64,8 @@ const manifestSchema = z.looseObject({
   reason: z.string(),
   savedAt: z.iso.datetime(),
   nonFinite: count,
-  // As it was parsed: a record made anew would lose a key such as "__proto__".
-  progress: z.custom<{ readonly [key: string]: Json }>(
-    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-  ),
+  progress: plainJson,
+  local: plainJson.optional(),
   files: z.array(fileRecord).min(1).readonly(),
 });
 
@@ -109,6 +112,8 @@ export interface Manifest {
   readonly savedAt: string;
   readonly nonFinite: number;
   readonly progress: { readonly [key: string]: Json };
+  /** As in Checkpoint; absent where there is none, and in what older versions have written. */
+  readonly local?: { readonly [key: string]: Json } | undefined;
   readonly files: readonly FileRecord[];
 }
 

@@ -49,6 +49,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "STATE_DICT_UNKNOWN":
     case "CHECKPOINT_PARTNER_AMBIGUOUS":
     case "CHECKPOINT_OF_OTHERS":
+    case "DATA_NEEDED":
     case "THRESHOLDS_ORDER":
       return 64; // EX_USAGE: the command line
     case "IMAGES_UNREADABLE":
@@ -71,6 +72,8 @@ export function exitCodeOf(code: ErrorCode): number {
     case "NO_IMAGES":
     case "TRACE_UNREADABLE":
     case "UNKNOWN_CLASS":
+    case "DATA_GONE":
+    case "IMAGES_VANISHED":
     case "CHECKPOINT_NOT_FOUND":
     case "SERIES_NOT_FOUND":
     case "CHECKPOINT_PARTNER_MISSING":

@@ -321,7 +321,7 @@ describe("the config file", () => {
   });
 
   it("can choose the language and JSON", async () => {
-    const folder = await folderWith({ lang: "es", json: true, class: "DRUSEN" });
+    const folder = await folderWith({ lang: "es", json: true, "time-scale": 60 });
     const { out, exitCode } = await call("train", { folder });
     const told = JSON.parse(out) as { code: string; message: string };
     expect(told.code).toBe("OPTION_NEEDS");

@@ -1,6 +1,19 @@
-import { mkdir, mkdtemp, rm, symlink, truncate, unlink, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  unlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { GuardapesosError, type ErrorCode } from "../base/errors.js";
@@ -502,6 +515,7 @@ describe("images that cannot be used", () => {
     await put("a.png", 10);
     await put("b.png", 20);
     const last = await put("c.png", 30);
+    for (let i = 0; i < 7; i++) await put(`d${i}.png`, 40);
     // Two images fit in memory.
     const set = await prepare({ cacheBytes: 2 * 64, spillFolders: [] });
     expect((await set.pixels(2))[0]).toBe(30);
@@ -516,6 +530,7 @@ describe("images that cannot be used", () => {
 it("does not miss a file that vanishes later while its image is on disk", async () => {
   await put("a.png", 10);
   const last = await put("b.png", 20);
+  for (let i = 0; i < 8; i++) await put(`c${i}.png`, 40);
   const source = await open({ cacheBytes: 64 });
   const set = await source.prepare(8, { onProgress: () => undefined });
   await unlink(last);
@@ -582,4 +597,98 @@ it("stops preparing with the signal's own reason", async () => {
   expect(told).toEqual([0]);
   // The same source can be prepared again.
   expect((await source.prepare(8, { onProgress: () => undefined })).count).toBe(8);
+});
+
+describe("images that are exchanged or vanish", () => {
+  const names = Array.from({ length: 20 }, (_, i) => `scan${String(i).padStart(2, "0")}.tiff`);
+  const quiet = { onProgress: () => undefined };
+  const putAll = async (level = 50) => {
+    for (const [i, name] of names.entries()) await put(name, level + i);
+  };
+  const vanished = (gone: number) => ({
+    code: "IMAGES_VANISHED",
+    data: { folder: root, gone, of: names.length },
+  });
+
+  it("have another sample with other contents, and the same at another place or time", async () => {
+    await putAll();
+    const before = await prepare();
+    const elsewhere = join(root, "elsewhere");
+    await mkdir(elsewhere);
+    for (const name of names) {
+      await copyFile(join(root, name), join(elsewhere, name));
+      await utimes(join(elsewhere, name), 1, 1);
+    }
+    const { fingerprint, sample } = before;
+    expect(sample).toMatch(/^[0-9a-f]{16}$/);
+    expect(await prepare({ folder: elsewhere }, 16)).toMatchObject({ fingerprint, sample });
+
+    // One single image, as large as before.
+    const path = join(elsewhere, names[7]!);
+    const { size } = await stat(path);
+    const bytes = await readFile(path);
+    bytes[bytes.length >> 1]! ^= 1;
+    await writeFile(path, bytes);
+    expect((await stat(path)).size).toBe(size);
+    const after = await prepare({ folder: elsewhere });
+    expect(after.fingerprint).toBe(fingerprint);
+    expect(after.sample).not.toBe(sample);
+  });
+
+  it("between two resolutions end it from more than a tenth on", async () => {
+    await putAll();
+    const source = await open();
+    await source.prepare(4, quiet);
+    for (const name of names.slice(0, 2)) await unlink(join(root, name));
+    expect((await source.prepare(8, quiet)).count).toBe(18);
+    // What went before counts, too.
+    await unlink(join(root, names[5]!));
+    expect(await failure(source.prepare(16, quiet))).toEqual(vanished(3));
+  });
+
+  it("while they are read for the first time do so, too, unlike those that never could be used", async () => {
+    await putAll();
+    for (const name of names.slice(0, 8)) await truncate(join(root, name), 10);
+    await symlink(join(root, "nowhere"), join(root, "zz.tiff"));
+    const source = await open();
+    expect((await source.prepare(4, quiet)).count).toBe(12);
+    const other = await open();
+    for (const name of names.slice(10)) await unlink(join(root, name));
+    expect(await failure(other.prepare(4, quiet))).toMatchObject({
+      code: "IMAGES_VANISHED",
+      data: { of: 21 },
+    });
+  });
+
+  it("while a batch needs them end it, and a few are stood in for", async () => {
+    await putAll();
+    const source = await open({ cacheBytes: 64, spillFolders: [] });
+    const set = await source.prepare(8, quiet);
+    for (const name of names.slice(-2)) await unlink(join(root, name));
+    for (const index of [18, 19]) expect(await set.pixels(index)).toHaveLength(64);
+    await unlink(join(root, names[17]!));
+    expect(await failure(set.pixels(17))).toEqual(vanished(3));
+  });
+
+  it("while all of them are in memory are seen, but not those of a folder that is exchanged just then", async () => {
+    await putAll();
+    const source = await open({ every: 0 });
+    await source.prepare(4, quiet);
+    const looksAt = async (times: number): Promise<unknown> => {
+      for (let i = 0; i < times; i++) {
+        try {
+          source.look();
+        } catch (error) {
+          return error;
+        }
+        await setTimeout(30);
+      }
+      return undefined;
+    };
+    expect(await looksAt(3)).toBeUndefined();
+    for (const name of names.slice(0, 2)) await unlink(join(root, name));
+    expect(await looksAt(5)).toBeUndefined();
+    await unlink(join(root, names[2]!));
+    expect(await looksAt(100)).toMatchObject(vanished(3));
+  });
 });

@@ -3,8 +3,9 @@
  * cannot be used is told once and left out, because no single file may stop a training.
  */
 import { createHash } from "node:crypto";
-import { open, readFile, stat } from "node:fs/promises";
+import { lstat, open, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { crc32 } from "node:zlib";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import {
   numberTypes,
@@ -21,9 +22,10 @@ import { decodeImage, samplesOf } from "./image-decode.js";
 import { imagePages, type ImageFile } from "./image-pages.js";
 import { decodesAtOnce, fileLabel, type ImageSource, type PrepareOptions } from "./image-source.js";
 import { rangeOf, widened } from "./pixel-range.js";
+import { createPresence, isGone, type PresenceOptions } from "./presence.js";
 import { resolutions } from "./config.js";
 
-export interface ImageFolderOptions extends CacheOptions {
+export interface ImageFolderOptions extends CacheOptions, Pick<PresenceOptions, "every"> {
   /** Holds images, or class folders that do. */
   readonly folder: string;
   /** Which class folder, "." for all of them; with none there, merely what the images are called. */
@@ -69,7 +71,8 @@ export interface ImageFolder extends ImageSource {
  */
 export async function openImageFolder(options: ImageFolderOptions): Promise<ImageFolder> {
   const { channels, onSkipped, onNote = () => undefined } = options;
-  const { folder, label } = await chooseFolder(resolve(options.folder), options.className);
+  const root = resolve(options.folder);
+  const { folder, label } = await chooseFolder(root, options.className);
   const { images: names, leftOut } = await findImages(folder, onSkipped);
   if (names.length === 0) throw new GuardapesosError("NO_IMAGES", { folder, leftOut });
   const files = createFileReader(folder);
@@ -79,11 +82,15 @@ export async function openImageFolder(options: ImageFolderOptions): Promise<Imag
   const tellUnusable = (item: Item, error: unknown): void => {
     unusable.set(item, oneLine(error));
     onSkipped(pathOf(item), oneLine(error), item.several ? item.page + 1 : undefined);
+    if (survey !== undefined) presence.gone(pathOf(item));
   };
   const lost = new Set<Item>();
   const sizes = new Map<string, number>();
+  const samples = new Map<string, number>();
   const flat = new Set<Item>();
   const cache = createImageCache(options);
+  const presence = createPresence({ folder, every: options.every });
+  presence.watch(names.map((name) => join(folder, name)));
 
   let listed: Promise<readonly Item[]> | undefined;
   const list = (passing: Partial<PrepareOptions>): Promise<readonly Item[]> => {
@@ -105,17 +112,18 @@ export async function openImageFolder(options: ImageFolderOptions): Promise<Imag
     className: label,
     label: fileLabel(label),
     description: folder,
+    origin: root,
     files: names.length,
     async prepare(resolution, passing) {
       const first = survey === undefined;
-      survey ??= await examine(passing);
-      const { items, ranges } = survey;
+      const { items, ranges } = survey ?? (await examine(passing));
       const { usable, pixels } = await cache.fill(
         items.filter((item) => !unusable.has(item)),
         {
           async load(item) {
             const file = await files.read(item);
             sizes.set(item.name, file.length);
+            if (!samples.has(item.name) || !item.several) samples.set(item.name, contentSample(file));
             const planes = await decodeImage(file, resolution, channels, {
               page: item.page,
               ranges: Object.fromEntries(ranges),
@@ -132,9 +140,17 @@ export async function openImageFolder(options: ImageFolderOptions): Promise<Imag
             if (lost.has(item)) return;
             lost.add(item);
             onSkipped(pathOf(item), oneLine(error), item.several ? item.page + 1 : undefined);
+            presence.gone(pathOf(item));
           },
         },
       );
+      if (first) {
+        // What was found and is gone already is no image that never could be used.
+        for (const item of unusable.keys())
+          if (await isGone(pathOf(item), lstat)) presence.gone(pathOf(item));
+        presence.watch([...new Set(usable.map(pathOf))]);
+      }
+      survey = { items, ranges };
       if (usable.length === 0) throw nothingUsable(folder, unusable);
       if (first) tellOfAll(usable.length, unusable, [...flat].map(pathOf), onNote);
       return {
@@ -142,9 +158,11 @@ export async function openImageFolder(options: ImageFolderOptions): Promise<Imag
         resolution,
         channels,
         fingerprint: fingerprintOf(usable, sizes),
+        sample: fingerprintOf(usable, samples),
         pixels,
       };
     },
+    look: () => presence.look(),
     releaseDisk: () => cache.releaseDisk(),
   };
   return {
@@ -310,17 +328,31 @@ function tellOfAll(
   if (first !== undefined) onNote({ type: "images-flat", flat: flat.length, images, first });
 }
 
+/** Pieces of a file that are looked at, and bytes in each: of most files, all. */
+const [samplePieces, samplePiece] = [16, 2 ** 16];
+
+/** CRC-32 of a file, or of pieces all through it where it is large, so that looking never holds anything up. */
+function contentSample(file: Uint8Array): number {
+  if (file.length <= samplePieces * samplePiece) return crc32(file);
+  let crc = 0;
+  for (let piece = 0; piece < samplePieces; piece++) {
+    const start = Math.floor(((file.length - samplePiece) * piece) / (samplePieces - 1));
+    crc = crc32(file.subarray(start, start + samplePiece), crc);
+  }
+  return crc;
+}
+
 /**
- * SHA-256 over names and sizes, its first 16 hex digits; NFC, because macOS may store names decomposed. A file's first
+ * SHA-256 over names and a number of each file, its size or a sample of it, its first 16 hex digits; NFC, because macOS may store names decomposed. A file's first
  * page counts as the file, so that data of single pages keeps the fingerprint it always had.
  */
 function fingerprintOf(
   items: readonly Pick<Item, "name" | "page">[],
-  sizes: ReadonlyMap<string, number>,
+  numbers: ReadonlyMap<string, number>,
 ): string {
   const hash = createHash("sha256");
   for (const { name, page } of items) {
-    hash.update(`${name.normalize()}\0${sizes.get(name)!}${page === 0 ? "" : `\0${page}`}\n`);
+    hash.update(`${name.normalize()}\0${numbers.get(name)!}${page === 0 ? "" : `\0${page}`}\n`);
   }
   return hash.digest("hex").slice(0, 16);
 }

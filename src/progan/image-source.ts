@@ -20,14 +20,22 @@ export interface ImageSource {
   readonly label: string;
   /** Path of the folder, or "phantom". */
   readonly description: string;
+  /** The folder that was given, in which those of the images were chosen, as an absolute path; undefined for drawn ones. */
+  readonly origin: string | undefined;
   /** Files found; a file may hold several images, or turn out to be unreadable. */
   readonly files: number;
   /**
    * Decodes every image once at `resolution`, keeps as many as memory and disk allow, and finds out which can be used.
    * Gives up what was kept for the resolution before.
    * @throws IMAGES_UNREADABLE when not one image can be used
+   * @throws IMAGES_VANISHED when more than a tenth of those that could be used are gone
    */
   prepare(resolution: number, options: PrepareOptions): Promise<ImageSet>;
+  /**
+   * To be called all the while that training runs: looks now and then whether the images are still there, and never waits.
+   * @throws IMAGES_VANISHED when more than a tenth are gone
+   */
+  look(): void;
   /** Gives back the room that decoded images take on disk, for whoever needs it more, and at the end. */
   releaseDisk(): Promise<void>;
 }
@@ -40,6 +48,8 @@ export interface ImageSet {
   readonly channels: number;
   /** 16 hex digits over what the images are; the same data has the same fingerprint at every resolution. */
   readonly fingerprint: string;
+  /** The same over a sample of what the files hold, which their names and sizes do not tell; undefined for drawn images. */
+  readonly sample?: string | undefined;
   /**
    * (channels, resolution, resolution) bytes; not to be written to. Decoded only when neither in memory nor on disk.
    * @param scratch as many bytes, which are perhaps written over and answered

@@ -34,6 +34,7 @@ export function openPhantoms(options: PhantomOptions): ImageSource {
     className: undefined,
     label: "DRUSEN",
     description: "phantom",
+    origin: undefined,
     files: count,
     async prepare(resolution, { onProgress, signal }) {
       const fail = (_: number, error: unknown): never => {
@@ -51,8 +52,10 @@ export function openPhantoms(options: PhantomOptions): ImageSource {
           onLost: fail,
         },
       );
-      return { count, resolution, channels, fingerprint: phantomFingerprint(seed, count), pixels };
+      const fingerprint = phantomFingerprint(seed, count);
+      return { count, resolution, channels, fingerprint, pixels };
     },
+    look: () => undefined,
     releaseDisk: () => cache.releaseDisk(),
   };
 }

@@ -76,8 +76,12 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `The checkpoint was trained on another device (${detail}): the training is the same, its last decimals are not.`,
   ARITHMETIC_DIFFERS: (detail) =>
     `The checkpoint was trained with another version of the arithmetic (${detail}): the training is the same, its last decimals are not.`,
-  DATA_DIFFERS: (detail) =>
-    `The images are not those of the checkpoint (${detail}): training goes on with the new ones, in a new order.`,
+  DATA_DIFFERS: (detail) => {
+    const [before, now] = detail.split(" → ");
+    return before === now
+      ? "The images are as many as those of the checkpoint, but not the same: training goes on with the new ones."
+      : `The images are not those of the checkpoint (${detail}): training goes on with the new ones, in a new order.`;
+  },
   START_IGNORED: (detail) => {
     const [wished = "", place = ""] = detail.split(" → ").map((side) => square(Number(side)));
     return `--start is for the beginning of a training, and this one goes on where it was, at ${place}. To begin at ${wished}, start anew with --fresh.`;

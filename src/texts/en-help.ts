@@ -12,7 +12,10 @@ interface CommandText {
 }
 
 const options = {
-  data: { value: "folder", help: "images, or class folders with images; without it, generated OCT phantoms" },
+  data: {
+    value: "folder",
+    help: "images, or class folders with images; without it, those of the checkpoint, or generated OCT phantoms",
+  },
   class: {
     value: "name",
     help: "the class: whose folder to train on (. for all of them together), or whose checkpoints are meant",

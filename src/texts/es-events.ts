@@ -43,8 +43,12 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `El checkpoint se entrenó en otro dispositivo (${detail}): el entrenamiento es el mismo, cambian los últimos decimales.`,
   ARITHMETIC_DIFFERS: (detail) =>
     `El checkpoint se entrenó con otra versión de la aritmética (${detail}): el entrenamiento es el mismo, cambian los últimos decimales.`,
-  DATA_DIFFERS: (detail) =>
-    `Las imágenes no son las del checkpoint (${detail}): el entrenamiento sigue con las nuevas, en un orden nuevo.`,
+  DATA_DIFFERS: (detail) => {
+    const [before, now] = detail.split(" → ");
+    return before === now
+      ? "Las imágenes son tantas como las del checkpoint, pero no las mismas: el entrenamiento sigue con las nuevas."
+      : `Las imágenes no son las del checkpoint (${detail}): el entrenamiento sigue con las nuevas, en un orden nuevo.`;
+  },
   START_IGNORED: (detail) => {
     const [wished = "", place = ""] = detail.split(" → ").map((side) => square(Number(side)));
     return `--start es para el comienzo de un entrenamiento, y este sigue donde estaba, en ${place}. Para comenzar en ${wished}, empieza de cero con --fresh.`;

@@ -106,7 +106,7 @@ export const help: HelpTexts = {
   option: {
     data: {
       value: "carpeta",
-      help: "imágenes, o carpetas de clases con imágenes; sin ella, imágenes OCT sintéticas",
+      help: "imágenes, o carpetas de clases con imágenes; sin ella, las del checkpoint, o imágenes OCT sintéticas",
     },
     class: {
       value: "nombre",

@@ -199,6 +199,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
       stage = await enter(parts, track, place);
       continue;
     }
+    parts.source.look();
     const images = stage.images.count;
     if (place.image >= images) {
       // There are fewer images than before this session: the epoch is over.

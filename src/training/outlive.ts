@@ -24,7 +24,7 @@ import {
 import type { LockOptions } from "../checkpoint/lock.js";
 import type { MirrorPaths } from "../checkpoint/names.js";
 import { isOf } from "../checkpoint/series.js";
-import type { Json } from "../checkpoint/checkpoint.js";
+import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
 import { fromJson, toJson } from "./progress.js";
 import type { Reserve } from "./rescue.js";
 import { progressOf } from "./saves.js";
@@ -43,6 +43,7 @@ export interface Outliving {
 
 /**
  * @param began the step at which training begins
+ * @param local as in Checkpoint
  * REQUIRES: the weights folder is this training's alone
  */
 export async function outlive(
@@ -50,6 +51,7 @@ export async function outlive(
   series: Series,
   { run, sequence: opened }: Pick<Opening, "run" | "sequence">,
   began: number,
+  local: Checkpoint["local"],
 ): Promise<Outliving> {
   const paths = await claimMirrorFile(weights, series);
   if (!paths) return { paths, publish: () => undefined, close: () => Promise.resolve() };
@@ -63,6 +65,7 @@ export async function outlive(
       const content = {
         counters: Object.fromEntries(copy.rest.counters),
         progress: progressOf(copy.rest, place, setup),
+        ...(local && { local }),
       };
       const at = new Date().toISOString();
       const facts = {
@@ -142,6 +145,11 @@ export async function takeUpLeft(
   return { saved, staying };
 }
 
+function localIn({ content: { local } }: MirrorFacts): Checkpoint["local"] {
+  const isObject = typeof local === "object" && local !== null && !Array.isArray(local);
+  return isObject ? (local as NonNullable<Checkpoint["local"]>) : undefined;
+}
+
 const isCounter = (entry: [string, Json]): entry is [string, number] =>
   Number.isSafeInteger(entry[1]) && (entry[1] as number) >= 0;
 
@@ -159,5 +167,5 @@ async function checkpointOf(
   const state = { arrays, counters: new Map(counters) };
   const networks = toNetworks(state, config, config.learningRate);
   const content = { kind: "emergency", reason, step: place.step, networks } as const;
-  return [{ ...content, progress: toJson(progress) }, ownBuffers({ arrays })];
+  return [{ ...content, progress: toJson(progress), local: localIn(facts) }, ownBuffers({ arrays })];
 }

@@ -78,7 +78,8 @@ const schema = z.object({
   threads: within(bounds.threads),
   // Not in checkpoints from before there was another.
   arithmetic: count.default(firstArithmetic),
-  data: z.object({ fingerprint: z.string(), images: count }),
+  // No sample of what the files hold in checkpoints from before it was taken, nor of drawn images.
+  data: z.object({ fingerprint: z.string(), sample: z.string().optional(), images: count }),
   // Without it, scaling begins anew, as in a training that has not been in mixed precision before.
   scales: z.object({ generator: scale, critic: scale }).optional(),
   // A word beside the point: what cannot be understood of it is left out.
@@ -106,7 +107,12 @@ export interface Progress {
   readonly threads: number;
   /** The version of the arithmetic: another one rounds otherwise, too. */
   readonly arithmetic: number;
-  readonly data: { readonly fingerprint: string; readonly images: number };
+  /** As in ImageSet. */
+  readonly data: {
+    readonly fingerprint: string;
+    readonly sample?: string | undefined;
+    readonly images: number;
+  };
   /** Where loss scaling stands; absent in float32. */
   readonly scales?: LossScales | undefined;
   /** What heat has done so far; absent when it was never watched. */

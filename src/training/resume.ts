@@ -42,7 +42,12 @@ export interface Beginning {
         readonly generation: string | undefined;
         readonly files: readonly { readonly path: string; readonly bytes: number }[];
         readonly skipped: Resolved["skipped"];
+        /** What it says of its training; undefined for a plain PyTorch pair. */
         readonly saved: Progress | undefined;
+        /** What it remembers of this computer; undefined for files without a manifest. */
+        readonly local: Checkpoint["local"];
+        /** Whose it is, where its manifest says so. */
+        readonly label: string | undefined;
         readonly hasOptimizer: boolean;
         /** The resolution that was asked to begin with: of no use to a training that has begun at another. */
         readonly startIgnored: Resolution | undefined;
@@ -170,6 +175,8 @@ export async function begin(wishes: Wishes, series: Series, isTrainedOn: IsTrain
     files,
     skipped: found.skipped,
     saved,
+    local: source.from === "generation" ? source.generation.local : undefined,
+    label: source.from === "generation" ? source.generation.series.label : undefined,
     hasOptimizer,
     apart: found.apart,
     startIgnored: saved && start !== saved.config.start ? start : undefined,

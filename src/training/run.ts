@@ -1,16 +1,15 @@
 /** One run, from options to its last event: opens what is needed, in an order in which bad input is found first. */
 import { isGuardapesosError, reasonOf } from "../base/errors.js";
 import type { Owner } from "../checkpoint/lock.js";
-import { listenForStop, listGenerations, startWriter, type Series } from "../checkpoint/index.js";
 import { arithmeticOf } from "../engine/arithmetic.js";
+import { listenForStop, listGenerations, startWriter } from "../checkpoint/index.js";
 import { defaultThreads, resolveDevice } from "../engine/device.js";
-import { openImageFolder } from "../progan/image-folder.js";
-import type { ImageSource } from "../progan/image-source.js";
-import { openPhantoms, phantomFingerprint } from "../progan/phantom.js";
+import type { ImageSet } from "../progan/image-source.js";
 import { planDone } from "../progan/schedule.js";
 import { EngineLeft, startEngine, type Engine } from "./engine.js";
 import type { Emit, RunEventOf, WarningCode } from "../events/event.js";
 import { batchesDivided, findSensor, watchHeat } from "./heat.js";
+import { differs, localOf, openImages, purposeOf, seriesOf } from "./images.js";
 import { loop, type LoopEnd, type Track } from "./loop.js";
 import type { RunOptions } from "./options.js";
 import { outlive, takeUpLeft } from "./outlive.js";
@@ -18,80 +17,39 @@ import { writePreview, writeRealImages } from "./preview.js";
 import { positionOf } from "./progress.js";
 import { createRescue, type Rescue } from "./rescue.js";
 import { resumeCommand } from "./resume-command.js";
-import { begin, type Beginning } from "./resume.js";
+import { begin } from "./resume.js";
 import { createBackups } from "./backups.js";
 import { createSaves, type Saves, type Setup } from "./saves.js";
 import type { Stop, StopWish } from "./stop.js";
 import { parameterCounts } from "./train-state.js";
-import type { IsTrainedOn } from "./whose.js";
 
 type Ended = RunEventOf<"ended">;
 
 /** Seconds for which a start waits for a clean-up or a restore of the weights folder. */
 const patience = 30;
 
-/** The class that phantoms stand in for. */
-const phantomLabel = "DRUSEN";
-
-async function openSource(options: RunOptions, beginning: Beginning, emit: Emit): Promise<ImageSource> {
-  const { imageChannels: channels, phantoms, seed } = beginning.config;
-  const onUncached = (detail: string): void => emit({ type: "warning", code: "IMAGES_NOT_CACHED", detail });
-  if (options.data === undefined) return openPhantoms({ count: phantoms, seed, channels, onUncached });
-  return openImageFolder({
-    folder: options.data,
-    className: options.className,
-    channels,
-    onSkipped: (path, reason, page) =>
-      emit({ type: "image-skipped", path, reason, ...(page === undefined ? {} : { page }) }),
-    onNote: emit,
-    onUncached,
-  });
-}
-
-interface Purpose {
-  readonly series: Series;
-  readonly isTrainedOn: IsTrainedOn;
-}
-
-/** Which class the files of this run are named after, before any image is opened. */
-async function whatFor({ data, className, name }: RunOptions): Promise<Purpose> {
-  if (data === undefined) {
-    return {
-      series: { label: phantomLabel, name, class: null },
-      isTrainedOn: ({ data: { fingerprint }, config: { seed, phantoms: count } }) =>
-        Promise.resolve(fingerprint === phantomFingerprint(seed, count)),
-    };
-  }
-  const source = await openImageFolder({
-    folder: data,
-    className,
-    channels: 1,
-    onSkipped: () => undefined,
-  });
-  return {
-    series: { label: source.label, name, class: source.className },
-    isTrainedOn: (before) => source.isThat(before.data),
-  };
-}
-
 /** Opens all that is read, then the weights folder for writing. Throws what those throw. */
-async function open(options: RunOptions, { series, isTrainedOn }: Purpose, emit: Emit) {
+async function open(options: RunOptions, emit: Emit) {
   // A GPU is looked for in a process of its own, while this one reads.
   const resolving = resolveDevice(options.device ?? "auto");
   resolving.catch(() => undefined);
   const newest = async (): Promise<string | undefined> =>
     options.fresh ? undefined : (await listGenerations(options.weights)).whole[0]?.id;
   let waits = false;
-  const onWaiting = ({ pid, purpose = "train" }: Owner): void => {
-    if (!waits) emit({ type: "warning", code: "WAITING_FOR_FOLDER", detail: `${purpose} ${pid}` });
+  const onWaiting = ({ pid, purpose: what = "train" }: Owner): void => {
+    if (!waits) emit({ type: "warning", code: "WAITING_FOR_FOLDER", detail: `${what} ${pid}` });
     waits = true;
   };
-  const takenUp = await takeUpLeft(options.weights, series, { patience, onWaiting });
+  const asked = options.data === undefined ? undefined : await purposeOf(options);
+  // Where no images are named, what killed trainings of any class have left here may be what is to go on.
+  const takenUp = await takeUpLeft(options.weights, asked?.series, { patience, onWaiting });
+  const purpose = asked ?? (await purposeOf(options));
   for (;;) {
     const before = await newest();
-    const beginning = await begin(options, series, isTrainedOn);
+    const beginning = await begin(options, purpose.series, purpose.isTrainedOn);
     const { from } = beginning;
-    const source = await openSource(options, beginning, emit);
+    const source = await openImages(purpose, options, beginning, emit);
+    const series = seriesOf(purpose, beginning, source, options);
     const device = await resolving;
     const threads = options.threads ?? from?.saved?.threads ?? defaultThreads();
     const watch = await findSensor(options.heat, device);
@@ -108,7 +66,9 @@ async function open(options: RunOptions, { series, isTrainedOn }: Purpose, emit:
       onWaiting,
     );
     // Another training may have saved, and ended, after the checkpoint was read and before the folder was ours alone.
-    if ((await newest()) === before) return { beginning, source, device, threads, watch, writer, takenUp };
+    if ((await newest()) === before) {
+      return { beginning, series, source, device, threads, watch, writer, takenUp };
+    }
     await writer.close();
   }
 }
@@ -132,10 +92,9 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     if (leaving) working?.engine.leave();
   };
   stop.listen(answerStop);
-  const purpose = await whatFor(options);
-  const { series } = purpose;
+  const { beginning, series, source, device, threads, watch, writer, takenUp } = await open(options, emit);
   const { label } = series;
-  const { beginning, source, device, threads, watch, writer, takenUp } = await open(options, purpose, emit);
+  const local = localOf(source);
   const { config, preset, from } = beginning;
   const arithmetic = arithmeticOf(device, config.precision);
   const backups = createBackups(writer, emit, options.backups);
@@ -144,8 +103,10 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     // Weights are worth more than images that can be decoded again.
     if (event.type === "save-failed" && event.code === "DISK_FULL") void source.releaseDisk();
   };
-  const saves = createSaves(writer, tellSave, from?.files ?? [], (saved) => backups.consider(saved));
-  const outliving = await outlive(options.weights, series, writer.opening, beginning.place.step);
+  const saves = createSaves(writer, tellSave, { files: from?.files ?? [], local }, (saved) =>
+    backups.consider(saved),
+  );
+  const outliving = await outlive(options.weights, series, writer.opening, beginning.place.step, local);
   const track: Track = {
     config,
     place: beginning.place,
@@ -201,11 +162,13 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
   const heat = watchHeat(watch, options.heat.thresholds, emit, from?.saved?.heat);
 
   let warnedOfData = false;
-  const setupOf = (images: { fingerprint: string; count: number }): (() => Setup) => {
+  const setupOf = (set: ImageSet): (() => Setup) => {
+    const { fingerprint, sample } = set;
+    const images = { fingerprint, ...(sample !== undefined && { sample }), images: set.count };
     const before = from?.saved?.data;
-    if (before && before.fingerprint !== images.fingerprint && !warnedOfData) {
+    if (before && differs(before, images) && !warnedOfData) {
       warnedOfData = true;
-      warn("DATA_DIFFERS", `${before.images} → ${images.count}`);
+      warn("DATA_DIFFERS", `${before.images} → ${images.images}`);
     }
     return () => ({
       config: track.config,
@@ -213,7 +176,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
       device,
       threads,
       arithmetic,
-      data: { fingerprint: images.fingerprint, images: images.count },
+      data: images,
       ...heatSoFar(),
     });
   };

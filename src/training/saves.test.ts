@@ -43,7 +43,7 @@ async function saveWith(outcomes: readonly (Partial<SaveReport> | Error)[], last
   const saves = createSaves(
     { save },
     (event) => told.push(event),
-    [],
+    { files: [], local: undefined },
     (one) => saved.push(one),
   );
   while (next < outcomes.length) {

@@ -53,13 +53,14 @@ export interface Saves {
 const fewSaves = 20;
 
 /**
- * @param before the files that training continues from
+ * @param facts.files those that training continues from
+ * @param facts.local what every checkpoint remembers of this computer
  * @param onSaved told of each verified save after which training goes on
  */
 export function createSaves(
   writer: Pick<Writer, "save">,
   emit: Emit,
-  before: readonly SavedFile[],
+  facts: { readonly files: readonly SavedFile[]; readonly local: Checkpoint["local"] },
   onSaved: (generation: Generation) => void,
 ): Saves {
   let current: Promise<Error | undefined> = Promise.resolve(undefined);
@@ -69,7 +70,7 @@ export function createSaves(
   let verifiedAt: number | undefined;
   let savedBatches: number | undefined;
   let nonFinite = 0;
-  let files = before;
+  let { files } = facts;
   let warnedAt = 2 * fewSaves;
 
   async function save(
@@ -89,6 +90,7 @@ export function createSaves(
         step: place.step,
         networks: state.networks,
         progress: progressOf(state, place, setup),
+        local: facts.local,
       };
       const report = await writer.save(checkpoint, [state.networks], (done) => {
         share = done;

@@ -16,6 +16,7 @@ import {
   type Settings,
 } from "../harness/cli.js";
 import { testFolder } from "../harness/folder.js";
+import { writeImages } from "../harness/images.js";
 import { stateAt } from "../harness/state.js";
 
 /** 40 batches at 16x16, of which nothing is saved before the end. */
@@ -83,6 +84,20 @@ describe("a training that is killed by force", { timeout: 300_000 }, () => {
     expect(resumed).toMatchObject({ kind: "emergency", position: { batches: second } });
     expect(endOf(last)).toMatchObject({ how: "finished", batchesLost: 0 });
     expect(await stateAt(there.weights)).toEqual(await stateAt(join(undisturbed, "weights")));
+    expect(there.inMemory()).toEqual([]);
+  });
+
+  it("on images goes on with them when nothing but train is said, though nothing had ever been saved", async () => {
+    const there = await place();
+    const images = join(there.folder, "scans", "CNV");
+    await writeImages(images, 48);
+    const { phantoms: _, ...settings } = plan;
+    const onImages = { ...there, run: () => there.run({ ...settings, data: "scans", class: "CNV" }) };
+    const step = await killed(onImages, 3);
+    const last = await there.run({ "max-batches": step + 1 }).ended;
+    expect(takenUp(last)).toBe(true);
+    expect(eventsOf(last, "run-started")[0]).toMatchObject({ data: images, label: "CNV" });
+    expect(eventsOf(last, "resumed")[0]).toMatchObject({ position: { batches: step } });
     expect(there.inMemory()).toEqual([]);
   });
 

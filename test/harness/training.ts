@@ -28,18 +28,20 @@ export interface Trained {
 
 export interface Wishes extends Partial<Omit<RunOptions, "overrides">> {
   readonly overrides?: Partial<TrainingConfig>;
+  /** Says nothing of the plan but `overrides`, as `guardapesos train` alone. */
+  readonly bare?: boolean;
   readonly onEvent?: (event: RunEvent, stop: Stop) => void;
 }
 
 /** Trains the tiny plan in `folder` with one thread; `wishes` say what is to be otherwise. Rejects as `run` does. */
 export async function trainHere(folder: string, wishes: Wishes = {}): Promise<Trained> {
-  const { overrides, onEvent, ...rest } = wishes;
+  const { overrides, bare = false, onEvent, ...rest } = wishes;
   const weights = join(folder, "weights");
   const events: RunEvent[] = [];
   const stop = createStop();
   const options: RunOptions = {
-    preset: "demo",
-    overrides: { ...tinyPlan, ...overrides },
+    preset: bare ? undefined : "demo",
+    overrides: { ...(bare ? {} : tinyPlan), ...overrides },
     data: undefined,
     className: undefined,
     weights,

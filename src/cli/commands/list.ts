@@ -56,9 +56,10 @@ export async function list(
   const backups = (await listBackups(folder)).whole.map(({ id }) => id);
 
   const checkpoints = await Promise.all(
-    whole.map(async ({ progress: _, ...generation }) => ({
+    // A path may name patients, and lists are handed on.
+    whole.map(async ({ progress: _, local: __, ...generation }) => ({
       ...generation,
-      position: (await standingOf({ ...generation, progress: _ })) ?? null,
+      position: (await standingOf({ progress: _ })) ?? null,
     })),
   );
   tell(context, "checkpoints", { weights: folder, checkpoints, damaged, backups });

@@ -41,7 +41,7 @@ function commandFrom(settings: TrainingSettings, flags: Flags, typed: readonly s
 
 /**
  * Settings -> what the run is asked to do.
- * @throws RESOLUTION_RANGE, OPTIONS_CONFLICT, OPTION_NEEDS or THRESHOLDS_ORDER when the settings do not go together
+ * @throws RESOLUTION_RANGE, OPTIONS_CONFLICT or THRESHOLDS_ORDER when the settings do not go together
  */
 function runOptions(settings: TrainingSettings, command: readonly string[]): RunOptions {
   const { preset, data, resume } = settings;
@@ -50,9 +50,6 @@ function runOptions(settings: TrainingSettings, command: readonly string[]): Run
   }
   if (settings.critic !== undefined && resume === undefined) {
     throw new GuardapesosError("OPTION_NEEDS", { option: "--critic", needed: "--resume" });
-  }
-  if (settings.class !== undefined && data === undefined) {
-    throw new GuardapesosError("OPTION_NEEDS", { option: "--class", needed: "--data" });
   }
   const overrides = overridesOf(settings);
   return {

@@ -8,7 +8,7 @@ import type { Texts } from "../../texts/index.js";
 export type Standing = Position & { readonly epochs: number };
 
 /** Where the training of a checkpoint stood, if it is one of a training. */
-export async function standingOf(generation: Generation): Promise<Standing | undefined> {
+export async function standingOf(generation: Pick<Generation, "progress">): Promise<Standing | undefined> {
   const { fromJson, positionOf } = await import("../../training/progress.js");
   const progress = fromJson(generation.progress);
   if (progress === undefined) return undefined;
