@@ -18,6 +18,7 @@ import {
   orderedDict,
   pythonFloat,
   stateDictName,
+  requirePlain,
   stateDictsIn,
   tuple,
   type FoundStateDict,
@@ -205,7 +206,7 @@ export async function fromTorch(
 
 /**
  * The state_dict of a network in a file's value.
- * @throws TORCH_FILE_UNSUPPORTED none in it
+ * @throws TORCH_FILE_UNSUPPORTED none in it, or a sparse, quantised, nested ... tensor among its weights
  * @throws CHECKPOINT_OTHER_NETWORK it holds others alone
  * @throws STATE_DICT_AMBIGUOUS several could be meant
  * @throws STATE_DICT_UNKNOWN several could be meant, and none of them is called as was said
@@ -222,7 +223,10 @@ function stateDictOf(value: TorchValue, file: string, plain?: PlainNetwork): Fou
     throw new GuardapesosError("CHECKPOINT_OTHER_NETWORK", { file, holds, wanted: network! });
   }
   const chosen = own.length === 1 ? own : chosenOf(own, stateDicts);
-  if (chosen.length === 1) return chosen[0]!;
+  if (chosen.length === 1) {
+    requirePlain(file, chosen[0]!);
+    return chosen[0]!;
+  }
   const names = own.map(stateDictName);
   if (chosen.length === 0) {
     throw new GuardapesosError("STATE_DICT_UNKNOWN", { file, wanted: stateDicts!.join(","), names });

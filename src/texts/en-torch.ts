@@ -192,7 +192,7 @@ export function torchFeatureAdvice(file: string, content: TorchFeature): string 
       return "Leave it a .pth.";
     case "no-state-dict":
     case "no-tensors":
-      return `What is in it shows guardapesos inspect ${file}.`;
+      return `guardapesos inspect ${quoted(file)} shows what is in it.`;
     default:
       return again;
   }
@@ -212,7 +212,7 @@ export function torchProblemAdvice(file: string, problem: TorchProblem): string 
       return "Give it the extension .pth.";
     case "safetensors":
       return file.toLowerCase().endsWith(".safetensors")
-        ? `It cannot be used here as it is; convert it: guardapesos convert ${file} ${file.slice(0, -".safetensors".length)}.pth.`
+        ? `guardapesos convert ${quoted(file)} ${quoted(`${file.slice(0, -".safetensors".length)}.pth`)} makes one of it that can be used here.`
         : "Give it the extension .safetensors.";
     case "json":
     case "image":
@@ -223,6 +223,11 @@ export function torchProblemAdvice(file: string, problem: TorchProblem): string 
     case undefined:
       return "Use another copy of it, or an older checkpoint (guardapesos list shows them).";
   }
+}
+
+/** A path as it is typed: every shell takes double quotes. */
+function quoted(path: string): string {
+  return /[^\w@%+=:,./\\-]/.test(path) ? `"${path}"` : path;
 }
 
 type Unreadable = ErrorData["TORCH_FILE_UNREADABLE"];

@@ -192,7 +192,7 @@ export function torchFeatureAdvice(file: string, content: TorchFeature): string 
       return "Déjalo como .pth.";
     case "no-state-dict":
     case "no-tensors":
-      return `Lo que contiene lo muestra guardapesos inspeccionar ${file}.`;
+      return `guardapesos inspeccionar ${quoted(file)} muestra lo que contiene.`;
     default:
       return again;
   }
@@ -212,7 +212,7 @@ export function torchProblemAdvice(file: string, problem: TorchProblem): string 
       return "Ponle la extensión .pth.";
     case "safetensors":
       return file.toLowerCase().endsWith(".safetensors")
-        ? `Aquí no sirve tal cual; conviértelo: guardapesos convertir ${file} ${file.slice(0, -".safetensors".length)}.pth.`
+        ? `guardapesos convertir ${quoted(file)} ${quoted(`${file.slice(0, -".safetensors".length)}.pth`)} hace de él uno que aquí sirve.`
         : "Ponle la extensión .safetensors.";
     case "json":
     case "image":
@@ -223,6 +223,11 @@ export function torchProblemAdvice(file: string, problem: TorchProblem): string 
     case undefined:
       return "Usa otra copia o un checkpoint anterior (guardapesos listar los muestra).";
   }
+}
+
+/** Una ruta como se teclea: las comillas dobles valen en todas las consolas. */
+function quoted(path: string): string {
+  return /[^\w@%+=:,./\\-]/.test(path) ? `"${path}"` : path;
 }
 
 type Unreadable = ErrorData["TORCH_FILE_UNREADABLE"];

@@ -1,9 +1,12 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { convertFile } from "./convert.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
+import { openWhole } from "./sink.js";
 import { asParameter, float32Tensor, tensorOf } from "./tensor.js";
 import { readTorchFile } from "./torch-read.js";
 import { writeTorchFile } from "./torch-write.js";
@@ -130,5 +133,97 @@ describe("converting", () => {
       await writeSafetensors(safe, [["w", w]], [["guardapesos.structure", structure]]);
       await expect(convertFile(safe, fresh("pth"))).rejects.toMatchObject({ code: "TORCH_FILE_INVALID" });
     }
+  });
+});
+
+describe("names and texts", () => {
+  const safe = async (path: string) => {
+    const file = await readSafetensors(path);
+    await file.close();
+    return { names: [...file.tensors.keys()].sort(), metadata: file.metadata };
+  };
+
+  it("keeps every name of one tensor object, and joins them again on the way back", async () => {
+    const one = float32Tensor([2], Float32Array.of(1, 2));
+    const weights = orderedDict([["w", one]]);
+    const from = await torchFile(orderedDict([["embed.w", one], ["head.w", one], ["params", weights], ["params_ema", weights]])); // prettier-ignore
+    const [to, back] = [fresh("safetensors"), fresh("pth")];
+    await convertFile(from, to);
+    expect((await safe(to)).names).toEqual(["embed.w", "head.w", "params.w", "params_ema.w"]);
+    await convertFile(to, back);
+    const file = await readTorchFile(back);
+    const tensors = [...file.tensors()].map(([, tensor]) => tensor);
+    await file.close();
+    expect(tensors).toHaveLength(4);
+    expect(new Set(tensors).size).toBe(1);
+  });
+
+  it("keeps what another program wrote beside the tensors, there and back again", async () => {
+    const [from, same, torch, again] = [
+      fresh("safetensors"),
+      fresh("safetensors"),
+      fresh("pth"),
+      fresh("safetensors"),
+    ];
+    const told = [["format", "pt"], ["modelspec.title", "mine"]] as const; // prettier-ignore
+    await writeSafetensors(from, [["a", float32Tensor([1], Float32Array.of(1))]], told);
+    await convertFile(from, same);
+    await convertFile(from, torch);
+    await convertFile(torch, again);
+    for (const path of [same, again])
+      expect(Object.fromEntries((await safe(path)).metadata)).toMatchObject(Object.fromEntries(told));
+    expect((await safe(again)).metadata).toEqual((await safe(same)).metadata);
+  });
+});
+
+describe("the file that is made", () => {
+  const value = dict({ a: float32Tensor([4], new Float32Array(4)) });
+  const hiddenIn = async (place: string) =>
+    (await readdir(place)).filter((name) => name.startsWith(".guardapesos-"));
+
+  it("has its name only once it is whole", async () => {
+    const place = await mkdtemp(join(folder, "whole-"));
+    const path = join(place, "made.pth");
+    const sink = await openWhole(path);
+    await sink.write(Uint8Array.of(1, 2));
+    expect(existsSync(path)).toBe(false);
+    expect(await hiddenIn(place)).toHaveLength(1);
+    await sink.sync();
+    await sink.close();
+    expect([...(await readFile(path))]).toEqual([1, 2]);
+    expect(await readdir(place)).toEqual(["made.pth"]);
+  });
+
+  it("never takes the place of another, also of one that came meanwhile", async () => {
+    const place = await mkdtemp(join(folder, "taken-"));
+    const path = join(place, "made.pth");
+    const sink = await openWhole(path);
+    await writeFile(path, "mine");
+    await expect(sink.close()).rejects.toMatchObject({ code: "EEXIST" });
+    await sink.discard();
+    expect(await readFile(path, "utf8")).toBe("mine");
+    expect(await readdir(place)).toEqual(["made.pth"]);
+    await expect(openWhole(path)).rejects.toMatchObject({ code: "EEXIST", syscall: "open" });
+  });
+
+  it("is not there after a stop, nor anything of it", async () => {
+    const place = await mkdtemp(join(folder, "stopped-"));
+    const stopping = new AbortController();
+    const from = await torchFile(value);
+    const onProgress = () => stopping.abort("SIGINT");
+    const work = convertFile(from, join(place, "made.pth"), { signal: stopping.signal, onProgress });
+    await expect(work).rejects.toBe("SIGINT");
+    expect(await readdir(place)).toEqual([]);
+  });
+
+  it("takes away what a killed process of this computer left, and nothing of one that lives", async () => {
+    const place = await mkdtemp(join(folder, "left-"));
+    await openWhole(join(place, "first.pth")).then((sink) => sink.sync());
+    const [mine] = await hiddenIn(place);
+    const dead = spawnSync(process.execPath, ["-e", "0"]).pid;
+    const left = mine!.replace(`-${process.pid}-`, `-${dead}-`);
+    await writeFile(join(place, left), "half");
+    await convertFile(await torchFile(value), join(place, "made.pth"));
+    expect((await readdir(place)).sort()).toEqual([mine, "made.pth"]);
   });
 });

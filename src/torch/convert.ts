@@ -4,11 +4,12 @@
  * JSON, so that the way back gives the same file again; other programs see the tensors under their dotted paths.
  */
 import { GuardapesosError } from "../base/errors.js";
+import { dtypes } from "./dtypes.js";
 import type { JsonObject } from "./json.js";
 import { NotAValue, valueFromJson, valueToJson, type Json } from "./json.js";
 import { invalid, unsupported } from "./problems.js";
 import { readSafetensors, writeSafetensors, type SafetensorsFile } from "./safetensors.js";
-import { chosenOf, stateDictName, stateDictsIn, together } from "./state-dict.js";
+import { chosenOf, requirePlain, stateDictName, stateDictsIn, together } from "./state-dict.js";
 import { openWhole, type OpenSink } from "./sink.js";
 import type { WrittenFile } from "./stream.js";
 import { tensorOver } from "./tensor.js";
@@ -104,6 +105,7 @@ async function openTorch(path: string): Promise<Input> {
   const kept = owner?.attributes?.get(METADATA_ATTRIBUTE);
   const texts = isDict(kept) ? [...kept].filter((pair): pair is [string, string] => pair.every(isText)) : [];
   owner?.attributes?.delete(METADATA_ATTRIBUTE);
+  if (owner?.attributes?.size === 0) delete owner.attributes;
   return { value, metadata: new Map(texts), close: () => file.close() };
 }
 
@@ -156,13 +158,12 @@ async function openSafetensors(path: string): Promise<Input> {
 /** The one state_dict; of a LightningModule with several networks all of it, its names as they are. */
 function weightsIn(file: string, value: TorchValue, wanted: readonly string[] | undefined): TorchValue {
   const all = stateDictsIn(value);
-  // A state_dict with one in it is not recognised as such: that is said, not that there is none.
-  if (all.length === 0) refuseCompounds(file, value);
   if (all.length === 0) throw unsupported(file, { feature: "no-state-dict" });
   const found = chosenOf(all, wanted);
   const names = all.map(stateDictName);
   if (found.length === 0)
     throw new GuardapesosError("STATE_DICT_UNKNOWN", { file, wanted: wanted!.join(","), names });
+  for (const one of found) requirePlain(file, one);
   const tensors = together(found);
   if (tensors === undefined)
     throw new GuardapesosError("STATE_DICT_AMBIGUOUS", { file, network: undefined, names });
@@ -181,6 +182,8 @@ async function writeAsSafetensors(
   const tries = new Map<string, number>();
   for (const [path, tensor] of tensorsIn(value)) {
     const name = freeName(pathName(path), tensors, tries);
+    if (dtypes[tensor.dtype].safetensors === undefined)
+      throw unsupported(from, { feature: "not-in-safetensors", what: `${name} (${tensor.dtype})` });
     names.set(tensor, [...(names.get(tensor) ?? []), name]);
     tensors.set(name, tensor);
   }

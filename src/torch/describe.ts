@@ -86,7 +86,9 @@ export async function describeTorchFile(
 ): Promise<TorchDescription> {
   const { tensors, names, storages, nonFinite } = await describeTensors(file.allTensors(), options);
   const { value } = file;
-  const found = stateDictsIn(value).map(describeStateDict);
+  const found = stateDictsIn(value)
+    .filter(({ tensors: { size } }) => size > 0)
+    .map(describeStateDict);
   const progress = isDict(value) ? value.get(PROGRESS_KEY) : undefined;
   const progressJson = progress === undefined ? undefined : plainJson(progress);
   return {

@@ -41,6 +41,7 @@ export {
   chosenOf,
   findStateDict,
   stateDictName,
+  requirePlain,
   stateDictsIn,
   type FoundStateDict,
   type Recognise,

@@ -5,7 +5,8 @@
  * caller's, who knows which network is wanted.
  */
 import { isOptimizer } from "./optimizer.js";
-import { isDict, isKind, type TorchTensor, type TorchValue } from "./values.js";
+import { unsupported } from "./problems.js";
+import { isDict, isKind, type CompoundTensor, type TorchTensor, type TorchValue } from "./values.js";
 import { pathName } from "./walk.js";
 
 /** Keys under which training scripts put the state_dict of their model, the likelier first. */
@@ -32,16 +33,20 @@ export interface FoundStateDict {
   readonly prefix: string;
   /** By name, in order; without the prefix. */
   readonly tensors: ReadonlyMap<string, TorchTensor>;
+  /** Those of its names that are no plain numbers, with torch's word for what they are: see requirePlain. */
+  readonly compounds: ReadonlyMap<string, string>;
   /** Whether "module." was part of the prefix, as nn.DataParallel writes it. */
   readonly parallel: boolean;
   /** What `Recognise` said of the names. */
   readonly network: string | undefined;
 }
 
+type AnyTensor = TorchTensor | CompoundTensor;
+
 /** A dict of tensors as it stands in the file, names and all. */
 interface Raw {
   readonly key: string | undefined;
-  readonly tensors: ReadonlyMap<string, TorchTensor>;
+  readonly tensors: ReadonlyMap<string, AnyTensor>;
   /** Whether the names are those of modules: "conv.weight". */
   readonly dotted: boolean;
 }
@@ -52,9 +57,10 @@ interface Raw {
  */
 function rawIn(value: TorchValue, key: string | undefined): Raw | undefined {
   if (!isDict(value)) return undefined;
-  const tensors = new Map<string, TorchTensor>();
+  const tensors = new Map<string, AnyTensor>();
   for (const [name, tensor] of value) {
-    if (typeof name === "string" && isKind(tensor, "tensor")) tensors.set(name, tensor);
+    if (typeof name === "string" && (isKind(tensor, "tensor") || isKind(tensor, "compound")))
+      tensors.set(name, tensor);
   }
   const dotted = [...tensors.keys()].some((name) => name.includes("."));
   return tensors.size > 0 && (dotted || tensors.size === value.size) ? { key, tensors, dotted } : undefined;
@@ -76,10 +82,15 @@ function* rawsIn(value: TorchValue, path: readonly TorchValue[] = []): Generator
   for (const [key, item] of items) yield* rawsIn(item, [...path, key]);
 }
 
-type Part = Omit<FoundStateDict, "key" | "parallel">;
+interface Part extends Pick<FoundStateDict, "prefix" | "network"> {
+  readonly tensors: ReadonlyMap<string, AnyTensor>;
+}
 
 /** Takes the wrappers off, in whichever order they stand. */
-function unwrapped(tensors: ReadonlyMap<string, TorchTensor>, prefix: string): Omit<Part, "network"> {
+function unwrapped<T extends AnyTensor>(
+  tensors: ReadonlyMap<string, T>,
+  prefix: string,
+): { readonly prefix: string; readonly tensors: ReadonlyMap<string, T> } {
   const names = [...tensors.keys()].filter((name) => name !== AVERAGED);
   const wrapper = wrappers.find((one) => names.length > 0 && names.every((name) => name.startsWith(one)));
   if (wrapper === undefined) return { prefix, tensors };
@@ -88,13 +99,13 @@ function unwrapped(tensors: ReadonlyMap<string, TorchTensor>, prefix: string): O
 }
 
 /** By the first word of their names: {"generator": {"conv.weight": ...}}. */
-function byAttribute(tensors: ReadonlyMap<string, TorchTensor>): Map<string, Map<string, TorchTensor>> {
-  const groups = new Map<string, Map<string, TorchTensor>>();
+function byAttribute(tensors: ReadonlyMap<string, AnyTensor>): Map<string, Map<string, AnyTensor>> {
+  const groups = new Map<string, Map<string, AnyTensor>>();
   for (const [name, tensor] of tensors) {
     const at = name.indexOf(".");
     if (at < 0) continue;
     const word = name.slice(0, at);
-    const group = groups.get(word) ?? new Map<string, TorchTensor>();
+    const group = groups.get(word) ?? new Map<string, AnyTensor>();
     groups.set(word, group.set(name.slice(at + 1), tensor));
   }
   return groups;
@@ -102,7 +113,7 @@ function byAttribute(tensors: ReadonlyMap<string, TorchTensor>): Map<string, Map
 
 /** The networks that one dict of tensors holds: itself, or those of a LightningModule's attributes. */
 function partsOf(
-  tensors: ReadonlyMap<string, TorchTensor>,
+  tensors: ReadonlyMap<string, AnyTensor>,
   prefix: string,
   recognise: Recognise,
   depth: number,
@@ -126,6 +137,31 @@ const sameTensors = (one: Part, other: Part): boolean =>
   one.tensors.size === other.tensors.size &&
   [...one.tensors].every(([name, tensor]) => other.tensors.get(name) === tensor);
 
+/** The tensors of plain numbers apart from the others. */
+function sorted({ prefix, tensors }: Part): Pick<FoundStateDict, "tensors" | "compounds"> {
+  const plain = new Map<string, TorchTensor>();
+  const compounds = new Map<string, string>();
+  for (const [name, tensor] of tensors) {
+    if (tensor.kind === "compound") compounds.set(prefix + name, tensor.layout);
+    else plain.set(name, tensor);
+    if (tensor.kind === "tensor" && tensor.quantisation !== undefined)
+      compounds.set(prefix + name, "quantised");
+  }
+  return { tensors: plain, compounds };
+}
+
+/**
+ * For those who calculate with the weights, or write them.
+ * @throws TORCH_FILE_UNSUPPORTED when one of them is no tensor of plain numbers, with its name
+ */
+export function requirePlain(file: string, found: FoundStateDict): void {
+  const [compound] = found.compounds;
+  if (compound === undefined) return;
+  const [tensor, layout] = compound;
+  const name = found.key === undefined ? tensor : `${found.key}.${tensor}`;
+  throw unsupported(file, { feature: "compound", layout, tensor: name });
+}
+
 /**
  * All state_dicts of a file's value, in its order. Dicts of tensors whose names are no modules' count only where there is
  * nothing else, and the same tensors under two keys once.
@@ -141,7 +177,7 @@ export function stateDictsIn(
   for (const { key, tensors } of dotted.length > 0 ? dotted : raws) {
     for (const part of partsOf(tensors, "", recognise, 0)) {
       if (found.some((other) => other.key !== key && sameTensors(part, other))) continue;
-      found.push({ ...part, key, parallel: /(^|\.)module\./.test(part.prefix) });
+      found.push({ ...part, ...sorted(part), key, parallel: /(^|\.)module\./.test(part.prefix) });
     }
   }
   return found;

@@ -52,8 +52,12 @@ export async function readTorchFile(path: string, options: ReadOptions = {}): Pr
 }
 
 /** The same for the bytes of a file that are in memory. @param path for messages */
-export function readTorchBytes(path: string, bytes: Uint8Array): Promise<TorchFile> {
-  return readTorch(sourceOver(path, bytes));
+export function readTorchBytes(
+  path: string,
+  bytes: Uint8Array,
+  options: ReadOptions = {},
+): Promise<TorchFile> {
+  return readTorch(sourceOver(path, bytes), options);
 }
 
 /** The same for any source of bytes, which is closed with the file, or when it is none. */

@@ -5,6 +5,7 @@ import type { Context } from "../context.js";
 import { say, tell } from "../context.js";
 import type { commonOptions, inspectOptions, Settings } from "../options.js";
 import { inspectionLines, type Inspection } from "../present/inspection.js";
+import { tableWidth } from "../present/table.js";
 
 interface InspectOptions extends DescribeOptions {
   readonly skipUnknown: boolean;
@@ -67,5 +68,6 @@ export async function inspect(
   const inspection = await (isSafetensors ? inspectSafetensors : inspectTorch)(path, options);
   tell(context, "inspected", inspection);
   const position = await positionIn(inspection.progress);
-  for (const line of inspectionLines(inspection, context.texts, position)) say(context, line);
+  const width = tableWidth(context.output);
+  for (const line of inspectionLines(inspection, context.texts, position, width)) say(context, line);
 }

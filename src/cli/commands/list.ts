@@ -4,7 +4,7 @@ import type { Texts } from "../../texts/index.js";
 import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
 import { epochOf, standingOf, whoseColumns } from "../present/checkpoint-rows.js";
-import { table } from "../present/table.js";
+import { table, tableWidth } from "../present/table.js";
 import type { commonOptions, configOption, seriesListOptions, Settings } from "../options.js";
 import { listChosen, weightsFolder } from "../weights.js";
 
@@ -77,7 +77,7 @@ export async function list(
     const rows = await Promise.all(
       whole.map((one) => rowOf(one, context.texts, whose.cells(one.series), now)),
     );
-    const [first, ...rest] = table([heading, ...rows]);
+    const [first, ...rest] = table([heading, ...rows], tableWidth(context.output));
     say(context, context.output.colors.bold(first ?? ""));
     for (const line of rest) say(context, line);
   }

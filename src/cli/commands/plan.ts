@@ -5,7 +5,7 @@ import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
 import type { commonOptions, configOption, planOptions, Settings } from "../options.js";
 import { overridesOf } from "../overrides.js";
-import { table } from "../present/table.js";
+import { table, tableWidth } from "../present/table.js";
 
 type Flags = Settings<typeof planOptions & typeof commonOptions & typeof configOption>;
 
@@ -55,7 +55,7 @@ export async function plan(context: Context, flags: Flags): Promise<void> {
     format.duration(seconds(stage.epochs * stage.epochFlops)),
     format.bytes(stage.checkpoint),
   ]);
-  const [heading = "", ...lines] = table([[...texts.columns], ...rows]);
+  const [heading = "", ...lines] = table([[...texts.columns], ...rows], tableWidth(context.output));
   say(context, context.output.colors.bold(heading));
   for (const line of [...lines, ""]) say(context, line);
   const measured = settings.rate === undefined;

@@ -5,7 +5,7 @@ import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
 import { whoseColumns } from "../present/checkpoint-rows.js";
 import { sparkline } from "../present/sparkline.js";
-import { table } from "../present/table.js";
+import { table, tableWidth } from "../present/table.js";
 import type { commonOptions, configOption, listOptions, Settings } from "../options.js";
 import { weightsFolder } from "../weights.js";
 
@@ -29,7 +29,7 @@ export async function stats(
       format.duration(seconds),
       format.bytes(bytes),
     ]);
-    const [heading = "", ...lines] = table([[...store.statsColumns], ...rows]);
+    const [heading = "", ...lines] = table([[...store.statsColumns], ...rows], tableWidth(context.output));
     say(context, context.output.colors.bold(heading));
     for (const line of [...lines, ""]) say(context, line);
   }
@@ -56,7 +56,10 @@ function sayWhose(context: Context, all: readonly SeriesStats[]): void {
     id,
     commands.ago(Math.max(0, (Date.now() - Date.parse(at)) / 1000)),
   ]);
-  const [heading = "", ...lines] = table([[...whose.heading, ...store.seriesColumns], ...rows]);
+  const [heading = "", ...lines] = table(
+    [[...whose.heading, ...store.seriesColumns], ...rows],
+    tableWidth(context.output),
+  );
   say(context, context.output.colors.bold(heading));
   for (const line of [...lines, ""]) say(context, line);
 }

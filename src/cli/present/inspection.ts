@@ -29,11 +29,15 @@ const MOST_KEYS = 20;
 /** Characters of a text that are shown. */
 const MOST_TEXT = 120;
 
-/** @param position where training stood, for a file of ours */
+/**
+ * @param position where training stood, for a file of ours
+ * @param width columns that the table may take
+ */
 export function inspectionLines(
   inspection: Inspection,
   texts: Texts,
   position: Position | undefined,
+  width = Infinity,
 ): string[] {
   const { file, bytes, format, keys, scalars = {}, stateDict, optimizers = [], tensors } = inspection;
   const { checksums = false, skipped = [], metadata = {} } = inspection;
@@ -53,7 +57,7 @@ export function inspectionLines(
   const { generation, saved_at: savedAt } = ours(inspection.progress);
   if (generation !== undefined) lines.push(inspected.saved(printable(generation), savedAt));
   if (position !== undefined) lines.push(inspected.position(position));
-  if (tensors.length > 0) lines.push("", ...tensorLines(inspection, texts));
+  if (tensors.length > 0) lines.push("", ...tensorLines(inspection, texts, width));
   if (skipped.length > 0) lines.push("", inspected.skipped(skipped.slice(0, MOST_KEYS).map(printable)));
   lines.push("", checksums ? inspected.checked : inspected.unchecked);
   const { nonFinite } = inspection;
@@ -85,6 +89,7 @@ function optimizerLines(optimizer: OptimizerDescription, { commands: { inspected
 function tensorLines(
   { tensors, optimizers = [], nonFinite }: Inspection,
   { format, commands: { inspected } }: Texts,
+  width: number,
 ): string[] {
   const stats = nonFinite !== undefined;
   const rows = grouped(tensors, optimizers).map(({ tensor, count }) => {
@@ -101,7 +106,7 @@ function tensorLines(
       shares === undefined ? "" : inspected.shares(printable(shares)),
     ];
   });
-  return table([[...inspected.columns, ...(stats ? inspected.statistics : []), ""], ...rows]);
+  return table([[...inspected.columns, ...(stats ? inspected.statistics : []), ""], ...rows], width);
 }
 
 /** "-" for a single number, and for a nested tensor, which has no size of its own. */
