@@ -1,6 +1,6 @@
 /** Builds zip archives and pickles byte by byte, rightly or with any lie in them, and gives them as files in memory. */
 import { crc32, deflateRawSync } from "node:zlib";
-import { readTorch, type TorchFile } from "../../src/torch/torch-read.js";
+import { readTorch, type ReadOptions, type TorchFile } from "../../src/torch/torch-read.js";
 import type { Source } from "../../src/torch/source.js";
 
 export interface Lies {
@@ -197,8 +197,8 @@ export function sourceOf(bytes: Uint8Array): Source {
 }
 
 /** Opens, verifies if asked, and reads every tensor, as one who loads a model does. */
-export async function readAll(bytes: Uint8Array, verify = true): Promise<TorchFile> {
-  const file = await readTorch(sourceOf(bytes));
+export async function readAll(bytes: Uint8Array, verify = true, options?: ReadOptions): Promise<TorchFile> {
+  const file = await readTorch(sourceOf(bytes), options);
   if (verify) await file.verify();
   for (const [, one] of file.tensors()) await one.read();
   return file;
