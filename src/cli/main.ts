@@ -103,6 +103,10 @@ function lastWords(error: unknown): void {
 export async function main(argv: readonly string[]): Promise<void> {
   // Until something says otherwise: whatever ends this process in silence has not gone well.
   process.exitCode = bugExitCode;
+  process.once("beforeExit", () => {
+    lastWords(new Error("nothing is left to wait for, and nothing has ended"));
+    process.exit(bugExitCode);
+  });
   try {
     await start(argv);
   } catch (error) {

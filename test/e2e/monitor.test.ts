@@ -55,6 +55,16 @@ describe("monitor", { timeout: 60_000 }, () => {
     expect(told).toMatch(/^Mute card \(nvidia-smi\)\nTemperature: unknown · /);
   });
 
+  it.skipIf(process.platform === "win32")("says why there is nothing to be seen", async () => {
+    const folder = await testFolder();
+    await writeFile(join(folder, "nvidia-smi"), "#!/bin/sh\necho no driver; exit 9\n", { mode: 0o755 });
+    const ended = await start(folder, ["monitor", "--sensor", "nvidia-smi"], {
+      environment: { PATH: `${folder}:${process.env["PATH"]}` },
+    }).ended;
+    expect(ended.code).toBe(69);
+    expect(errorOf(ended)?.message).toContain("no driver");
+  });
+
   it("ends by Ctrl+C, well", async () => {
     const folder = await testFolder();
     const running = start(folder, ["vigilar", "--sensor", "simulated:model", "--time-scale", "20"]);

@@ -313,6 +313,7 @@ describe("nvidia-smi", () => {
       "while :; do echo 'Unable to determine the device handle'; sleep 0.05; done",
       /not understood: Unable to determine the device handle; Unable/,
     ],
+    ["closes its output and lives on", "exec >&- 2>&-; exec sleep 60", /no word for 1 s/],
     ["prints without end", "yes", /not understood: y; y; y/],
     ["prints one line without end", "tr '\\0' x < /dev/zero", /not understood: xxx/],
     [

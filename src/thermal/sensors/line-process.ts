@@ -107,6 +107,7 @@ export async function* valuesOf<Value>(
   const abort = (): void => end("abort");
   const wait = () => setTimeout(() => end("silence"), patience * 1000);
   let watchdog = wait();
+  let reason = "";
   signal.addEventListener("abort", abort, { once: true });
   try {
     for await (const line of linesOf(child)) {
@@ -119,6 +120,8 @@ export async function* valuesOf<Value>(
       yield value;
       watchdog = wait();
     }
+    // It may live on without its output: the watchdog ends it.
+    if (ended === "itself") reason = (await failure) ?? complaint.trim().replace(/\s+/g, " ");
   } catch (error) {
     // Of a stream that was destroyed.
     if (ended === "itself") throw error;
@@ -138,7 +141,6 @@ export async function* valuesOf<Value>(
         : `the output of ${command} is not understood: ${words}`,
     );
   }
-  const reason = (await failure) ?? complaint.trim().replace(/\s+/g, " ");
   throw new Error([reason, words].find((text) => text !== "") ?? `${command} ended`);
 }
 
