@@ -189,6 +189,8 @@ interface EventData {
     readonly share?: number | undefined;
     /** The batch under way is not waited for: the last finished state is saved at once. */
     readonly leaving?: boolean | undefined;
+    /** No batch of this session has begun: there is nothing to be saved, and it ends at once. */
+    readonly nothingYet?: boolean | undefined;
   };
   /** Training stops by itself at this moment, ISO 8601. */
   "stop-planned": { readonly time: string };

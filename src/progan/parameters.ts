@@ -141,14 +141,14 @@ function startValue({ shape, start }: Parameter, seed: number, position: number)
   }
 }
 
-/** Fresh values for every parameter of a network. */
-export function initialParameters(
+/** Fresh values for every parameter of a network, one by one: together they take seconds. */
+export function* initialParameters(
   network: Network,
   architecture: Architecture,
   seed: number,
-): Map<string, NamedArray> {
+): Generator<readonly [name: string, array: NamedArray], void> {
   const offset = networks.indexOf(network) * 1000;
-  return new Map(
-    parametersOf(network, architecture).map((p, i) => [p.name, startValue(p, seed, offset + i)]),
-  );
+  for (const [i, parameter] of parametersOf(network, architecture).entries()) {
+    yield [parameter.name, startValue(parameter, seed, offset + i)];
+  }
 }

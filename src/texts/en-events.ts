@@ -210,7 +210,11 @@ export const events: EventTexts = {
   "store-problem": ({ type, ...problem }) => [
     `⚠ ${problemOf(problem)} The checkpoints are whole; the next save tries again.`,
   ],
-  "stop-requested": ({ signal, times, saving: busy, share, leaving }) => {
+  "stop-requested": ({ signal, times, saving: busy, share, leaving, nothingYet }) => {
+    if (nothingYet) {
+      const what = caught[signal] ?? `Stop requested (${signal})!`;
+      return times === 1 ? [rule, `🛑 ${what} Nothing has been trained yet: leaving at once.`, rule] : [];
+    }
     if (times === 1) {
       return [
         rule,

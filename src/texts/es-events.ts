@@ -177,7 +177,11 @@ export const events: EventTexts = {
   "store-problem": ({ type, ...problem }) => [
     `⚠ ${problemOf(problem)} Los checkpoints están completos; el próximo guardado lo vuelve a intentar.`,
   ],
-  "stop-requested": ({ signal, times, saving: busy, share, leaving }) => {
+  "stop-requested": ({ signal, times, saving: busy, share, leaving, nothingYet }) => {
+    if (nothingYet) {
+      const what = caught[signal] ?? `¡Parada pedida (${signal})!`;
+      return times === 1 ? [rule, `🛑 ${what} Aún no se ha entrenado nada: se sale ya.`, rule] : [];
+    }
     if (times === 1) {
       return [
         rule,

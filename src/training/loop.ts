@@ -72,6 +72,10 @@ export interface Track {
   place: Place;
   setup: (() => Setup) | undefined;
   sessionBatches: number;
+  /** Whether a batch of this session has begun: until then there is nothing to be saved. */
+  begun: boolean;
+  /** Whether the graphs of a resolution are being made. */
+  preparing: boolean;
   preview: string | undefined;
 }
 
@@ -217,6 +221,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     const started = performance.now();
     if (track.sessionBatches === 0) trainingSince = started;
     const saving = saves.running;
+    track.begun = true;
     heat.busy(true);
     const {
       losses,
@@ -271,13 +276,17 @@ async function enter(
   const { config } = track;
   const { resolution } = place;
   try {
-    const images = await source.prepare(resolution, {
+    const preparing = source.prepare(resolution, {
       signal: stop.aborted,
       onProgress: (done, total) => emit({ type: "images-loading", done, total, resolution }),
     });
-    await showReal(images);
+    const images = await unlessStopped(preparing, stop);
+    if (images === undefined) return undefined;
+    await unlessStopped(showReal(images), stop);
+    if (stop.wish) return undefined;
     emit({ type: "stage-preparing", resolution });
     const sizes = planStep(place, config, images.count).map(({ size }) => size);
+    track.preparing = true;
     await engine.prepare({ resolution, batches: sizes, alpha: place.alpha });
     track.setup = setup(images);
     emit({
@@ -294,6 +303,8 @@ async function enter(
   } catch (error) {
     if (stop.wish) return undefined;
     throw error;
+  } finally {
+    track.preparing = false;
   }
 }
 

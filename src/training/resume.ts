@@ -25,7 +25,7 @@ import { firstPlace, recounted, type Place } from "../progan/schedule.js";
 import { learningRateOf, remarksOn, trainedTo, type Remark } from "./imported.js";
 import type { RunOptions } from "./options.js";
 import { readProgress, type Progress } from "./progress.js";
-import { architectureOf, freshState, fromNetworks, type TrainState } from "./train-state.js";
+import { architectureOf, freshStateInPieces, fromNetworks, type TrainState } from "./train-state.js";
 import { claim, type Claim, type IsTrainedOn } from "./whose.js";
 
 export interface Beginning {
@@ -141,7 +141,7 @@ export async function begin(wishes: Wishes, series: Series, isTrainedOn: IsTrain
       config,
       preset,
       place: firstPlace(config),
-      state: freshState(config, config.seed),
+      state: await freshStateInPieces(config, config.seed),
       from: undefined,
     };
   }

@@ -20,7 +20,7 @@ import { resumeCommand } from "./resume-command.js";
 import { begin } from "./resume.js";
 import { createBackups } from "./backups.js";
 import { createSaves, type Saves, type Setup } from "./saves.js";
-import type { Stop, StopWish } from "./stop.js";
+import { unlessStopped, type Stop, type StopWish } from "./stop.js";
 import { parameterCounts } from "./train-state.js";
 
 type Ended = RunEventOf<"ended">;
@@ -28,8 +28,38 @@ type Ended = RunEventOf<"ended">;
 /** Seconds for which a start waits for a clean-up or a restore of the weights folder. */
 const patience = 30;
 
-/** Opens all that is read, then the weights folder for writing. Throws what those throw. */
-async function open(options: RunOptions, emit: Emit) {
+/** @throws what has failed outside the run */
+function throwFault({ fault }: Stop): void {
+  if (fault) throw fault.error;
+}
+
+/** Milliseconds for which opening may end well by itself once a stop is asked for. */
+const openingGrace = 500;
+
+/** The last event of a run that was stopped before it was open. */
+const neverBegun = (options: RunOptions, stop: Stop, seconds: number): Ended => ({
+  type: "ended",
+  how: "stopped",
+  signal: stop.wish?.signal,
+  position: undefined,
+  seconds,
+  files: [],
+  preview: undefined,
+  nonFinite: 0,
+  resumeCommand: resumeCommand(options.command),
+  batchesLost: 0,
+  code: undefined,
+});
+
+/**
+ * Opens all that is read, then the weights folder for writing. Throws what those throw, and once a stop is asked for its
+ * reason; then nothing is open.
+ */
+async function open(options: RunOptions, told: Emit, { aborted }: Stop) {
+  // The end may have been told by then.
+  const emit: Emit = (event) => {
+    if (!aborted.aborted) told(event);
+  };
   // A GPU is looked for in a process of its own, while this one reads.
   const resolving = resolveDevice(options.device ?? "auto");
   resolving.catch(() => undefined);
@@ -52,7 +82,8 @@ async function open(options: RunOptions, emit: Emit) {
     const series = seriesOf(purpose, beginning, source, options);
     const device = await resolving;
     const threads = options.threads ?? from?.saved?.threads ?? defaultThreads();
-    const watch = await findSensor(options.heat, device);
+    const watch = await findSensor(options.heat, device, aborted);
+    aborted.throwIfAborted();
     const writer = await startWriter(
       {
         folder: options.weights,
@@ -66,10 +97,11 @@ async function open(options: RunOptions, emit: Emit) {
       onWaiting,
     );
     // Another training may have saved, and ended, after the checkpoint was read and before the folder was ours alone.
-    if ((await newest()) === before) {
-      return { beginning, series, source, device, threads, watch, writer, takenUp };
-    }
+    const isNewest = (await newest()) === before;
+    if (isNewest && !aborted.aborted)
+      return { series, beginning, source, device, threads, watch, writer, takenUp };
     await writer.close();
+    aborted.throwIfAborted();
   }
 }
 
@@ -81,18 +113,35 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
   const startedAt = performance.now();
   let over: Ended | undefined;
   let working: { readonly saves: Saves; readonly rescue: Rescue; readonly engine: Engine } | undefined;
+  let current: Track | undefined;
+  /** A graph that is being made is waited for by nobody, a batch not by whoever asks again. */
   const mayLeave = (times: number): boolean =>
-    times > 1 && working !== undefined && working.engine.busy && working.rescue.mayLeave();
+    (times > 1 || current?.preparing === true) &&
+    working !== undefined &&
+    working.engine.busy &&
+    working.rescue.mayLeave();
   const answerStop = ({ signal, times }: StopWish): void => {
     // "ended" is the last event, also for someone who goes on pressing.
     if (over) return;
     const leaving = mayLeave(times);
     const { running: saving = false, share } = working?.saves ?? {};
-    emit({ type: "stop-requested", signal, times, saving, share, leaving });
+    const nothingYet = current?.begun !== true;
+    emit({ type: "stop-requested", signal, times, saving, share, leaving, nothingYet });
     if (leaving) working?.engine.leave();
   };
   stop.listen(answerStop);
-  const { beginning, series, source, device, threads, watch, writer, takenUp } = await open(options, emit);
+  const opened = await unlessStopped(open(options, emit, stop), stop, openingGrace).catch(
+    (error: unknown) => {
+      if (!stop.wish) throw error;
+    },
+  );
+  if (opened === undefined) {
+    throwFault(stop);
+    over = neverBegun(options, stop, (performance.now() - startedAt) / 1000);
+    emit(over);
+    return over;
+  }
+  const { series, beginning, source, device, threads, watch, writer, takenUp } = opened;
   const { label } = series;
   const local = localOf(source);
   const { config, preset, from } = beginning;
@@ -112,8 +161,11 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     place: beginning.place,
     setup: undefined,
     sessionBatches: 0,
+    begun: false,
+    preparing: false,
     preview: undefined,
   };
+  current = track;
   const rescue = createRescue(saves, track, stop);
   const warn = (code: WarningCode, detail: string): void => emit({ type: "warning", code, detail });
 
@@ -223,7 +275,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
 
   let engine: Engine | undefined;
   try {
-    engine = await startEngine(
+    const starting = startEngine(
       {
         architecture: config,
         seed: config.seed,
@@ -242,6 +294,12 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
       },
       { mirrorIn: outliving.paths, returned: writer.returned },
     );
+    engine = await unlessStopped(starting, stop);
+    if (engine === undefined) {
+      void starting.then((late) => late.close()).catch(() => undefined);
+      throwFault(stop);
+      return end("stopped");
+    }
     const made = engine;
     working = { saves, rescue, engine };
     const result = await loop(
@@ -269,7 +327,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
       },
       track,
     );
-    if (stop.fault) throw stop.fault.error;
+    throwFault(stop);
     return end(result.how satisfies LoopEnd["how"]);
   } catch (error) {
     const failure = await rescue.save(engine, error);

@@ -64,6 +64,9 @@ describe("what a stop need not wait for", () => {
     expect(await waiting).toBeUndefined();
     expect(await unlessStopped(late, stop)).toBeUndefined();
     for (const reject of rejects) reject(new Error("too late"));
+    const graceful = new Promise<number>((resolve) => setTimeout(() => resolve(3), 10));
+    expect(await unlessStopped(graceful, stop, 10_000)).toBe(3);
+    expect(await unlessStopped(new Promise<number>(() => undefined), stop, 10)).toBeUndefined();
     const rejected = Promise.reject<number>(new Error("too late"));
     expect(await unlessStopped(rejected, stop)).toBeUndefined();
   });

@@ -52,21 +52,32 @@ export function createStop(): Stop {
   };
 }
 
-/** Waits for something that a stop need not wait for. @returns undefined when the stop came first */
-export async function unlessStopped<Value>(work: Promise<Value>, stop: Stop): Promise<Value | undefined> {
+/**
+ * Waits for something that a stop need not wait for.
+ * @param grace milliseconds for which it is waited for all the same: time to end well by itself
+ * @returns undefined when the stop came first
+ */
+export async function unlessStopped<Value>(
+  work: Promise<Value>,
+  stop: Stop,
+  grace = 0,
+): Promise<Value | undefined> {
   const { aborted } = stop;
-  if (aborted.aborted) {
-    work.catch(() => undefined);
-    return undefined;
-  }
+  work.catch(() => undefined);
+  let timer: NodeJS.Timeout | undefined;
   let wake = (): void => undefined;
   const stopped = new Promise<undefined>((resolve) => {
-    wake = () => resolve(undefined);
-    aborted.addEventListener("abort", wake);
+    wake = () => {
+      if (grace > 0) timer = setTimeout(() => resolve(undefined), grace);
+      else resolve(undefined);
+    };
+    if (aborted.aborted) wake();
+    else aborted.addEventListener("abort", wake);
   });
   try {
-    return await Promise.race([work, stopped]);
+    return await Promise.race([stopped, work]);
   } finally {
+    clearTimeout(timer);
     aborted.removeEventListener("abort", wake);
   }
 }

@@ -5,6 +5,7 @@ import { networks, parametersOf } from "../progan/parameters.js";
 import {
   architectureOf,
   freshState,
+  freshStateInPieces,
   fromNetworks,
   parameterCounts,
   toNetworks,
@@ -58,6 +59,10 @@ describe("the state of a training", () => {
     expect(adam!.options).toEqual({ lr: 0.002, betas: [0, 0.99], eps: 1e-8 });
     expect([...adam!.entries.keys()]).toEqual(parameters.filter((_, index) => index % 2 === 0));
     expect(adam!.entries.get(parameters[4]!)!.step).toBe(5);
+  });
+
+  it("begins alike, whether made at once or in pieces", async () => {
+    expect(await freshStateInPieces(small, 1)).toEqual(freshState(small, 1));
   });
 
   it("leaves moments of parameters that were never updated out", () => {

@@ -2,6 +2,7 @@
  * The state of a training as named arrays (as the engine has it) and as the networks of a checkpoint (as a file has
  * it). Names in the engine: `generator/NAME`, with `/exp_avg` and `/exp_avg_sq` for Adam's moments.
  */
+import { setImmediate } from "node:timers/promises";
 import type { AdamEntry, NetworkState } from "../checkpoint/checkpoint.js";
 import { buffersOf, sizeOf, type NamedArray } from "../base/named-arrays.js";
 import { GuardapesosError } from "../base/errors.js";
@@ -31,12 +32,24 @@ export function ownBuffers(state: Pick<TrainState, "arrays"> | undefined): Array
   return buffersOf(state?.arrays.values() ?? []);
 }
 
-/** Fresh weights, no Adam state. */
-export function freshState(architecture: Architecture, seed: number): TrainState {
-  const arrays = new Map<string, NamedArray>();
+function* freshArrays(architecture: Architecture, seed: number) {
   for (const network of networks) {
     for (const [name, array] of initialParameters(network, architecture, seed))
-      arrays.set(`${network}/${name}`, array);
+      yield [`${network}/${name}`, array] as const;
+  }
+}
+
+/** Fresh weights, no Adam state. Blocks; for large networks, seconds. */
+export function freshState(architecture: Architecture, seed: number): TrainState {
+  return { arrays: new Map(freshArrays(architecture, seed)), counters: new Map() };
+}
+
+/** The same, between which the program can answer. */
+export async function freshStateInPieces(architecture: Architecture, seed: number): Promise<TrainState> {
+  const arrays = new Map<string, NamedArray>();
+  for (const [name, array] of freshArrays(architecture, seed)) {
+    arrays.set(name, array);
+    await setImmediate();
   }
   return { arrays, counters: new Map() };
 }
