@@ -182,6 +182,8 @@ export function torchFeatureAdvice(file: string, content: TorchFeature): string 
       return "Give the files that it names, which lie beside it.";
     case "pickle":
       return "Give the file in which torch.save wrote the weights.";
+    case "whole-model":
+      return `guardapesos inspect --skip-unknown shows its tensors. ${again}`;
     case "compound":
       return plainly[content.layout] ?? "Save its .to_dense() in its place, in PyTorch.";
     case "marked-tensors":

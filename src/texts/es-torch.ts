@@ -182,6 +182,8 @@ export function torchFeatureAdvice(file: string, content: TorchFeature): string 
       return "Indica los archivos que nombra, que están a su lado.";
     case "pickle":
       return "Indica el archivo en que torch.save guardó los pesos.";
+    case "whole-model":
+      return `guardapesos inspeccionar --skip-unknown muestra sus tensores. ${again}`;
     case "compound":
       return plainly[content.layout] ?? "Guarda en su lugar su .to_dense(), en PyTorch.";
     case "marked-tensors":

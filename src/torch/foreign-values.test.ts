@@ -71,6 +71,11 @@ describe("names of Python's own", () => {
       "NtR}", text("n"), "L1099511627776L\n", "s", text("on"), "I01\n", "sb",
     ); // prettier-ignore
     const { value } = await read(bytes("}", text("a"), namespace, "s."));
+    const version = bytes(
+      global("copy_reg", "_reconstructor"), "(", global("torch.torch_version", "TorchVersion"),
+      global("__builtin__", "unicode"), text("2.15.0"), "tR",
+    ); // prettier-ignore
+    expect(plainJson(await valueOf(version))).toBe("2.15.0");
     expect(plainJson((value as Map<string, { state: TorchValue }>).get("a")!.state)).toEqual({
       n: 2 ** 40,
       on: true,

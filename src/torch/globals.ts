@@ -199,14 +199,18 @@ function typeOf(args: readonly TorchValue[], site: CallSite): TorchValue {
   return keep(args, site);
 }
 
-/** How protocols 0 and 1 make an object: (class, object, None). */
+/** How protocol 1 makes an object: (class, object, None), or (class, str, text) for one that is a text, too. */
 function reconstructor(args: readonly TorchValue[], site: CallSite): TorchValue {
   const [type, base, state = null, ...more] = args;
-  const plain = isKind(base, "global") && base.module === "builtins" && base.name === "object";
-  if (!isKind(type, "global") || !plain || state !== null || more.length > 0) site.wrong();
-  const run = callOf(type);
-  if (run !== keep) site.wrong();
-  return run([], { ...site, callee: type });
+  if (!isKind(type, "global") || !isKind(base, "global") || base.module !== "builtins" || more.length > 0)
+    site.wrong();
+  const fits = base.name === "object" ? state === null : base.name === "str" && typeof state === "string";
+  if (!fits) site.wrong();
+  const given = state === null ? [] : [state];
+  const inside = { ...site, callee: type };
+  if (!site.isAllowed(type)) return keep(given, inside);
+  if (callOf(type) !== keep) site.wrong();
+  return keep(given, inside);
 }
 
 function orderedDictOf(args: readonly TorchValue[], site: CallSite): TorchDict {
