@@ -139,6 +139,8 @@ export interface ErrorData {
   /** `checkpoints` or `backups` in a weights folder. */
   FOLDER_IS_LINK: { folder: string };
   NO_BACKUP: { folder: string };
+  /** Nobody can be asked; `newest` is the backup that would be restored. */
+  CONFIRMATION_NEEDED: { newest: string };
   NOTHING_TO_GENERATE_FROM: { folder: string };
   // Heat
   SENSOR_UNAVAILABLE: { sensor: string; reason: string };

@@ -1,10 +1,11 @@
-import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { sample, temporaryFolder } from "../../test/crash/sample.js";
-import { backup, listBackups, restore } from "./backup.js";
+import { listBackups } from "./backup-list.js";
+import { backup, restore } from "./backup.js";
 import { nodeDisk, type Disk } from "./disk.js";
-import { listGenerations } from "./generations.js";
+import { listGenerations, renderVerified, type Generation } from "./generations.js";
 import { loadCheckpoint } from "./load.js";
 import { newestWhole, resolveReference } from "./resolve.js";
 import { openStore } from "./store.js";
@@ -15,6 +16,13 @@ async function weightsWith(...steps: number[]) {
   const store = await openStore({ folder, label: "DRUSEN", name: "local" });
   for (const step of steps) await store.save(sample(step));
   return { folder, store };
+}
+
+/** Makes a backup as many hours old. */
+async function age({ folder, pair }: Generation, hours: number): Promise<void> {
+  const path = join(folder, "verified.json");
+  await rm(path);
+  await writeFile(path, renderVerified(new Date(Date.now() - hours * 3600_000).toISOString(), pair));
 }
 
 describe("a backup", () => {
@@ -40,29 +48,85 @@ describe("a backup", () => {
     expect((await listBackups(folder)).whole.map((one) => one.id)).toEqual([made.id]);
   });
 
-  it("is made once a day when asked so, and keeps only the newest ones", async () => {
+  it("is one a day: a newer one takes its place once it is verified, after six hours unless it is asked for", async () => {
     const { folder, store } = await weightsWith(1);
+    const first = (await backup(folder, { daily: true })).backup!;
+    const of = async (): Promise<readonly string[]> => (await listBackups(folder)).whole.map(({ id }) => id);
+    await store.save(sample(2));
+    const early = await backup(folder, { daily: true });
+    expect([early.backup, early.existing?.id, await of()]).toEqual([undefined, first.id, [first.id]]);
+    // What fails takes nothing's place.
+    const failing: Disk = {
+      ...nodeDisk,
+      rename: () => Promise.reject(Object.assign(new Error(), { code: "EIO" })),
+    };
+    await expect(backup(folder, {}, failing)).rejects.toMatchObject({ code: "SAVE_FAILED" });
+    expect(await of()).toEqual([first.id]);
+    const second = await backup(folder);
+    expect(second).toMatchObject({ removed: [first.id], backup: { step: 2, id: `${first.id}_2` } });
+    await age(second.backup!, 6.1);
+    expect((await backup(folder, { daily: true })).existing?.id).toBe(second.backup!.id);
+    await store.save(sample(3));
     await store.close();
-    const old = ["2020-01-09", "2020-01-10", "2020-01-10_2", "2020-01-10_10"];
-    for (const name of [...old, "backup_dia1"])
-      await mkdir(join(folder, "backups", name), { recursive: true });
-    const first = await backup(folder, { daily: true, keep: 3 });
-    expect(first.removed).toEqual(["2020-01-09", "2020-01-10"]);
-    expect((await backup(folder, { daily: true, keep: 3 })).backup).toBeUndefined();
-    const second = await backup(folder, { keep: 3 });
-    expect(second.backup!.id).toBe(`${first.backup!.id}_2`);
-    expect((await readdir(join(folder, "backups"))).sort()).toEqual(
-      ["2020-01-10_10", first.backup!.id, second.backup!.id, "backup_dia1"].sort(),
-    );
+    const third = await backup(folder, { daily: true });
+    expect(third).toMatchObject({ removed: [second.backup!.id], backup: { step: 3, id: first.id } });
+    expect(await of()).toEqual([first.id]);
   });
 
-  it("goes to any folder, where nothing is ever removed", async () => {
+  it("stays when it has just been made, whatever the dates of others, and takes nothing of another series", async () => {
+    const { folder, store } = await weightsWith(1);
+    const [newest] = (await listGenerations(folder)).whole;
+    const parent = join(folder, "backups");
+    const ahead = Array.from({ length: 9 }, (_, i) => `2099-01-0${i + 1}`);
+    for (const name of ahead) await cp(newest!.folder, join(parent, name), { recursive: true });
+    const own = join(parent, "2020-01-01");
+    await mkdir(own);
+    await writeFile(join(own, "scan.png"), "mine");
+    const mixed = join(parent, "2020-01-02");
+    await cp(newest!.folder, mixed, { recursive: true });
+    await writeFile(join(mixed, "notes.txt"), "mine");
+    await store.save(sample(2));
+    await store.close();
+    const other = await openStore({ folder, label: "CNV", name: "local" });
+    const ofOther = await other.save(sample(1));
+    await other.close();
+    await backup(folder, { series: ofOther.generation.series });
+    const series = newest!.series;
+    const { backup: made, removed } = await backup(folder, { series, keep: 2 });
+    expect(made!.step).toBe(2);
+    expect(removed).toHaveLength(8);
+    const names = (await listBackups(folder)).whole.map(({ id }) => id);
+    // Newest first: the other series' was saved last; of the copies of one save the names say nothing.
+    expect(names.slice(0, 2)).toEqual([made!.id.split("_")[0], made!.id]);
+    expect(await readdir(parent)).toEqual(expect.arrayContaining(["2020-01-01", "2020-01-02", ...names]));
+    expect(await readFile(join(mixed, "notes.txt"), "utf8")).toBe("mine");
+    expect(names).not.toContain("2020-01-01");
+    expect((await listBackups(folder)).damaged).toEqual([]);
+  });
+
+  it("goes to any folder, where none but that day's goes", async () => {
     const { folder, store } = await weightsWith(1);
     await store.close();
+    const [newest] = (await listGenerations(folder)).whole;
     const destination = join(await temporaryFolder(), "usb", "copias");
-    await mkdir(join(destination, "2020-01-01"), { recursive: true });
+    await cp(newest!.folder, join(destination, "2020-01-01"), { recursive: true });
     const report = await backup(folder, { destination, keep: 1 });
     expect((await readdir(destination)).sort()).toEqual(["2020-01-01", report.backup!.id]);
+    // Another weights folder's of the same names is nobody's business here.
+    const { folder: elsewhere, store: others } = await weightsWith(5);
+    await others.close();
+    const { backup: theirs } = await backup(elsewhere, { destination });
+    expect((await readdir(destination)).sort()).toEqual(["2020-01-01", report.backup!.id, theirs!.id]);
+  });
+
+  it("is what a new store counts on from", async () => {
+    const { folder, store } = await weightsWith(1, 2, 3);
+    await store.close();
+    await backup(folder);
+    await rm(join(folder, "checkpoints"), { recursive: true });
+    const fresh = await openStore({ folder, label: "DRUSEN", name: "local" });
+    expect((await fresh.save(sample(1))).generation.sequence).toBe(4);
+    await fresh.close();
   });
 
   it("that does not read back as it should is not kept", async () => {
@@ -87,6 +151,23 @@ describe("a backup", () => {
 });
 
 describe("restore", () => {
+  it("means its own backup before a folder that happens to be called so", async () => {
+    const { folder, store } = await weightsWith(1);
+    await store.close();
+    const { backup: made } = await backup(folder);
+    const here = process.cwd();
+    const elsewhere = await temporaryFolder();
+    await mkdir(join(elsewhere, made!.id));
+    process.chdir(elsewhere);
+    try {
+      expect((await restore(folder, made!.id)).source.folder).toBe(made!.folder);
+    } finally {
+      process.chdir(here);
+    }
+    const nobody = { accepts: () => false };
+    await expect(restore(folder, made!.id, nobody)).rejects.toMatchObject({ code: "CHECKPOINT_NOT_FOUND" });
+  });
+
   it("makes a backup the newest generation again, and removes nothing", async () => {
     const { folder, store } = await weightsWith(1);
     const { backup: made } = await backup(folder);

@@ -1,23 +1,22 @@
 /**
- * Verified copies of a generation elsewhere, one per day, and the way back. A backup is laid out like a generation and made
+ * Verified copies of a generation elsewhere, one per day and series, and the way back. A backup is laid out like a generation and made
  * with the same commit protocol.
  */
 import { basename, join } from "node:path";
 import { GuardapesosError } from "../base/errors.js";
 import { attempt } from "./attempt.js";
+import { backupsIn, isNothingElse, listBackups } from "./backup-list.js";
+import { enoughForNow, outdatedBy } from "./backup-policy.js";
 import type { StoreProblem } from "./checkpoint.js";
 import { discardFolder, markVerified, publish, removeFolder, removeLeftovers } from "./commit.js";
 import { copyFile, diskError, makeFolders, nodeDisk, type Disk } from "./disk.js";
 import { refuseLink } from "./folder.js";
 import {
   listGenerations,
-  readAll,
   readGeneration,
   readManifest,
   refuseLinked,
-  stillThere,
   type Generation,
-  type Listing,
 } from "./generations.js";
 import { takeLock } from "./lock.js";
 import type { Manifest } from "./manifest.js";
@@ -28,6 +27,7 @@ import {
   generationFolder,
   isBackupName,
   networkFile,
+  parseId,
   temporaryName,
   type Series,
 } from "./names.js";
@@ -38,11 +38,11 @@ import { openSession } from "./store.js";
 import { verifyGeneration } from "./verify.js";
 
 export interface BackupOptions {
-  /** Where to; `weights/backups` when left out, and only there old ones are removed. */
+  /** Where to; `weights/backups` when left out, and only there those beyond `keep` are removed. */
   readonly destination?: string | undefined;
-  /** Do nothing when today has its backup already. */
+  /** Do nothing when today has one of the same save, or one that is less than six hours old. */
   readonly daily?: boolean | undefined;
-  /** How many of the newest backups stay; 7 when left out. */
+  /** How many of the newest backups of its series stay; 7 when left out. */
   readonly keep?: number | undefined;
   readonly series?: Series | undefined;
   /** Only generations that pass this are copied. */
@@ -54,13 +54,15 @@ export interface BackupOptions {
 }
 
 export interface BackupReport {
-  /** undefined: today has its backup already. */
+  /** undefined: none is due yet. */
   readonly backup: Generation | undefined;
+  /** Today's, because of which none is due. */
+  readonly existing: Generation | undefined;
   /** Where backups are. */
   readonly folder: string;
   /** What it is a copy of, or would be. */
   readonly source: Generation;
-  /** Names of old backups that were removed. */
+  /** Names of backups that were removed: today's from before, and old ones. */
   readonly removed: readonly string[];
   readonly problems: readonly StoreProblem[];
 }
@@ -113,26 +115,27 @@ async function backupOf(
   try {
     const problems: StoreProblem[] = [];
     await removeLeftovers(disk, [parent], problems);
-    const names = (await disk.list(parent)).filter(isBackupName);
-    const today = dayOf(new Date());
-    if ((daily ?? false) && names.some((name) => name.startsWith(today))) {
-      return { backup: undefined, folder: parent, source, removed: [], problems };
+    const now = new Date();
+    const { whole } = await backupsIn(parent, disk, now.getTime());
+    const existing = (daily ?? false) ? enoughForNow(whole, source, now) : undefined;
+    if (existing !== undefined) {
+      return { backup: undefined, existing, folder: parent, source, removed: [], problems };
     }
     const free = await disk.freeSpace(parent).catch(() => Infinity);
     if (free < needed) throw new GuardapesosError("DISK_FULL", { folder: parent, needed, free });
-    const name = freeDay(names);
+    const name = freeDay(await disk.list(parent), now);
     const made = await copyGeneration(disk, source, parent, name, signal);
     const staying = destination === undefined ? keep : Infinity;
-    const removed = await removeOld(disk, parent, [...names, name], staying, problems);
-    return { backup: made, folder: parent, source, removed, problems };
+    const removed = await removeAll(disk, parent, outdatedBy(whole, made, staying, now), problems);
+    return { backup: made, existing: undefined, folder: parent, source, removed, problems };
   } finally {
     await lock.release();
   }
 }
 
-function freeDay(taken: readonly string[]): string {
+function freeDay(taken: readonly string[], now: Date): string {
   for (let copy = 1; ; copy++) {
-    const name = dayOf(new Date(), copy);
+    const name = dayOf(now, copy);
     if (!taken.includes(name)) return name;
   }
 }
@@ -188,29 +191,21 @@ async function copyInto(
   }
 }
 
-/** Backups are named by their day, so that the oldest come first. */
-async function removeOld(
+/** Removes backups, each whole or not at all. @returns the names of those that are gone */
+async function removeAll(
   disk: Disk,
   parent: string,
-  names: readonly string[],
-  keep: number,
+  backups: readonly Generation[],
   problems: StoreProblem[],
 ): Promise<string[]> {
   const removed: string[] = [];
-  const byAge = [...names].sort((a, b) => order(a).localeCompare(order(b)));
-  for (const name of byAge.slice(0, Math.max(0, byAge.length - Math.max(1, keep)))) {
-    await attempt(problems, "removal", name, async () => {
-      await removeFolder(disk, parent, name);
-      removed.push(name);
+  for (const backup of backups) {
+    await attempt(problems, "removal", backup.id, async () => {
+      if (!(await isNothingElse(disk, backup))) return;
+      if (await removeFolder(disk, parent, backup.id)) removed.push(backup.id);
     });
   }
   return removed;
-}
-
-/** 2025-11-06_10 comes after 2025-11-06_9. */
-function order(name: string): string {
-  const [day = "", copy = "1"] = name.split("_");
-  return `${day}_${copy.padStart(6, "0")}`;
 }
 
 export interface RestoreReport {
@@ -221,6 +216,11 @@ export interface RestoreReport {
   readonly problems: readonly StoreProblem[];
 }
 
+export interface RestoreOptions {
+  /** Only what passes this is restored. */
+  readonly accepts?: ((generation: Generation) => boolean) | undefined;
+}
+
 /**
  * Makes a backup (or any older generation) the newest generation again, as a copy; nothing is removed.
  * @param reference a backup's name, a generation's id, or the path of either folder
@@ -229,11 +229,12 @@ export interface RestoreReport {
 export async function restore(
   weights: string,
   reference: string,
+  options: RestoreOptions = {},
   disk: Disk = nodeDisk,
 ): Promise<RestoreReport> {
   let needed = 0;
   try {
-    const source = await findFolder(disk, weights, reference);
+    const source = await findFolder(disk, weights, reference, options);
     needed = source.bytes;
     const [fault] = (await verifyGeneration(source, { deep: true }, disk)).damages;
     if (fault !== undefined) throw new GuardapesosError("CHECKPOINT_DAMAGED", { id: source.id, ...fault });
@@ -282,33 +283,25 @@ async function restoreInto(session: Session, source: Generation): Promise<Restor
   return { generation: verified, source, files, problems };
 }
 
-async function findFolder(disk: Disk, weights: string, reference: string): Promise<Generation> {
-  const places = [reference, join(backupsFolder(weights), reference), generationFolder(weights, reference)];
-  for (const folder of places) {
+async function findFolder(
+  disk: Disk,
+  weights: string,
+  reference: string,
+  { accepts = () => true }: RestoreOptions,
+): Promise<Generation> {
+  // A folder that happens to be called like a backup is not meant by its name, unless there is no such backup.
+  const own = isBackupName(reference)
+    ? join(backupsFolder(weights), reference)
+    : generationFolder(weights, reference);
+  for (const folder of [...(isOwnName(reference) ? [own] : []), reference]) {
     // A path that was typed may be a link; what lies in the weights folder may not.
     if (folder !== reference) await refuseLinked(disk, folder, reference);
     if ((await disk.target(folder))?.kind !== "folder") continue;
-    return readGeneration(disk, folder, basename(folder), undefined);
+    const found = await readGeneration(disk, folder, basename(folder), undefined);
+    if (accepts(found)) return found;
   }
-  const known = await disk.list(backupsFolder(weights)).catch(() => []);
-  const names = known.filter(isBackupName);
-  throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference, known: names.reverse().slice(0, 5) });
+  const known = (await listBackups(weights, disk)).whole.filter(accepts).map(({ id }) => id);
+  throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference, known: known.slice(0, 5) });
 }
 
-/** The backups of a weights folder, newest first; an `id` is the backup's name. */
-export async function listBackups(weights: string, disk: Disk = nodeDisk): Promise<Listing> {
-  const parent = backupsFolder(weights);
-  if ((await disk.info(parent))?.kind === "link") {
-    const id = basename(parent);
-    return { whole: [], damaged: [{ id, file: id, reason: "not-a-file", found: "link" }] };
-  }
-  const names = (await disk.list(parent).catch(() => [])).filter(isBackupName);
-  const { whole, damaged } = await readAll(
-    names.sort((a, b) => order(b).localeCompare(order(a))),
-    async (name) => {
-      await refuseLinked(disk, join(parent, name), name);
-      return readGeneration(disk, join(parent, name), name, undefined);
-    },
-  );
-  return { whole, damaged: await stillThere(disk, damaged, ({ id }) => join(parent, id)) };
-}
+const isOwnName = (name: string): boolean => isBackupName(name) || parseId(name) !== undefined;

@@ -4,11 +4,12 @@
  */
 import { join } from "node:path";
 import { reasonOf } from "../base/errors.js";
-import { listBackups } from "./backup.js";
+import { listBackups } from "./backup-list.js";
+import { isAhead } from "./backup-policy.js";
 import { familiarNames } from "./familiar.js";
 import { codeOf, nodeDisk, type Disk } from "./disk.js";
 import { listGenerations, type Generation, type Listing, type Skipped } from "./generations.js";
-import { checkpointsFolder, isLeftover, isLockName, isTemporaryFile, temporaryFile } from "./names.js";
+import { checkpointsFolder, dayOf, isLeftover, isLockName, isTemporaryFile, temporaryFile } from "./names.js";
 import { savesLeft } from "./space.js";
 import { verifyGeneration } from "./verify.js";
 
@@ -38,6 +39,8 @@ interface FindingData {
   /** A familiar name that is missing although there are checkpoints. */
   "name-missing": { readonly name: string };
   "backup-damaged": Skipped;
+  /** Named after, or made at, a time that is still to come. */
+  "backup-ahead": { readonly names: readonly string[] };
   "no-backup": object;
   backup: { readonly name: string; readonly age: number };
   /** Older than two days. */
@@ -83,8 +86,8 @@ export async function examine(
       findings.push({ code: "space-short", level: "problem", free, savesLeft: left });
     else findings.push({ code: "space", level: "fine", free, savesLeft: left });
   }
-  const ahead = Math.max(0, ...whole.map((one) => (Date.parse(one.savedAt) - now) / 1000));
-  if (ahead > clockTolerance) findings.push({ code: "clock-off", level: "problem", seconds: ahead });
+  const clock = Math.max(0, ...whole.map((one) => (Date.parse(one.savedAt) - now) / 1000));
+  if (clock > clockTolerance) findings.push({ code: "clock-off", level: "problem", seconds: clock });
 
   for (const one of damaged) findings.push({ code: "damaged", level: "problem", ...one });
   const names = [
@@ -112,7 +115,11 @@ export async function examine(
     findings.push({ code: "leftovers", level: "note", names: leftovers });
   const backups = await read(disk, await listBackups(weights, disk));
   for (const one of backups.damaged) findings.push({ code: "backup-damaged", level: "problem", ...one });
-  findings.push(await backupFinding(disk, backups.whole[0], now));
+  const ahead = backups.whole.filter((one) => isBackupAhead(one, now)).map(({ id }) => id);
+  if (ahead.length > 0) findings.push({ code: "backup-ahead", level: "problem", names: ahead });
+  const [newestBackup] = backups.whole;
+  if (newestBackup === undefined || !ahead.includes(newestBackup.id))
+    findings.push(await backupFinding(disk, newestBackup, now));
   return findings;
 }
 
@@ -167,6 +174,10 @@ async function tryWriting(disk: Disk, weights: string, now: number): Promise<Fin
     await disk.remove(linked).catch(() => undefined);
   }
   return findings;
+}
+
+function isBackupAhead({ id, savedAt, verifiedAt }: Generation, now: number): boolean {
+  return id.slice(0, 10) > dayOf(new Date(now)) || isAhead(savedAt, now) || isAhead(verifiedAt, now);
 }
 
 async function backupFinding(disk: Disk, newest: Generation | undefined, now: number): Promise<Finding> {

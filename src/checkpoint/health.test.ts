@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { sample, spoilt, temporaryFolder } from "../../test/crash/sample.js";
@@ -108,6 +108,25 @@ describe("the doctor", () => {
       { code: "damaged", id: reports[1]!.generation.id, file: "critic.pth" },
       { code: "backup-damaged", id: made!.id, file: "generator.pth" },
     ]);
+  });
+
+  it("tells of backups from a time that is still to come, and takes no folder of the user's for one", async () => {
+    const { folder } = await weightsWith(1, 2);
+    const { backup: made } = await backup(folder);
+    const parent = join(folder, "backups");
+    await mkdir(join(parent, "2020-01-01"));
+    const fine = await examine(folder);
+    expect(fine.filter(({ level }) => level === "problem")).toEqual([]);
+    expect(codes(fine)).toContain("backup");
+    await cp(made!.folder, join(parent, "2099-01-01"), { recursive: true });
+    const findings = await examine(folder);
+    expect(findings).toContainEqual({ code: "backup-ahead", level: "problem", names: ["2099-01-01"] });
+    // By a clock that was ahead when it was made.
+    const before = await examine(folder, Date.now() - 3600_000);
+    expect(before.find(({ code }) => code === "backup-ahead")).toMatchObject({
+      names: expect.arrayContaining([made!.id]) as string[],
+    });
+    expect(codes(before)).not.toContain("backup");
   });
 
   it("knows a folder that is not there, and one that cannot be written to", async () => {

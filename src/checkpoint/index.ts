@@ -69,14 +69,8 @@ export {
   type StopRequest,
 } from "./stop-request.js";
 export { keepByHand, prune, pruneRules, type PruneOptions, type PruneReport } from "./prune.js";
-export {
-  backup,
-  listBackups,
-  restore,
-  type BackupOptions,
-  type BackupReport,
-  type RestoreReport,
-} from "./backup.js";
+export { backup, restore, type BackupOptions, type BackupReport, type RestoreReport } from "./backup.js";
+export { listBackups } from "./backup-list.js";
 export { storeStats, type KindStats, type SeriesStats, type StoreStats } from "./stats.js";
 export { stateOfFolder, type FolderState } from "./folder.js";
 export { examine, type Finding, type FindingCode } from "./doctor.js";

@@ -1,5 +1,5 @@
 /** What saving has cost and what it takes: figures for `guardapesos stats` and the live displays. */
-import { listBackups } from "./backup.js";
+import { listBackups } from "./backup-list.js";
 import type { CheckpointKind } from "./checkpoint.js";
 import { nodeDisk, type Disk } from "./disk.js";
 import { listGenerations, type Generation } from "./generations.js";

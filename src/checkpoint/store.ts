@@ -4,6 +4,7 @@
  */
 import { dirname, join, resolve } from "node:path";
 import { invariant } from "../base/invariant.js";
+import { listBackups } from "./backup-list.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { diskError, makeFolders, nodeDisk, type Disk } from "./disk.js";
 import { refuseLink } from "./folder.js";
@@ -134,7 +135,9 @@ async function startSession(disk: Disk, options: StoreOptions, lock: Lock, links
       : whole.find((one) => one.id === options.parent);
   const rules = { ...defaultRetention, ...options.retention };
   const journal = await readJournal(disk, weights);
-  const sequence = Math.max(0, ...[...whole, ...journal].map((one) => one.sequence));
+  // Whoever has lost all but the backups goes on counting: what is saved now is newer than they are.
+  const { whole: backups } = await listBackups(weights, disk);
+  const sequence = Math.max(0, ...[...whole, ...journal, ...backups].map((one) => one.sequence));
   const goesOn = parent !== undefined && hasNames(parent, series) && options.apart !== true;
   const run = goesOn ? parent.run : newToken();
   return { disk, weights, series, lock, links, rules, run, parent: parent?.id, sequence, urgent: false };

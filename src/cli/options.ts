@@ -147,6 +147,8 @@ export const backupOptions = {
   backups: trainingOptions.backups,
 } as const satisfies OptionTable;
 
+export const restoreOptions = { ...seriesListOptions, yes: onOff } as const satisfies OptionTable;
+
 export const monitorOptions = { ...heatTable, log: text } as const satisfies OptionTable;
 
 export const planOptions = {

@@ -36,6 +36,7 @@ import {
   monitorOptions,
   planOptions,
   pruneOptions,
+  restoreOptions,
   seriesListOptions,
   trainingOptions,
   verifyOptions,
@@ -143,7 +144,7 @@ const definitions: readonly Definition[] = [
   },
   {
     name: "restore",
-    options: { ...seriesListOptions, ...configOption },
+    options: { ...restoreOptions, ...configOption },
     arguments: [{ name: "backup", optional: true }],
     act: restore,
   },

@@ -156,7 +156,7 @@ export const errors: ErrorTexts = {
       ...(name === undefined ? [] : [`name ${name}`]),
     ];
     const there = known.map((one) => `${one.class} (${one.name})`);
-    return `There is no checkpoint of ${and(asked)} in ${folder}, or not just one class is called so. ${there.length === 0 ? "It holds none." : `It holds those of ${and(there)}; write the class exactly so, and the name, which stands in brackets.`}`;
+    return `There is no checkpoint of ${and(asked)} in ${folder}, or several could be meant. ${there.length === 0 ? "It holds none." : `It holds those of ${and(there)}: write the class as it stands there, and the name, which stands in brackets.`}`;
   },
   CHECKPOINT_OF_OTHERS: ({ id, class: wanted, other, label, name }) => {
     const ways = `To go on from it all the same, --resume ${id}; to start anew beside it, --fresh`;
@@ -192,6 +192,8 @@ export const errors: ErrorTexts = {
     `${folder} is not a weights folder: there are neither checkpoints nor .pth files in it. Give the folder that training wrote to with --weights; nothing was touched.`,
   FOLDER_IS_LINK: ({ folder }) =>
     `${folder} is a link. Inside a weights folder links are not followed, so that nothing outside it is read, written or removed. Put the folder itself there, or let the whole weights folder (--weights) be the link; nothing was touched.`,
+  CONFIRMATION_NEEDED: ({ newest }) =>
+    `Restoring makes a backup the newest checkpoint, and nobody can be asked here which. Name it (guardapesos restore ${newest}), or take the newest with --yes; nothing was touched.`,
   NO_BACKUP: ({ folder }) =>
     `There is no backup in ${folder}. Training makes one every day, and guardapesos backup makes one now; guardapesos restore also takes the id of a checkpoint.`,
   NOTHING_TO_GENERATE_FROM: ({ folder }) =>

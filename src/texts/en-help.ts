@@ -114,7 +114,8 @@ const options = {
   vram: { value: "GB", help: "say whether training fits into this much memory" },
   deep: { help: "also open the files and check each tensor" },
   dryRun: { help: "only say what would be removed, and what that would free" },
-  daily: { help: "do nothing when today has its backup already" },
+  yes: { help: "restore the newest backup without asking" },
+  daily: { help: "only when today has none, or one that is six hours old" },
   undo: { help: "take the mark away again" },
   log: {
     value: "file",
@@ -260,7 +261,7 @@ export const help: HelpTexts = {
     destination: { name: "folder", help: "where to (default: backups in the weights folder)" },
     backup: {
       name: "ref",
-      help: "the day of a backup, an id, or the folder of either (default: the newest backup)",
+      help: "the day of a backup, an id, or the folder of either (without one: shows them and asks)",
     },
     file: { name: "file", help: "a .pth or .safetensors file" },
     from: { name: "from", help: "the file to read" },

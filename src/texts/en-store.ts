@@ -30,10 +30,18 @@ export interface StoreTexts {
   };
   readonly backup: {
     readonly made: (folder: string, id: string, bytes: number) => string;
-    readonly already: (folder: string) => string;
+    /** @param name today's backup, made `age` seconds ago */
+    readonly already: (name: string, folder: string, age: number) => string;
     readonly removed: (names: readonly string[]) => string;
   };
-  readonly restored: (id: string, from: string) => string;
+  readonly restore: {
+    readonly columns: { readonly backup: string; readonly saved: string };
+    readonly question: (newest: string) => string;
+    /** What means yes. */
+    readonly yes: RegExp;
+    readonly declined: string;
+    readonly done: (id: string, from: string) => string;
+  };
   readonly stop: {
     /** @param host where it runs, when that is another computer */
     readonly asked: (pid: number, since: string, host: string | undefined) => string;
@@ -89,11 +97,18 @@ export const store: StoreTexts = {
   },
   backup: {
     made: (folder, id, size) => `✅ ${id} is copied to ${folder} and verified there (${bytes(size)})`,
-    already: (folder) => `✅ Today has its backup already, in ${folder}. Leave --daily out to make another.`,
-    removed: (names) => `   Old backups removed: ${names.join(", ")}`,
+    already: (name, folder, age) =>
+      `✅ Today has its backup, ${name} in ${folder}, ${duration(Math.floor(age))} old; a newer checkpoint takes its place when it is six hours old. Leave --daily out to make one now.`,
+    removed: (names) => `   Removed, as newer ones are there: ${names.join(", ")}`,
   },
-  restored: (id, from) =>
-    `✅ ${from} is the newest checkpoint again, as ${id}; guardapesos train goes on from it. Nothing was removed.`,
+  restore: {
+    columns: { backup: "backup", saved: "saved" },
+    question: (newest) => `Restore ${newest}? (y: yes; the name of another: that one; anything else: none) `,
+    yes: /^(?:y|yes)$/i,
+    declined: "Nothing was restored; nothing was touched.",
+    done: (id, from) =>
+      `✅ ${from} is the newest checkpoint again, as ${id}; guardapesos train goes on from it. Nothing was removed.`,
+  },
   stop: {
     asked: (pid, since, host) =>
       `🛑 Process ${pid}${host === undefined ? "" : ` on ${host}`} (since ${moment(since)}) is asked to stop. Waiting until its weights are safe; Ctrl+C here ends the waiting alone...`,
@@ -158,6 +173,8 @@ export const store: StoreTexts = {
     "not-finite": ({ id, values }) =>
       `Training had diverged when ${id} was saved: ${plural(values, "value is", "values are")} not numbers. Training goes on from the one before; use a smaller --lr.`,
     "name-missing": ({ name }) => `${name} is missing. The next training makes it again.`,
+    "backup-ahead": ({ names }) =>
+      `Backups dated in the future: ${names.join(", ")}. The clock was wrong when they were made; which is newer does not depend on it. Delete their folders when you need them no more.`,
     "backup-damaged": ({ code, level, id, ...damage }) =>
       `The backup ${id} is damaged: ${damageOf(damage)}. Delete its folder; guardapesos backup makes a new one.`,
     "no-backup": () => "There is no backup. guardapesos backup makes one; training does once a day.",

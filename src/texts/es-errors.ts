@@ -159,7 +159,7 @@ export const errors: ErrorTexts = {
       ...(name === undefined ? [] : [`el nombre ${name}`]),
     ];
     const there = known.map((one) => `${one.class} (${one.name})`);
-    return `No hay ningún checkpoint de ${and(asked)} en ${folder}, o no es solo una la clase que se llama así. ${there.length === 0 ? "No contiene ninguno." : `Contiene los de ${and(there)}; escribe la clase exactamente así, y el nombre, que está entre paréntesis.`}`;
+    return `No hay ningún checkpoint de ${and(asked)} en ${folder}, o podrían ser varios. ${there.length === 0 ? "No contiene ninguno." : `Contiene los de ${and(there)}: escribe la clase como está ahí, y el nombre, que va entre paréntesis.`}`;
   },
   CHECKPOINT_OF_OTHERS: ({ id, class: wanted, other, label, name }) => {
     const ways = `Para seguir desde él de todos modos, --resume ${id}; para empezar de cero a su lado, --fresh`;
@@ -195,6 +195,8 @@ export const errors: ErrorTexts = {
     `${folder} no es una carpeta de pesos: no contiene checkpoints ni archivos .pth. Indica con --weights la carpeta en la que escribió el entrenamiento; no se ha tocado nada.`,
   FOLDER_IS_LINK: ({ folder }) =>
     `${folder} es un enlace. Dentro de una carpeta de pesos no se siguen enlaces, para no leer, escribir ni borrar nada fuera de ella. Pon ahí la carpeta misma, o haz que el enlace sea la carpeta de pesos entera (--weights); no se ha tocado nada.`,
+  CONFIRMATION_NEEDED: ({ newest }) =>
+    `Restaurar convierte una copia en el checkpoint más reciente, y aquí no se puede preguntar cuál. Nómbrala (guardapesos restaurar ${newest}), o toma la última con --yes; no se ha tocado nada.`,
   NO_BACKUP: ({ folder }) =>
     `No hay ninguna copia de seguridad en ${folder}. El entrenamiento hace una cada día, y guardapesos respaldar la hace ahora; guardapesos restaurar también admite el id de un checkpoint.`,
   NOTHING_TO_GENERATE_FROM: ({ folder }) =>

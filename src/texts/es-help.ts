@@ -218,7 +218,8 @@ export const help: HelpTexts = {
     vram: { value: "GB", help: "di si el entrenamiento cabe en esta memoria" },
     deep: { help: "además, abrir los archivos y comprobar cada tensor" },
     dryRun: { help: "solo decir qué se borraría y cuánto sitio quedaría libre" },
-    daily: { help: "no hacer nada si hoy ya tiene su copia" },
+    yes: { help: "restaurar la última copia sin preguntar" },
+    daily: { help: "solo si hoy no hay ninguna o la que hay tiene seis horas" },
     undo: { help: "quitar la marca" },
     log: {
       value: "archivo",
@@ -237,7 +238,7 @@ export const help: HelpTexts = {
     destination: { name: "carpeta", help: "adónde (por defecto: backups dentro de la carpeta de pesos)" },
     backup: {
       name: "ref",
-      help: "el día de una copia, un id, o la carpeta de cualquiera de los dos (por defecto: la última copia)",
+      help: "el día de una copia, un id, o la carpeta de cualquiera de los dos (sin ella: las muestra y pregunta)",
     },
     file: { name: "archivo", help: "un archivo .pth o .safetensors" },
     from: { name: "origen", help: "el archivo que se lee" },

@@ -45,11 +45,19 @@ export const store: StoreTexts = {
   },
   backup: {
     made: (folder, id, size) => `✅ ${id} está copiado en ${folder} y verificado allí (${bytes(size)})`,
-    already: (folder) => `✅ Hoy ya tiene su copia, en ${folder}. Quita --daily para hacer otra.`,
-    removed: (names) => `   Copias antiguas borradas: ${names.join(", ")}`,
+    already: (name, folder, age) =>
+      `✅ Hoy ya tiene su copia, ${name} en ${folder}, de hace ${duration(Math.floor(age))}; un checkpoint más reciente ocupa su lugar cuando pasan seis horas. Quita --daily para hacerla ahora.`,
+    removed: (names) => `   Borradas, porque las hay más recientes: ${names.join(", ")}`,
   },
-  restored: (id, from) =>
-    `✅ ${from} vuelve a ser el checkpoint más reciente, como ${id}; guardapesos entrenar sigue desde él. No se ha borrado nada.`,
+  restore: {
+    columns: { backup: "copia", saved: "guardada" },
+    question: (newest) =>
+      `¿Restaurar ${newest}? (s: sí; el nombre de otra: esa; cualquier otra cosa: ninguna) `,
+    yes: /^(?:s|si|sí|y|yes)$/i,
+    declined: "No se ha restaurado nada ni se ha tocado nada.",
+    done: (id, from) =>
+      `✅ ${from} vuelve a ser el checkpoint más reciente, como ${id}; guardapesos entrenar sigue desde él. No se ha borrado nada.`,
+  },
   stop: {
     asked: (pid, since, host) =>
       `🛑 Se ha pedido al proceso ${pid}${host === undefined ? "" : ` de ${host}`} (desde ${moment(since)}) que pare. Esperando a que sus pesos estén a salvo; Ctrl+C aquí solo termina la espera...`,
@@ -117,6 +125,8 @@ export const store: StoreTexts = {
     "not-finite": ({ id, values }) =>
       `El entrenamiento había divergido al guardar ${id}: ${notNumbers(values)}. Se sigue desde el anterior; usa un --lr menor.`,
     "name-missing": ({ name }) => `Falta ${name}. El próximo entrenamiento lo vuelve a crear.`,
+    "backup-ahead": ({ names }) =>
+      `Copias con fecha futura: ${names.join(", ")}. El reloj iba mal cuando se hicieron; cuál es más reciente no depende de él. Borra sus carpetas cuando no las necesites.`,
     "backup-damaged": ({ code, level, id, ...damage }) =>
       `La copia ${id} está dañada: ${damageOf(damage)}. Borra su carpeta; guardapesos respaldar hace otra.`,
     "no-backup": () =>

@@ -12,6 +12,7 @@ const generation = {
 } as Generation;
 const made: BackupReport = {
   backup: generation,
+  existing: undefined,
   folder: "weights/backups",
   source: generation,
   removed: [],
@@ -55,12 +56,32 @@ describe("the backup of the day", () => {
     expect(asked).toEqual([{ keep: 5, reserve: 300 }]);
     const { folder, bytes, id } = generation;
     expect(told).toEqual([{ type: "backed-up", id, folder, bytes, seconds: 0, removed: ["old"] }]);
-    clock.now += 24 * hour;
+    clock.now += 15 * hour;
     await consider();
     await consider();
     expect(asked).toHaveLength(2);
     // Another session had made that day's already: nothing to tell.
     expect(told).toHaveLength(1);
+  });
+
+  it("is made anew in its place after six hours", async () => {
+    const clockOf = (hours: number) => new Date(2026, 0, 1, 9 + hours).toISOString();
+    const { asked, clock, consider } = withOutcomes(
+      {},
+      { backup: undefined, existing: { ...generation, verifiedAt: clockOf(3) } as Generation },
+      {},
+    );
+    for (const [hours, times] of [
+      [0, 1],
+      [5.9, 1],
+      [6, 2],
+      [8.9, 2],
+      [9, 3],
+    ] as const) {
+      clock.now = new Date(2026, 0, 1, 9).getTime() + hours * hour;
+      await consider();
+      expect(asked).toHaveLength(times);
+    }
   });
 
   it("that fails is told, and tried again an hour later", async () => {

@@ -1,8 +1,9 @@
 /**
- * The backup of the day, made by itself beside training: a copy of the first checkpoint that is saved on a day that has none.
- * One that fails is told and tried again an hour later; it never stops training.
+ * The backup of the day, made by itself beside training: a copy of the first checkpoint that is saved on a day that has none,
+ * and every six hours a newer one in its place. One that fails is told and tried again an hour later; it never stops training.
  */
 import { isGuardapesosError, reasonOf } from "../base/errors.js";
+import { leastInterval } from "../checkpoint/backup-policy.js";
 import type { Generation, Writer } from "../checkpoint/index.js";
 import type { Emit } from "../events/event.js";
 
@@ -29,14 +30,15 @@ export function createBackups(
 ): Backups {
   let running = false;
   let closed = keep === 0;
-  let doneOn = "";
+  /** When today's was made; of another day, one is due. */
+  let doneAt = -Infinity;
   let notBefore = 0;
 
   async function make(reserve: number): Promise<void> {
     const startedAt = now();
     try {
-      const { backup, source, removed, problems } = await writer.backup({ keep, reserve });
-      doneOn = new Date(startedAt).toDateString();
+      const { backup, existing, source, removed, problems } = await writer.backup({ keep, reserve });
+      doneAt = existing?.verifiedAt === undefined ? startedAt : Date.parse(existing.verifiedAt);
       if (closed) return;
       if (backup !== undefined) {
         const { folder, bytes } = backup;
@@ -54,8 +56,10 @@ export function createBackups(
 
   return {
     consider({ bytes, nonFinite }) {
-      const today = new Date(now()).toDateString();
-      if (closed || running || nonFinite > 0 || doneOn === today || now() < notBefore) return;
+      const isToday = new Date(doneAt).toDateString() === new Date(now()).toDateString();
+      const age = now() - doneAt;
+      const isRecent = isToday && age >= 0 && age < leastInterval;
+      if (closed || running || nonFinite > 0 || isRecent || now() < notBefore) return;
       running = true;
       void make(reservedSaves * bytes).finally(() => {
         running = false;

@@ -43,7 +43,7 @@ async function classes(...names: readonly string[]) {
   return { folder, trainOn };
 }
 
-describe("trainings of classes that differ in signs", { timeout: 120_000 }, () => {
+describe("trainings of classes that differ in signs", { timeout: 300_000 }, () => {
   it("are several, and each goes on from its own", async () => {
     const { trainOn } = await classes("HER2+", "HER2-", "HER2");
     const last = new Map<string, string>();

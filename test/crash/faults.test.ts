@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { cp, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { backup, listBackups, restore } from "../../src/checkpoint/backup.js";
+import { listBackups } from "../../src/checkpoint/backup-list.js";
+import { backup, restore } from "../../src/checkpoint/backup.js";
 import type { CheckpointKind } from "../../src/checkpoint/checkpoint.js";
 import { nodeDisk, type Disk } from "../../src/checkpoint/disk.js";
 import { listGenerations } from "../../src/checkpoint/generations.js";
@@ -44,7 +45,8 @@ const saveOf =
 const pruning: Play["begin"] = (weights, disk) =>
   Promise.resolve(() => prune(weights, { rules: { verified: 1 } }, disk));
 const copying: Play["begin"] = (weights, disk) => Promise.resolve(() => backup(weights, { keep: 1 }, disk));
-const restoring: Play["begin"] = (weights, disk, day) => Promise.resolve(() => restore(weights, day, disk));
+const restoring: Play["begin"] = (weights, disk, day) =>
+  Promise.resolve(() => restore(weights, day, {}, disk));
 
 const plays: readonly Play[] = [
   { row: "EIO in an automatic save", code: "EIO", begin: saveOf("auto") },

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { build } from "esbuild";
 import { beforeAll, describe, expect, it } from "vitest";
-import { listBackups } from "../../src/checkpoint/backup.js";
+import { listBackups } from "../../src/checkpoint/backup-list.js";
+
 import { newestWhole } from "../../src/checkpoint/resolve.js";
 import { openStore } from "../../src/checkpoint/store.js";
 import { readTorchFile } from "../../src/torch/index.js";

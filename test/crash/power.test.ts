@@ -113,7 +113,7 @@ const recordUpkeep = (): Promise<Scenario> =>
     await backup(weights, {}, disk);
     const second = await phase("backup, the oldest one going", () => backup(weights, { keep: 1 }, disk));
     expect(second.removed).toHaveLength(1);
-    await phase("restore", () => restore(weights, second.backup!.id, disk));
+    await phase("restore", () => restore(weights, second.backup!.id, {}, disk));
   });
 
 /** For each number of operations: the steps of the generations that are committed and not removed by then. */

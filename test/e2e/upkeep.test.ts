@@ -84,10 +84,13 @@ describe("backup and restore", { timeout: 120_000 }, () => {
     expect((await told("backup", elsewhere)).last["folder"]).toMatch(/una memoria USB.\d{4}-\d{2}-\d{2}$/);
 
     await store.save(sample(2));
-    const busy = await told("restore");
+    const busy = await told("restore", "--yes");
     expect([busy.code, errorOf(busy)?.code]).toEqual([75, "WEIGHTS_IN_USE"]);
     await store.close();
-    const restored = (await told("restaurar")).last;
+    const unasked = await told("restore");
+    expect([unasked.code, errorOf(unasked)?.code]).toEqual([64, "CONFIRMATION_NEEDED"]);
+    expect(unasked.lines[0]).toMatchObject({ type: "backups", backups: [{ step: 1, position: null }] });
+    const restored = (await told("restaurar", "--yes")).last;
     expect(restored).toMatchObject({ type: "restored", step: 1, problems: [] });
     const { whole } = await listGenerations(inside);
     expect(whole.map(({ step }) => step)).toEqual([1, 2, 1]);

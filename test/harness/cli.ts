@@ -41,6 +41,7 @@ export interface OtherLine {
     | "pruned"
     | "backup"
     | "restored"
+    | "backups"
     | "stats"
     | "finding"
     | "stop-asked"

@@ -18,7 +18,7 @@ export async function backup(
   const { whole } = await checkpoint.listGenerations(weights);
   const accepts = checkpoint.seriesFilter(whole, { class: wanted, name }, weights);
   const report = await checkpoint.backup(weights, { destination, daily: flags.daily, keep, accepts });
-  const { backup: made, folder, source, removed, problems } = report;
+  const { backup: made, existing, folder, source, removed, problems } = report;
   tell(context, "backup", {
     id: source.id,
     folder: made?.folder ?? null,
@@ -27,7 +27,11 @@ export async function backup(
     problems,
   });
   const texts = context.texts.store.backup;
-  say(context, made === undefined ? texts.already(folder) : texts.made(made.folder, source.id, made.bytes));
+  if (made !== undefined) say(context, texts.made(made.folder, source.id, made.bytes));
+  else if (existing !== undefined) {
+    const age = (Date.now() - Date.parse(existing.verifiedAt ?? existing.savedAt)) / 1000;
+    say(context, texts.already(existing.id, folder, Math.max(0, age)));
+  }
   if (removed.length > 0) say(context, texts.removed(removed));
   sayProblems(context, problems);
 }

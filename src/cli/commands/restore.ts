@@ -1,9 +1,14 @@
 /** `guardapesos restore`: makes a backup, or an older checkpoint, the newest one again. */
 import { join } from "node:path";
 import { GuardapesosError } from "../../base/errors.js";
+import type { Generation } from "../../checkpoint/index.js";
+import { ask, canAsk } from "../ask.js";
 import type { Context } from "../context.js";
 import { say, sayProblems, settingsOf, tell } from "../context.js";
-import type { commonOptions, configOption, listOptions, Settings } from "../options.js";
+import { exitCodeOfStop } from "../exit-codes.js";
+import type { commonOptions, configOption, restoreOptions, Settings } from "../options.js";
+import { epochOf, standingOf, whoseColumns } from "../present/checkpoint-rows.js";
+import { table } from "../present/table.js";
 import { weightsFolder } from "../weights.js";
 
 /** What a killed training has left in memory would be superseded by what is restored: it is a checkpoint first. */
@@ -16,21 +21,96 @@ async function saveLeft(context: Context, weights: string): Promise<void> {
   }
 }
 
-/** Throws NO_BACKUP, CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, WEIGHTS_IN_USE while a training runs, and as a save does. */
-export async function restore(
+type Flags = Settings<typeof restoreOptions & typeof commonOptions & typeof configOption>;
+
+/** The exit code when the person says no. */
+const declinedExitCode = 1;
+
+/** Shows the backups: whose, of when, and where training stood. */
+async function showBackups(context: Context, backups: readonly Generation[]): Promise<void> {
+  const standings = await Promise.all(backups.map(standingOf));
+  tell(context, "backups", {
+    backups: backups.map(({ id, series, savedAt, verifiedAt, step, bytes, folder }, i) => {
+      return { id, folder, series, savedAt, verifiedAt, step, bytes, position: standings[i] ?? null };
+    }),
+  });
+  const { texts, output } = context;
+  const { format, commands, store } = texts;
+  const whose = whoseColumns(
+    backups.map(({ series }) => series),
+    texts,
+  );
+  const { resolution, epoch, step, size } = commands.columns;
+  const { backup, saved } = store.restore.columns;
+  const rows = backups.map(({ id, series, savedAt, step: steps, bytes }, i) => {
+    const standing = standings[i];
+    return [
+      id,
+      ...whose.cells(series),
+      `${format.moment(savedAt)} (${commands.ago(Math.max(0, (Date.now() - Date.parse(savedAt)) / 1000))})`,
+      standing === undefined ? "-" : `${standing.resolution}x${standing.resolution}`,
+      standing === undefined ? "-" : epochOf(standing, texts),
+      format.integer(steps),
+      format.bytes(bytes),
+    ];
+  });
+  const [heading = "", ...lines] = table([
+    [backup, ...whose.heading, saved, resolution, epoch, step, size],
+    ...rows,
+  ]);
+  say(context, output.colors.bold(heading));
+  for (const line of lines) say(context, line);
+}
+
+/**
+ * Which backup is to be restored, where none was named: the newest, once a person or `--yes` has said so.
+ * @returns undefined when the person wants none; the exit code is set then
+ */
+async function chosen(
   context: Context,
-  flags: Settings<typeof listOptions & typeof commonOptions & typeof configOption>,
-  [reference]: readonly string[],
-): Promise<void> {
+  flags: Flags,
+  backups: readonly Generation[],
+): Promise<string | undefined> {
+  const newest = backups[0]!.id;
+  await showBackups(context, backups);
+  if (flags.yes === true) return newest;
+  if (!canAsk(context)) throw new GuardapesosError("CONFIRMATION_NEEDED", { newest });
+  const { restore } = context.texts.store;
+  const answer = await ask(context, restore.question(newest));
+  if (answer !== undefined && restore.yes.test(answer)) return newest;
+  const named = backups.find(({ id }) => id === answer);
+  if (named !== undefined) return named.id;
+  say(context, restore.declined);
+  context.exitCode = answer === undefined ? exitCodeOfStop("SIGINT") : declinedExitCode;
+  return undefined;
+}
+
+/**
+ * Throws NO_BACKUP, CONFIRMATION_NEEDED, SERIES_NOT_FOUND, CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, WEIGHTS_IN_USE while a
+ * training runs, and as a save does.
+ */
+export async function restore(context: Context, flags: Flags, [reference]: readonly string[]): Promise<void> {
   const settings = await settingsOf(context, flags);
   const weights = await weightsFolder(settings.weights);
   const checkpoint = await import("../../checkpoint/index.js");
-  const wanted = reference ?? (await checkpoint.listBackups(weights)).whole[0]?.id;
-  if (wanted === undefined) throw new GuardapesosError("NO_BACKUP", { folder: join(weights, "backups") });
+  const { whole: backups } = await checkpoint.listBackups(weights);
+  const { whole } = await checkpoint.listGenerations(weights);
+  const { class: wanted, name } = flags;
+  const folder = join(weights, "backups");
+  const wish = { class: wanted, name };
+  const accepts = checkpoint.seriesFilter(
+    [...backups, ...(reference === undefined ? [] : whole)],
+    wish,
+    folder,
+  );
+  const meant = backups.filter(accepts);
+  if (reference === undefined && meant.length === 0) throw new GuardapesosError("NO_BACKUP", { folder });
+  const id = reference ?? (await chosen(context, flags, meant));
+  if (id === undefined) return;
   await saveLeft(context, weights);
-  const { generation, source, files, problems } = await checkpoint.restore(weights, wanted);
+  const { generation, source, files, problems } = await checkpoint.restore(weights, id, { accepts });
   tell(context, "restored", { id: generation.id, from: source.id, step: generation.step, files, problems });
-  say(context, context.texts.store.restored(generation.id, source.id));
+  say(context, context.texts.store.restore.done(generation.id, source.id));
   for (const { path, bytes } of files) say(context, `   ${path} (${context.texts.format.bytes(bytes)})`);
   sayProblems(context, problems);
 }
