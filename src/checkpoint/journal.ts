@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { parseBounded } from "../base/bounded-json.js";
+import { escapeControls } from "../base/printable.js";
 import type { Disk } from "./disk.js";
 import { highestSequence } from "./manifest.js";
 import { checkpointKinds, journalPath } from "./names.js";
@@ -35,7 +36,7 @@ export type JournalEntry = Readonly<z.infer<typeof entrySchema>>;
 
 export async function appendJournal(disk: Disk, weights: string, entry: JournalEntry): Promise<void> {
   // A line before it that a power cut has torn must not swallow this one: empty lines are skipped when reading.
-  await disk.append(journalPath(weights), `\n${JSON.stringify(entry)}\n`);
+  await disk.append(journalPath(weights), `\n${escapeControls(JSON.stringify(entry))}\n`);
 }
 
 /** Oldest first. No journal, or an unreadable one, is an empty one. */

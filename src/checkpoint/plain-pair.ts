@@ -131,7 +131,7 @@ async function partnerOf(
   alone: string | undefined,
 ): Promise<string> {
   const folder = dirname(path);
-  const isFile = async (one: string) => (await disk.info(one))?.kind === "file";
+  const isFile = async (one: string) => (await disk.target(one))?.kind === "file";
   const missing = (partner: string) =>
     new GuardapesosError("CHECKPOINT_PARTNER_MISSING", { file: path, partner });
   const ambiguous = (candidates: readonly string[]) =>

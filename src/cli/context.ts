@@ -1,4 +1,5 @@
 /** What every command is given: where to write, in which language, and how to read its settings. */
+import { escapeControls } from "../base/printable.js";
 import { isGuardapesosError, reasonOf, stackOf } from "../base/errors.js";
 import type { StoreProblem } from "../checkpoint/index.js";
 import type { Texts } from "../texts/index.js";
@@ -45,9 +46,9 @@ export async function settingsOf<Flags extends Settings<typeof commonOptions & t
   return settings;
 }
 
-/** Writes a line for a person; with `--json`, nothing. */
-export function say(context: Context, line: string): void {
-  if (!context.json) context.output.write(`${styled(line, context.output)}\n`);
+/** Writes a line for a person; with `--json`, nothing. @param paint over the colour that its symbol gives it */
+export function say(context: Context, line: string, paint = (text: string): string => text): void {
+  if (!context.json) context.output.write(`${paint(styled(line, context.output))}\n`);
 }
 
 /** What did not work beside the checkpoints, for a person. */
@@ -72,7 +73,7 @@ export function tellError(context: Context, error: unknown): void {
   }
   if (!json || output.failure() !== undefined) {
     const mark = output.symbols ? "❌" : texts.commands.error;
-    output.writeError(`${output.colors.red(`${mark} ${message}`)}\n`);
+    output.writeError(`${output.colors.red(`${mark} ${escapeControls(message)}`)}\n`);
   }
   if (!known) output.writeError(`${stackOf(error)}\n`);
 }

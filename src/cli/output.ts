@@ -5,6 +5,7 @@
  */
 import { fstatSync, writeSync } from "node:fs";
 import pc from "picocolors";
+import { escapeOutput } from "../base/printable.js";
 
 type Colors = ReturnType<typeof pc.createColors>;
 
@@ -102,13 +103,15 @@ export function createOutput(
       if (stream.writable) stream.write("", () => resolve());
       else resolve();
     });
+  const hasColors = isTerminal && showsColors(surroundings);
+  const writeError = writer(stderr, () => undefined);
   return {
     stream: stdout,
     isTerminal,
     symbols: isTerminal && showsSymbols(surroundings),
-    colors: pc.createColors(isTerminal && showsColors(surroundings)),
-    write,
-    writeError: writer(stderr, () => undefined),
+    colors: pc.createColors(hasColors),
+    write: (text) => write(escapeOutput(text, hasColors)),
+    writeError: (text) => writeError(escapeOutput(text, hasColors)),
     ended: ending.signal,
     failure: () => failure,
     flushed: async () => {

@@ -51,5 +51,9 @@ export function readable(texts: Texts, message: string): string {
   const [, code, data] = /^([A-Z_]+) (\{.*\})$/s.exec(message) ?? [];
   if (code === undefined || data === undefined || !(code in texts.errors)) return message;
   const sentence = texts.errors[code as ErrorCode] as (data: unknown) => string;
-  return sentence(JSON.parse(data));
+  try {
+    return sentence(JSON.parse(data));
+  } catch {
+    return message; // it only looks like one of ours
+  }
 }

@@ -78,7 +78,7 @@ export async function list(
       whole.map((one) => rowOf(one, context.texts, whose.cells(one.series), now)),
     );
     const [first, ...rest] = table([heading, ...rows], tableWidth(context.output));
-    say(context, context.output.colors.bold(first ?? ""));
+    say(context, first ?? "", context.output.colors.bold);
     for (const line of rest) say(context, line);
   }
   for (const { id, ...damage } of damaged) say(context, commands.damaged(id, damage));

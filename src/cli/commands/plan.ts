@@ -56,7 +56,7 @@ export async function plan(context: Context, flags: Flags): Promise<void> {
     format.bytes(stage.checkpoint),
   ]);
   const [heading = "", ...lines] = table([[...texts.columns], ...rows], tableWidth(context.output));
-  say(context, context.output.colors.bold(heading));
+  say(context, heading, context.output.colors.bold);
   for (const line of [...lines, ""]) say(context, line);
   const measured = settings.rate === undefined;
   for (const line of texts.summary({ ...planned, rate, seconds: seconds(planned.flops), measured })) {

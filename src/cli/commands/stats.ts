@@ -30,7 +30,7 @@ export async function stats(
       format.bytes(bytes),
     ]);
     const [heading = "", ...lines] = table([[...store.statsColumns], ...rows], tableWidth(context.output));
-    say(context, context.output.colors.bold(heading));
+    say(context, heading, context.output.colors.bold);
     for (const line of [...lines, ""]) say(context, line);
   }
   for (const line of table(store.stats(figures))) say(context, line);
@@ -60,7 +60,7 @@ function sayWhose(context: Context, all: readonly SeriesStats[]): void {
     [[...whose.heading, ...store.seriesColumns], ...rows],
     tableWidth(context.output),
   );
-  say(context, context.output.colors.bold(heading));
+  say(context, heading, context.output.colors.bold);
   for (const line of [...lines, ""]) say(context, line);
 }
 

@@ -1,4 +1,5 @@
 /** Events and figures as lines of text, with or without emoji and colours. */
+import { escapeControls } from "../../base/printable.js";
 import type { RunEvent, RunEventOf } from "../../events/event.js";
 import type { Place, Texts } from "../../texts/index.js";
 import { readable } from "../../texts/index.js";
@@ -13,7 +14,8 @@ function withoutSymbols(line: string): string {
 
 /** A line as this output can show it: coloured by the emoji it begins with, which goes where it cannot be shown. */
 export function styled(line: string, { symbols, colors }: Output): string {
-  const shown = symbols ? line : withoutSymbols(line);
+  const text = escapeControls(line);
+  const shown = symbols ? text : withoutSymbols(text);
   if (/^(✅|🎉)/u.test(line)) return colors.green(shown);
   if (/^(❌|💥)/u.test(line)) return colors.red(shown);
   if (/^(⚠|⏳|🔥)/u.test(line)) return colors.yellow(shown);

@@ -361,3 +361,67 @@ describe("a terminal", () => {
     expect(written.mock.calls.map(([text]) => String(text)).join("")).not.toContain("Ctrl+C");
   });
 });
+
+describe("what comes from files, names and other computers", () => {
+  const hostile = "x\u001b]0;PWNED\u0007\u001b[31m\u009b1m\nforged line\r\u202egnp.\u2066";
+  // eslint-disable-next-line no-control-regex -- what must not be there
+  const obeyed =
+    /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+  const events: readonly RunEvent[] = [
+    { type: "image-skipped", path: hostile, reason: hostile },
+    { type: "warning", code: "DEVICE_DIFFERS", detail: `${hostile} → cpu` },
+    {
+      type: "warning",
+      code: "CHECKPOINT_DAMAGED",
+      detail: new GuardapesosError("CHECKPOINT_DAMAGED", {
+        id: hostile,
+        file: hostile,
+        reason: "renamed",
+        other: hostile,
+      }).message,
+    },
+    { type: "store-problem", what: "removal", name: hostile, detail: hostile },
+    { ...saved, files: [{ path: hostile, bytes: 1 }] },
+  ];
+
+  it("reaches a pipe, a log and a program without anything that a terminal obeys, each event's lines its own", () => {
+    const { output, text } = outputTo();
+    const presenter = createPlainPresenter(output, es);
+    for (const event of events) presenter.emit(event);
+    const shown = text();
+    expect(shown).not.toMatch(obeyed);
+    expect(shown).not.toMatch(/^forged/m);
+    expect(shown).toContain("\\u001b]0;PWNED\\u0007");
+
+    const envelope = { run: "5f", seq: 7, at: "2025-11-06T15:30:45.000Z" };
+    for (const event of events) void jsonListener(output).event({ envelope, event });
+    const lines = text().trimEnd();
+    expect(lines).not.toMatch(obeyed);
+    expect(lines.split("\n").map((line) => JSON.parse(line) as unknown)).toMatchObject(
+      events.map((event) => JSON.parse(JSON.stringify(event)) as object),
+    );
+  });
+
+  it("reaches a terminal with the program's own colours alone, beside a live line too", () => {
+    const { output, text } = outputTo({ isTTY: true, environment: { TERM: "xterm" } });
+    const presenter = createTerminalPresenter(output, es);
+    for (const event of events) presenter.emit(event);
+    presenter.emit(step());
+    for (const event of events) presenter.emit(event);
+    presenter.close();
+    // eslint-disable-next-line no-control-regex -- what the program itself writes
+    const rest = text().replace(/\u001b\[\??[\d;]*[A-Za-z]|\r/gu, "");
+    expect(rest).not.toMatch(obeyed);
+    expect(rest).not.toMatch(/^forged/m);
+  });
+
+  it("may be an error whose words only look like one of ours", () => {
+    const { output, text } = outputTo();
+    createPlainPresenter(output, es).emit({
+      type: "warning",
+      code: "DEVICE_DIFFERS",
+      detail: "DISK_FULL {}}",
+    });
+    expect(text()).toContain("DISK_FULL {}}");
+  });
+});

@@ -1,4 +1,5 @@
 /** Rows of text under each other. */
+import { escapeControls } from "../../base/printable.js";
 import type { Output } from "../output.js";
 
 /** Before the columns that did not fit beside the others. */
@@ -14,7 +15,8 @@ export function tableWidth({ isTerminal, stream }: Output): number {
  * Columns of equal width. Those that do not fit beside the others stand in further lines below them, indented; a single cell that is
  * wider than all of the width loses its middle.
  */
-export function table(rows: readonly (readonly string[])[], width = Infinity): string[] {
+export function table(content: readonly (readonly string[])[], width = Infinity): string[] {
+  const rows = content.map((row) => row.map(escapeControls));
   const widths = rows[0]!.map((_, column) =>
     rows.reduce((most, row) => Math.max(most, Math.min(row[column]!.length, width - INDENT)), 0),
   );
