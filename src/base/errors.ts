@@ -216,7 +216,7 @@ export type Expected =
   | { readonly kind: "text" | "name" | "boolean" | "object" }
   | { readonly kind: "integer"; readonly min: number; readonly max?: number }
   | { readonly kind: "number"; readonly above: number }
-  | { readonly kind: "number-from"; readonly min: number }
+  | { readonly kind: "number-from"; readonly min: number; readonly max: number; readonly example: number }
   /** Batches, minutes such as "10m", or "auto". */
   | { readonly kind: "interval" }
   /** A length of time such as "8h", and a time of day such as "07:00". */

@@ -39,6 +39,24 @@ describe("random", () => {
     );
   });
 
+  it.each([0.09, 1e-3, 1e-10, 1e-300])("truncates at %d as soon as at any limit", (limit) => {
+    const drawn = truncatedNormal(3, "preview", 0, 20_000, limit);
+    expect(drawn).toEqual(truncatedNormal(3, "preview", 0, 20_000, limit));
+    // As even as the top of the bell is: the parts on either side, inside and outside of the middle.
+    const scaled = [...drawn].map((value) => value / Math.fround(limit) || 0);
+    expect(scaled.every((value) => Math.abs(value) <= 1)).toBe(true);
+    if (limit < 1e-40) return;
+    for (const [low, high] of [
+      [-1, -0.5],
+      [-0.5, 0],
+      [0, 0.5],
+      [0.5, 1],
+    ] as const) {
+      const share = scaled.filter((value) => value >= low && value < high).length / scaled.length;
+      expect(share).toBeCloseTo(0.25, 1);
+    }
+  });
+
   it("permutes: every index once", () => {
     fc.assert(
       fc.property(fc.nat(1000), fc.nat(300), (position, count) => {

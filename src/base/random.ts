@@ -111,11 +111,34 @@ export function truncatedNormal(
   let kept = 0;
   for (let offset = 0; kept < count; offset++) {
     // Each try has a position of its own, far from those that steps use.
-    for (const value of normal(seed, stream, position + offset * 2 ** 40, count)) {
+    const at = position + offset * 2 ** 40;
+    const drawn =
+      limit < narrow ? narrowNormal(seed, stream, at, count, limit) : normal(seed, stream, at, count);
+    for (const value of drawn) {
       if (kept < count && Math.abs(value) <= limit) out[kept++] = value;
     }
   }
   return out;
+}
+
+/** Below this limit few numbers of the distribution would be kept, and below some 1e-9 none. */
+const narrow = 0.1;
+
+/**
+ * At most `count` numbers of the part of the distribution within a narrow limit: even ones, of which those further out are left
+ * out a little more often.
+ */
+function narrowNormal(
+  seed: number,
+  stream: Stream,
+  position: number,
+  count: number,
+  limit: number,
+): number[] {
+  const even = uniform(seed, stream, position, 2 * count);
+  return Array.from({ length: count }, (_, i) => (2 * even[2 * i]! - 1) * limit).filter(
+    (value, i) => even[2 * i + 1]! < Math.exp(-(value ** 2) / 2),
+  );
 }
 
 /** The numbers 0..count-1 in a random order (Fisher-Yates). */

@@ -13,7 +13,7 @@ import { parseSensor } from "../thermal/sensors/open.js";
 import { nearest } from "./nearest.js";
 import type { Settings } from "./options.js";
 import { durationOf, timeOfDay } from "./stop-time.js";
-import { kebab, namePattern, perResolutionList, specialFault, trainingOptions } from "./options.js";
+import { isText, kebab, namePattern, perResolutionList, specialFault, trainingOptions } from "./options.js";
 
 const configFileName = "guardapesos.config.json";
 
@@ -22,7 +22,7 @@ export type TrainingSettings = Settings<typeof trainingOptions>;
 function schemaOf(expected: Expected): z.ZodType {
   switch (expected.kind) {
     case "text":
-      return z.string().trim().min(1);
+      return z.string().trim().refine(isText);
     case "name":
       return z
         .string()
@@ -40,7 +40,7 @@ function schemaOf(expected: Expected): z.ZodType {
     case "number":
       return z.number().gt(expected.above);
     case "number-from":
-      return z.number().min(expected.min);
+      return z.number().min(expected.min).max(expected.max);
     case "sensor":
       return z.string().refine((value) => parseSensor(value) !== undefined);
     case "interval":
@@ -60,6 +60,16 @@ function schemaOf(expected: Expected): z.ZodType {
   }
 }
 
+/** A value of the file as text, however deep it is. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return value;
+  try {
+    return JSON.stringify(value).slice(0, 200);
+  } catch {
+    return "[...]";
+  }
+}
+
 const keys = Object.keys(trainingOptions) as (keyof TrainingSettings)[];
 const schema = z.strictObject(
   Object.fromEntries(keys.map((key) => [key, schemaOf(trainingOptions[key]).optional()])),
@@ -74,7 +84,7 @@ export function parseConfig(file: string, content: string): TrainingSettings {
     throw new GuardapesosError("CONFIG_NOT_JSON", { file, reason: reasonOf(error) });
   }
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
-    const value = JSON.stringify(json);
+    const value = shown(json);
     throw new GuardapesosError("CONFIG_INVALID", { file, key: "", value, expected: { kind: "object" } });
   }
 
@@ -82,6 +92,10 @@ export function parseConfig(file: string, content: string): TrainingSettings {
   const entries: [string, unknown][] = [];
   for (const [written, value] of Object.entries(json)) {
     const key = keys.find((known) => kebab(known) === written) ?? written;
+    if (!keys.some((known) => known === key)) {
+      const suggestion = nearest(written, keys.map(kebab));
+      throw new GuardapesosError("CONFIG_UNKNOWN_KEY", { file, key: written, suggestion });
+    }
     const other = typed.get(key);
     if (other !== undefined)
       throw new GuardapesosError("CONFIG_KEY_TWICE", { file, key: other, other: written });
@@ -93,22 +107,14 @@ export function parseConfig(file: string, content: string): TrainingSettings {
   const result = schema.safeParse(normalised);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
-  if (issue.code === "unrecognized_keys") {
-    const key = issue.keys[0]!;
-    throw new GuardapesosError("CONFIG_UNKNOWN_KEY", {
-      file,
-      key,
-      suggestion: nearest(key, keys.map(kebab)),
-    });
-  }
   const key = issue.path[0] as OptionName & keyof TrainingSettings;
   const value = normalised[key];
   throw (
-    specialFault(key, Array.isArray(value) ? value.map(String) : [String(value)]) ??
+    specialFault(key, Array.isArray(value) ? value.map(shown) : [shown(value)]) ??
     new GuardapesosError("CONFIG_INVALID", {
       file,
       key: typed.get(key) ?? key,
-      value: JSON.stringify(value),
+      value: typeof value === "string" ? JSON.stringify(value) : shown(value),
       expected: trainingOptions[key],
     })
   );

@@ -31,7 +31,7 @@ export function heatOptions(settings: Settings<typeof heatTable>): HeatOptions {
   };
   const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const thresholds = completeThresholds(known);
-  const pair = disorder(thresholds);
+  const pair = disorder(thresholds, known);
   if (pair) {
     const [low, high] = pair;
     throw new GuardapesosError("THRESHOLDS_ORDER", {

@@ -40,7 +40,8 @@ const placeOptions = {
 } as const satisfies OptionTable;
 
 const degrees = { kind: "integer", min: 30, max: 120 } as const satisfies Expected;
-const minutes = { kind: "number-from", min: 0 } as const satisfies Expected;
+/** A week at most. */
+const minutes = { kind: "number-from", min: 0, max: 10_080, example: 10 } as const satisfies Expected;
 
 /** What heat is watched with, and what is done about it. */
 export const heatTable = {
@@ -53,7 +54,7 @@ export const heatTable = {
   coolMinutes: minutes,
   criticalMinutes: minutes,
   afterCritical: { kind: "one-of", values: ["stop", "cool"] },
-  timeScale: { kind: "number-from", min: 1 },
+  timeScale: { kind: "number-from", min: 1, max: 10_000, example: 60 },
 } as const satisfies OptionTable;
 
 /** Of `train`, and the keys of the config file. In the order of the help. */
@@ -114,7 +115,7 @@ export const generateOptions = {
   seed: trainingOptions.seed,
   resolution: { kind: "one-of", values: resolutions },
   stateDict: trainingOptions.stateDict,
-  truncation: { kind: "number-from", min: 0 },
+  truncation: { kind: "number-from", min: 0, max: 1000, example: 0.7 },
   grid: text,
   overwrite: onOff,
   out: text,
@@ -215,11 +216,14 @@ export function perResolutionList(values: readonly number[], count: number): rea
 /** A name that can stand in a file name on every system, its letters composed. */
 export const namePattern = /^[\p{L}\p{N}_][\p{L}\p{N}._-]*$/u;
 
+/** Whether a text says something that a path or a name can be: no system has one with a NUL. */
+export const isText = (value: string): boolean => value.trim() !== "" && !value.includes("\0");
+
 function parsed(typed: string, expected: Expected): unknown {
   const value = typed.trim();
   switch (expected.kind) {
     case "text":
-      return value === "" ? undefined : typed;
+      return isText(typed) ? typed : undefined;
     case "name":
       return namePattern.test(value.normalize()) ? value.normalize() : undefined;
     case "integer": {
@@ -233,7 +237,7 @@ function parsed(typed: string, expected: Expected): unknown {
     }
     case "number-from": {
       const number = value === "" ? NaN : Number(value);
-      return Number.isFinite(number) && number >= expected.min ? number : undefined;
+      return Number.isFinite(number) && number >= expected.min && number <= expected.max ? number : undefined;
     }
     case "sensor":
       return parseSensor(value) && value;

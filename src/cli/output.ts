@@ -89,8 +89,9 @@ export function createOutput(
   stderr: NodeJS.WriteStream,
   surroundings: Surroundings,
 ): Output {
-  // Of a pipe it is undefined, whatever its type says.
-  const isTerminal = (stdout.isTTY as boolean | undefined) ?? false;
+  // Of a pipe it is undefined, whatever its type says. One that moves no cursor is written to as a pipe is.
+  const isTerminal =
+    ((stdout.isTTY as boolean | undefined) ?? false) && surroundings.environment["TERM"] !== "dumb";
   const ending = new AbortController();
   let failure: unknown;
   const write = writer(stdout, (error) => {

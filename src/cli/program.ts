@@ -103,6 +103,10 @@ export async function parse(program: Command, { typed, texts }: Context): Promis
   // commander knows one word for help; the other language's works too.
   const [first, ...rest] = typed;
   const isHelp = first === helpNames.en || first === helpNames.es;
+  const about = isHelp ? rest.find((word) => !word.startsWith("-")) : undefined;
+  if (about !== undefined && !allNames.includes(about)) {
+    throw new GuardapesosError("COMMAND_UNKNOWN", { command: about, suggestion: nearest(about, allNames) });
+  }
   await program.parseAsync(isHelp ? [helpNames[texts.language], ...rest] : [...typed], { from: "user" });
 }
 

@@ -9,13 +9,17 @@ describe("a length of time", () => {
     ["1h30m", 5400],
     ["1.5h", 5400],
     ["2h15m30s", 8130],
+    ["87600h", 315_360_000],
   ])("%s is %i seconds", (text, seconds) => {
     expect(durationOf(text)).toBe(seconds);
   });
 
-  it.each(["", "8", "h", "0h", "8 h", "30m1h", "-1h", "1d", "8H", 8, undefined])("%j is none", (value) => {
-    expect(durationOf(value)).toBeUndefined();
-  });
+  it.each(["", "8", "h", "0h", "8 h", "30m1h", "-1h", "1d", "8H", "87601h", "99999999999h", 8, undefined])(
+    "%j is none",
+    (value) => {
+      expect(durationOf(value)).toBeUndefined();
+    },
+  );
 });
 
 describe("a time of day", () => {

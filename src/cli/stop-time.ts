@@ -3,13 +3,16 @@ import type { StopTarget } from "./signals.js";
 
 const units = { h: 3600, m: 60, s: 1 } as const;
 
-/** "8h", "1h30m", "90s" -> seconds; undefined for anything else. */
+/** Hours that can be waited for: about ten years. */
+const mostHours = 87_600;
+
+/** "8h", "1h30m", "90s" -> seconds; undefined for anything else, and for more than `mostHours`. */
 export function durationOf(value: unknown): number | undefined {
   if (typeof value !== "string" || !/^(\d+(\.\d+)?h)?(\d+(\.\d+)?m)?(\d+(\.\d+)?s)?$/.test(value))
     return undefined;
   const parts = [...value.matchAll(/([\d.]+)([hms])/g)];
   const seconds = parts.reduce((sum, [, count, unit]) => sum + Number(count) * units[unit as "h"], 0);
-  return seconds > 0 ? seconds : undefined;
+  return seconds > 0 && seconds <= mostHours * units.h ? seconds : undefined;
 }
 
 /** "7:00", "23:30" -> minutes since midnight; undefined for anything else. */

@@ -37,13 +37,13 @@ function expectation(expected: Expected): string {
     case "number":
       return `a number greater than ${expected.above}, such as 0.001`;
     case "number-from":
-      return `a number of at least ${expected.min}, such as 0.7`;
+      return `a number from ${expected.min} to ${expected.max}, such as ${expected.example}`;
     case "sensor":
       return "auto, none, nvml, nvidia-smi, other (one card of several: nvml:0), simulated:FILE or simulated:model";
     case "interval":
       return "batches (500), minutes (10m), or auto";
     case "duration":
-      return "a length of time such as 8h, 30m, 90s or 1h30m";
+      return "a length of time such as 8h, 30m, 90s or 1h30m, at most 87600h";
     case "time-of-day":
       return "a time of day such as 07:00 or 23:30";
     case "integers":

@@ -39,13 +39,13 @@ function expectation(expected: Expected): string {
     case "number":
       return `un número mayor que ${expected.above}, con punto decimal, como 0.001`;
     case "number-from":
-      return `un número a partir de ${expected.min}, con punto decimal, como 0.7`;
+      return `un número de ${expected.min} a ${expected.max}, con punto decimal, como ${expected.example}`;
     case "sensor":
       return "auto, none, nvml, nvidia-smi, other (una tarjeta de varias: nvml:0), simulated:ARCHIVO o simulated:model";
     case "interval":
       return "batches (500), minutos (10m) o auto";
     case "duration":
-      return "una duración como 8h, 30m, 90s o 1h30m";
+      return "una duración como 8h, 30m, 90s o 1h30m, como mucho 87600h";
     case "time-of-day":
       return "una hora del día como 07:00 o 23:30";
     case "integers":

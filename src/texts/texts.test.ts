@@ -271,7 +271,7 @@ describe.each(both)("the catalogue in %s", (language) => {
       { kind: "integer", min: 1 },
       { kind: "integer", min: 1, max: 7 },
       { kind: "number", above: 0 },
-      { kind: "number-from", min: 0 },
+      { kind: "number-from", min: 0, max: 1000, example: 0.7 },
       { kind: "interval" },
       { kind: "duration" },
       { kind: "time-of-day" },

@@ -60,6 +60,13 @@ describe("nvidia-smi's CSV", () => {
     ).toMatchObject({ card: "X", temperature: 65, power: 120.34, slowdown: ["hardware-thermal"] });
   });
 
+  it("knows no column or unit that only JavaScript has", () => {
+    expect(read("1, 60 constructor, 65", "constructor, power.draw, temperature.gpu")?.given).toMatchObject({
+      temperature: 65,
+      power: undefined,
+    });
+  });
+
   it("takes a number with another unit than its own for unknown", () => {
     expect(read("0, X, 65, 120 mW, 50 MHz, 1 %, 2, 30, 1, 2, 0x0")?.given).toMatchObject({
       temperature: 65,

@@ -69,7 +69,9 @@ function partsOf(line: string, count: number): string[] | undefined {
 function valueOf(text: string, { units }: Column, headingUnit: string | undefined): number | undefined {
   const [, digits, unit = ""] = /^(\d+(?:[.,]\d+)?)(?: ?([A-Za-z%]+))?$/.exec(text) ?? [];
   // Some columns have no unit at all; those of "nounits" carry it in their heading.
-  const factor = units[unit] ?? (unit === "" && headingUnit !== undefined ? units[headingUnit] : undefined);
+  const factor =
+    (Object.hasOwn(units, unit) ? units[unit] : undefined) ??
+    (unit === "" && headingUnit !== undefined ? units[headingUnit] : undefined);
   return digits === undefined || factor === undefined ? undefined : Number(digits.replace(",", ".")) * factor;
 }
 
@@ -99,7 +101,7 @@ export function smiTable(line: string): ((line: string) => SmiRow | undefined) |
     const of = (name: string): string | undefined => parts[names.indexOf(name)];
     const given: Record<string, unknown> = {};
     names.forEach((name, i) => {
-      const column = columns[name];
+      const column = Object.hasOwn(columns, name) ? columns[name] : undefined;
       if (column) given[column.measure] = valueOf(parts[i]!, column, headings[i]![2]);
     });
     const mask = masks.map(of).find((text) => text !== undefined && /^0x[0-9a-f]+$/i.test(text));

@@ -45,6 +45,12 @@ describe("thresholds", () => {
     expect(disorder(completeThresholds({ resumeAt: 80, warnAt: 78 }))).toEqual(["resumeAt", "warnAt"]);
   });
 
+  it("out of order are told by what was given, where that is wrong by itself", () => {
+    const given = { warnAt: 90, stopAt: 80 };
+    expect(disorder(completeThresholds(given), given)).toEqual(["warnAt", "stopAt"]);
+    expect(disorder(completeThresholds({ warnAt: 90 }), { warnAt: 90 })).toEqual(["warnAt", "coolAt"]);
+  });
+
   it("are lowered together to where the card slows itself down, and never raised", () => {
     expect(lowered(defaultThresholds, 80)).toMatchObject({
       resumeAt: 65,

@@ -39,9 +39,26 @@ const order = [
   ["coolAt", "stopAt"],
 ] as const satisfies readonly (readonly [Temperature, Temperature])[];
 
-/** The first pair that is not in order; undefined when all are. */
-export function disorder(thresholds: Thresholds): readonly [Temperature, Temperature] | undefined {
-  return order.find(([low, high]) => thresholds[low] >= thresholds[high]);
+/** What follows from that. */
+const farApart = [
+  ["resumeAt", "coolAt"],
+  ["resumeAt", "stopAt"],
+  ["warnAt", "stopAt"],
+  ["target", "stopAt"],
+] as const satisfies readonly (readonly [Temperature, Temperature])[];
+
+/**
+ * The first pair that is not in order, of those that were given before those that were not; undefined when all are.
+ * @param given by a person, who knows nothing of the others
+ */
+export function disorder(
+  thresholds: Thresholds,
+  given: Partial<Thresholds> = {},
+): readonly [Temperature, Temperature] | undefined {
+  const isWrong = ([low, high]: readonly [Temperature, Temperature]): boolean =>
+    thresholds[low] >= thresholds[high];
+  const isGiven = (pair: readonly Temperature[]): boolean => pair.every((name) => given[name] !== undefined);
+  return [...order, ...farApart].find((pair) => isGiven(pair) && isWrong(pair)) ?? order.find(isWrong);
 }
 
 /** From the lowest to the highest. */

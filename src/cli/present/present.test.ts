@@ -163,6 +163,11 @@ describe("style", () => {
     expect(shown({ isTTY: true, environment: { TERM: "linux", NO_COLOR: "1" } })).toBe("Checkpoint guardado");
   });
 
+  it("takes a terminal that moves no cursor for a pipe", () => {
+    const { output } = outputTo({ isTTY: true, environment: { TERM: "dumb" } });
+    expect([output.isTerminal, output.symbols]).toEqual([false, false]);
+  });
+
   it("colours a terminal's lines, unless NO_COLOR is set", () => {
     const shown = (environment: Record<string, string>) =>
       styled("✅ Checkpoint guardado", outputTo({ isTTY: true, environment }).output);

@@ -23,7 +23,7 @@ export function parseSensor(text: string): SensorChoice | undefined {
   if (real) return { kind: real[1] as Real, index: real[2] === undefined ? undefined : Number(real[2]) };
   const model = /^simulated:model(?:@(\d+(?:\.\d+)?))?$/.exec(text);
   if (model) return { kind: "model", ambient: Number(model[1] ?? likeRtx3070.ambient) };
-  const file = /^simulated:(.+)$/s.exec(text)?.[1];
+  const file = /^simulated:([^\0]+)$/.exec(text)?.[1];
   return file === undefined ? undefined : { kind: "trace", file };
 }
 
