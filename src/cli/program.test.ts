@@ -206,7 +206,6 @@ describe("the command line", () => {
     ["train --lang fr", 64, /--lang takes en or es/],
     ["train --name a/b", 64, /--name takes letters/],
     ["train --fresh --resume latest", 64, /--fresh and --resume contradict/],
-    ["train --class DRUSEN", 64, /--class says nothing without --data/],
     ["generate --truncation -1", 64, /--truncation takes a number from 0 to 1000/],
     [
       "monitor --sensor simulated:model --time-scale 0",
