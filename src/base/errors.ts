@@ -86,6 +86,8 @@ export interface ErrorData {
   TORCH_FILE_UNSUPPORTED: { file: string } & TorchFeature;
   // Checkpoints
   WEIGHTS_NOT_WRITABLE: { folder: string; reason: string };
+  /** Deleted, renamed or unmounted while it was written to. */
+  WEIGHTS_FOLDER_GONE: { folder: string };
   /**
    * `host`: where it runs, when that is another computer. `unreadable`: the announcement of a writer that says nothing; its
    * `pid` is 0 then.
@@ -98,7 +100,8 @@ export interface ErrorData {
     purpose?: Purpose | undefined;
     unreadable?: string;
   };
-  DISK_FULL: { folder: string; needed: number; free: number };
+  /** `files`: how many more the disk takes, where it is that which is missing. */
+  DISK_FULL: { folder: string; needed: number; free: number; files?: number };
   SAVE_FAILED: { folder: string; reason: string };
   SAVE_NOT_VERIFIED: { id: string } & Damage;
   CHECKPOINT_NOT_FOUND: { reference: string; known: readonly string[] };
@@ -135,6 +138,8 @@ export interface ErrorData {
   PROGRESS_UNREADABLE: { id: string; where: string; detail: string };
   /** The newest one that would have been taken; no older one is better. */
   WEIGHTS_NOT_FINITE: { id: string; values: number };
+  /** The newest save of a training that has ended. `good`: the newest one whose values are all numbers, if there ever was one. */
+  TRAINING_DIVERGED: { id: string; values: number; good: string | undefined };
   NOT_A_WEIGHTS_FOLDER: { folder: string };
   /** `checkpoints` or `backups` in a weights folder. */
   FOLDER_IS_LINK: { folder: string };

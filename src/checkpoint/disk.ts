@@ -22,6 +22,11 @@ export interface FileInfo {
   readonly modified: number;
 }
 
+/** The part of a file's identity that says on which device it is. */
+export function deviceOf(identity: string): string | undefined {
+  return identity.split(":")[0];
+}
+
 /** Nothing of it follows a link at the end of a path, or opens what is no regular file, but `target`. */
 export interface Disk {
   /** Creates a new file for appending; EEXIST when the name is taken. Read-only afterwards where the system has modes. */
@@ -51,6 +56,8 @@ export interface Disk {
   append(path: string, text: string): Promise<void>;
   /** Bytes free for this user on the file system of `path`. */
   freeSpace(path: string): Promise<number>;
+  /** How many more files that file system takes (free inodes); undefined where it has no such limit, or does not say. */
+  freeFiles(path: string): Promise<number | undefined>;
 }
 
 /** Node's code of a file-system error, e.g. "ENOENT". */
@@ -261,6 +268,10 @@ export const nodeDisk: Disk = {
   async freeSpace(path) {
     const facts = await fs.statfs(path, { bigint: true });
     return Number(facts.bavail * facts.bsize);
+  },
+  async freeFiles(path) {
+    const { files, ffree } = await fs.statfs(path);
+    return files > 0 ? ffree : undefined;
   },
 };
 

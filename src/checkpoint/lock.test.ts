@@ -1,4 +1,5 @@
-import { readdir, stat, utimes, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -94,13 +95,45 @@ describe("the lock", () => {
     }
   });
 
-  it("knows when another has taken it for dead", async () => {
+  it("knows when another has taken it for dead, and names that one", async () => {
+    const folder = await weights();
+    const at = join(folder, "checkpoints");
+    const lock = await takeLock(nodeDisk, at, folder);
+    await nodeDisk.remove(lock.path);
+    const other = { host: "nas", pid: 4711, since: "2025-11-06T12:00:00Z" };
+    await writeFile(join(at, `.lock-${"a".repeat(32)}`), JSON.stringify(other));
+    await expect(lock.check()).rejects.toMatchObject({ code: "WEIGHTS_IN_USE", data: { pid: 4711 } });
+    expect(await readdir(at)).toHaveLength(1);
+    await lock.release();
+  });
+
+  it("is announced again when somebody has removed it, and nobody else writes", async () => {
     const folder = await weights();
     const lock = await takeLock(nodeDisk, join(folder, "checkpoints"), folder);
     await nodeDisk.remove(lock.path);
-    await expect(lock.check()).rejects.toMatchObject({ code: "WEIGHTS_IN_USE" });
+    await lock.check();
+    expect(await nodeDisk.info(lock.path)).toBeDefined();
+    await expect(takeLock(nodeDisk, join(folder, "checkpoints"), folder)).rejects.toMatchObject({
+      code: "WEIGHTS_IN_USE",
+      data: { pid: process.pid },
+    });
     await lock.release();
   });
+
+  it.each(["deleted", "renamed", "replaced"])(
+    "says that its folder was %s, and blames nobody",
+    async (how) => {
+      const folder = await weights();
+      const lock = await takeLock(nodeDisk, join(folder, "checkpoints"), folder);
+      await rename(folder, `${folder}-elsewhere`);
+      if (how === "deleted") await rm(`${folder}-elsewhere`, { recursive: true });
+      if (how === "replaced") await mkdir(join(folder, "checkpoints"), { recursive: true });
+      await expect(lock.check()).rejects.toMatchObject({ code: "WEIGHTS_FOLDER_GONE", data: { folder } });
+      expect(existsSync(folder)).toBe(how === "replaced");
+      await lock.release();
+      await rm(`${folder}-elsewhere`, { recursive: true, force: true });
+    },
+  );
 
   const other = (folder: string) => join(folder, "checkpoints", `.lock-${"0".repeat(32)}`);
   const ago = (seconds: number) => Date.now() / 1000 - seconds;

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { hostname, uptime } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
 import { parseBounded } from "../base/bounded-json.js";
@@ -80,7 +80,12 @@ export async function isAlive(owner: Owner, silence: number, here: Surroundings)
 export interface Lock {
   /** The announcement's file. */
   readonly path: string;
-  /** @throws WEIGHTS_IN_USE when another process has taken this lock for dead and removed it */
+  /**
+   * Looks whether the announcement is there still. One that is not, in a folder that is, was removed by somebody: it is made
+   * again, unless another process writes there now.
+   * @throws WEIGHTS_FOLDER_GONE when the folder is not there any more, or another one in its place
+   * @throws WEIGHTS_IN_USE when another process has taken this lock for dead, and writes
+   */
   check(): Promise<void>;
   release(): Promise<void>;
 }
@@ -111,8 +116,9 @@ export async function takeLock(
 ): Promise<Lock> {
   const here = await surroundings(disk);
   const deadline = performance.now() + patience * 1000;
+  const identity = (await disk.info(folder))?.identity;
   for (let tries = 1; ;) {
-    const mine = await announce(disk, folder, here, purpose);
+    const mine = await announce(disk, folder, lockName(randomBytes(16).toString("hex")), here, purpose);
     let others: readonly Announcement[];
     try {
       others = await findOthers(disk, folder, mine, here);
@@ -131,7 +137,7 @@ export async function takeLock(
       throw error;
     }
     const [other] = others;
-    if (other === undefined) return keepAlive(disk, told, mine);
+    if (other === undefined) return keepAlive(disk, { folder, told, mine, here, purpose, identity });
     await removeQuietly(disk, mine);
     // Two that started in the same instant both withdraw: they try again at different times.
     if (tries++ === 3) throw inUse(told, other);
@@ -155,8 +161,13 @@ export function inUse(folder: string, { path, owner }: Announcement): Guardapeso
 }
 
 /** @returns the path of the announcement */
-async function announce(disk: Disk, folder: string, here: Surroundings, purpose: Purpose): Promise<string> {
-  const name = lockName(randomBytes(16).toString("hex"));
+async function announce(
+  disk: Disk,
+  folder: string,
+  name: string,
+  here: Surroundings,
+  purpose: Purpose,
+): Promise<string> {
   const owner: Owner = {
     host: here.host,
     boot: here.boot,
@@ -253,7 +264,43 @@ async function readOwner(disk: Disk, path: string): Promise<Owner | undefined> {
   }
 }
 
-function keepAlive(disk: Disk, told: string, mine: string): Lock {
+interface Held {
+  readonly folder: string;
+  /** What it is called towards the user. */
+  readonly told: string;
+  /** The path of the announcement. */
+  readonly mine: string;
+  readonly here: Surroundings;
+  readonly purpose: Purpose;
+  /** Of the folder, when the lock was taken. */
+  readonly identity: string | undefined;
+}
+
+/** Whether the folder is the one that it was. */
+async function isThereStill(disk: Disk, { folder, identity }: Held): Promise<boolean> {
+  const info = await disk.info(folder);
+  return info !== undefined && info.identity === identity;
+}
+
+/** Makes an announcement that somebody has removed again. */
+async function renew(disk: Disk, held: Held): Promise<void> {
+  const { folder, told, mine, here, purpose } = held;
+  const gone = () => new GuardapesosError("WEIGHTS_FOLDER_GONE", { folder: told });
+  if (!(await isThereStill(disk, held))) throw gone();
+  try {
+    await announce(disk, folder, basename(mine), here, purpose);
+    const [other] = await findOthers(disk, folder, mine, here);
+    if (other === undefined) return;
+    await removeQuietly(disk, mine);
+    throw inUse(told, other);
+  } catch (error) {
+    // It may have gone in this very moment.
+    throw (await isThereStill(disk, held)) ? error : gone();
+  }
+}
+
+function keepAlive(disk: Disk, held: Held): Lock {
+  const { mine } = held;
   const beat = setInterval(() => {
     // Adding a byte lets the file system put its own time on it. A failure shows at the next check.
     void disk
@@ -265,9 +312,7 @@ function keepAlive(disk: Disk, told: string, mine: string): Lock {
   return {
     path: mine,
     async check() {
-      if ((await disk.info(mine)) !== undefined) return;
-      const since = new Date().toISOString();
-      throw new GuardapesosError("WEIGHTS_IN_USE", { folder: told, pid: 0, since });
+      if ((await disk.info(mine)) === undefined) await renew(disk, held);
     },
     async release() {
       clearInterval(beat);

@@ -147,6 +147,12 @@ export function ballastPath(weights: string): string {
   return join(checkpointsFolder(weights), ".ballast");
 }
 
+/** Empty files beside it: where a disk is out of inodes, room alone is no use. */
+export function spareFiles(weights: string): readonly string[] {
+  // Of a save: its folder, two networks, the manifest, the mark; one more for the name that it is made under.
+  return [1, 2, 3, 4, 5, 6].map((number) => `${ballastPath(weights)}-${number}`);
+}
+
 export function journalPath(weights: string): string {
   return join(checkpointsFolder(weights), "journal.jsonl");
 }

@@ -11,6 +11,7 @@ export interface SaveRules {
 export interface SaveFacts {
   /** Since the newest save was begun, whether it succeeded or not. */
   readonly batchesSinceSave: number;
+  /** Since the newest save was begun, or has failed. */
   readonly secondsSinceSave: number;
   /** Saves that have failed since the last one that succeeded. */
   readonly failures: number;
@@ -23,6 +24,8 @@ export interface SaveFacts {
   readonly askedByHand: boolean;
   /** Why training is about to stop ("SIGINT", "heat", ...); undefined while it goes on. */
   readonly stopping: string | undefined;
+  /** Whether training is about to end by itself: no later try comes then. */
+  readonly ending?: boolean | undefined;
 }
 
 export interface SaveDecision {
@@ -51,16 +54,25 @@ export function retryAfter(failures: number): number {
   return Math.min(60, 5 * 2 ** (failures - 1));
 }
 
+/** What was said when a save failed is what happens: no other save comes before the next try, whatever has ended by then. */
+function tryAgain({
+  failures,
+  saving,
+  batchesSinceSave,
+  secondsSinceSave,
+}: SaveFacts): SaveDecision | undefined {
+  if (saving || batchesSinceSave === 0 || secondsSinceSave < retryAfter(failures)) return undefined;
+  return { kind: "auto", reason: "again, as the last save failed" };
+}
+
 /** @returns undefined when there is nothing to save for */
 export function decideSave(facts: SaveFacts, rules: SaveRules): SaveDecision | undefined {
   if (facts.stopping !== undefined) return { kind: "emergency", reason: facts.stopping };
   if (facts.askedByHand) return { kind: "manual", reason: "asked for" };
+  if (facts.failures > 0 && facts.ending !== true) return tryAgain(facts);
   if (facts.stageEnded) return { kind: "stage", reason: "end of the resolution" };
   if (facts.epochEnded) return { kind: "epoch", reason: "end of the epoch" };
   if (facts.batchesSinceSave === 0) return undefined;
-  if (facts.failures > 0 && !facts.saving && facts.secondsSinceSave >= retryAfter(facts.failures)) {
-    return { kind: "auto", reason: "again, as the last save failed" };
-  }
   if (rules.everyMinutes > 0 && facts.secondsSinceSave >= rules.everyMinutes * 60) {
     return { kind: "auto", reason: `every ${rules.everyMinutes} minutes` };
   }

@@ -89,6 +89,7 @@ export async function saveGeneration(
     const seconds = (performance.now() - started) / 1000;
     const stale = await isStale(session, manifest);
     session.parent = id;
+    session.verified.add(id);
 
     const problems: StoreProblem[] = [];
     const { files, movedAside } = await settle(session, generation, older, problems);
@@ -115,10 +116,34 @@ export async function saveGeneration(
       problems,
     };
   } catch (error) {
-    const told = diskError(error, weights, needed, await freeSpace(session));
+    const told = await causeOf(session, error, needed);
     await log(id, { bytes: 0, sha256: [], failed: reasonOf(told) }).catch(() => undefined);
     throw told;
   }
+}
+
+/** What a user is told: where the folder is gone, that, and not what the system says of the files that should be in it. */
+async function causeOf(session: Session, error: unknown, needed: number): Promise<unknown> {
+  const { weights, lock } = session;
+  if (!isDiskFault(error)) return error;
+  const gone = await lock.check().then(
+    () => undefined,
+    (found: unknown) => found,
+  );
+  const isGone = gone instanceof GuardapesosError && gone.code === "WEIGHTS_FOLDER_GONE";
+  if (isGone) return gone;
+  const free = await freeSpace(session);
+  return isNoSpace(error) ? diskFull(session, needed, free ?? 0) : diskError(error, weights, needed, free);
+}
+
+/** Files that a save makes, with its folder and its names. */
+const filesPerSave = 10;
+
+/** A disk has room for so many bytes and, often, for so many files: what is missing is said. */
+async function diskFull({ disk, weights }: Session, needed: number, free: number): Promise<GuardapesosError> {
+  const left = await disk.freeFiles(weights).catch(() => undefined);
+  const files = left !== undefined && left < filesPerSave ? { files: left } : {};
+  return new GuardapesosError("DISK_FULL", { folder: weights, needed, free, ...files });
 }
 
 /**
@@ -137,7 +162,7 @@ async function withRoom<T>(
   /** Each answers whether it has made any room, and so may be asked again. */
   const reliefs = underPressure(session.rules).map(({ rules, everyRun }) => async (): Promise<boolean> => {
     const run = everyRun ? undefined : session.run;
-    const plan = await planRemovals(disk, weights, { rules, run, proven });
+    const plan = await planRemovals(disk, weights, { rules, run, proven, verified: session.verified });
     const { removed } = await carryOut(disk, weights, plan, 1);
     spared.push(...removed);
     return removed.length > 0;
@@ -153,7 +178,7 @@ async function withRoom<T>(
         if (!isNoSpace(error) || relief === undefined) throw error;
       }
     }
-    if (relief === undefined) throw new GuardapesosError("DISK_FULL", { folder: weights, needed, free });
+    if (relief === undefined) throw await diskFull(session, needed, free);
     if (!(await relief())) reliefs.shift();
   }
 }
@@ -168,12 +193,18 @@ const nothingRetained: Retained = { removed: [], damaged: [], problems: [] };
  * just read back counts, and the others are read. When something urgent comes meanwhile, it is left to the next save.
  */
 async function retain(session: Session, readBack: string): Promise<Retained> {
-  const { disk, weights, run, rules } = session;
+  const { disk, weights, run, rules, verified } = session;
   const onRead = () => {
     if (session.urgent) throw new CalledOff();
   };
   try {
-    const plan = await planRemovals(disk, weights, { rules, run, proven: new Set([readBack]), onRead });
+    const plan = await planRemovals(disk, weights, {
+      rules,
+      run,
+      verified,
+      proven: new Set([readBack]),
+      onRead,
+    });
     const { removed, problems } = await carryOut(disk, weights, plan);
     return { removed, damaged: plan.damaged, problems };
   } catch (error) {

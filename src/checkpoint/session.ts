@@ -30,6 +30,8 @@ export interface Session {
   parent: string | undefined;
   /** The highest sequence ever seen here. A manifest that cannot be read for a moment must not let the count begin again. */
   sequence: number;
+  /** Ids of what was read back in this session, whether or not the disk took the mark. */
+  readonly verified: Set<string>;
   /** Something that cannot wait: an emergency save, or the end. What can is called off then. */
   urgent: boolean;
 }

@@ -2,8 +2,8 @@
 import { randomFillSync } from "node:crypto";
 import type { Checkpoint } from "./checkpoint.js";
 import { tensorsOf } from "./digest.js";
-import type { Disk } from "./disk.js";
-import { ballastPath } from "./names.js";
+import { writeText, type Disk } from "./disk.js";
+import { ballastPath, spareFiles } from "./names.js";
 
 /** For a tensor: alignment, header and directory entry in the archive, its lines in the manifest. */
 const BYTES_PER_TENSOR = 1024;
@@ -36,10 +36,13 @@ export function savesLeft(free: number, bytesPerSave: number): number {
 
 /**
  * Writes the ballast unless there is one of that size. It holds random bytes: a file system that packs or leaves out zeros
- * would not keep the room.
+ * would not keep the room. Empty files beside it keep inodes.
  * REQUIRES: there is room.
  */
 export async function keepBallast(disk: Disk, weights: string, bytes: number): Promise<void> {
+  for (const spare of spareFiles(weights)) {
+    if ((await disk.info(spare)) === undefined) await writeText(disk, spare, "");
+  }
   const path = ballastPath(weights);
   const there = await disk.info(path);
   if (there?.kind === "file" && there.bytes >= bytes) return;
@@ -61,8 +64,11 @@ export async function keepBallast(disk: Disk, weights: string, bytes: number): P
 
 /** @returns whether there was any */
 export async function releaseBallast(disk: Disk, weights: string): Promise<boolean> {
-  const path = ballastPath(weights);
-  if ((await disk.info(path)) === undefined) return false;
-  await disk.remove(path);
-  return true;
+  let released = false;
+  for (const path of [ballastPath(weights), ...spareFiles(weights)]) {
+    if ((await disk.info(path)) === undefined) continue;
+    await disk.remove(path);
+    released = true;
+  }
+  return released;
 }

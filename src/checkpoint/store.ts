@@ -6,7 +6,7 @@ import { dirname, join, resolve } from "node:path";
 import { invariant } from "../base/invariant.js";
 import { listBackups } from "./backup-list.js";
 import type { Checkpoint } from "./checkpoint.js";
-import { diskError, makeFolders, nodeDisk, type Disk } from "./disk.js";
+import { deviceOf, diskError, makeFolders, nodeDisk, type Disk } from "./disk.js";
 import { refuseLink } from "./folder.js";
 import { listGenerations } from "./generations.js";
 import { readJournal } from "./journal.js";
@@ -42,11 +42,15 @@ export interface StoreOptions {
   readonly ballast?: boolean | undefined;
   /** Seconds to wait for a clean-up or a restore that is at work there; 0 when left out. */
   readonly patience?: number | undefined;
+  /** For the writer's thread: whether a last save that finds the disk full is saved elsewhere, too. */
+  readonly refugeWhenFull?: boolean | undefined;
 }
 
 export interface Store {
   /** What opening found and mended. */
   readonly opening: Opening;
+  /** The device on which the folder is; undefined where the system does not say. */
+  readonly device: string | undefined;
   /**
    * Saves, one after the other when called again meanwhile. When it throws, the older generations are as they were, and the
    * store can be used on.
@@ -69,7 +73,9 @@ export async function openStore(
 ): Promise<Store> {
   const { patience } = options;
   const { session, opening } = await openSession(options, disk, { purpose: "train", patience, onWaiting });
-  return { opening, ...queued(session, options.ballast ?? true) };
+  const identity = (await disk.info(options.folder).catch(() => undefined))?.identity;
+  const device = identity === undefined ? undefined : deviceOf(identity);
+  return { opening, device, ...queued(session, options.ballast ?? true) };
 }
 
 /** What openStore does before any save. Throws like it; the caller releases `session.lock`. */
@@ -140,7 +146,19 @@ async function startSession(disk: Disk, options: StoreOptions, lock: Lock, links
   const sequence = Math.max(0, ...[...whole, ...journal, ...backups].map((one) => one.sequence));
   const goesOn = parent !== undefined && hasNames(parent, series) && options.apart !== true;
   const run = goesOn ? parent.run : newToken();
-  return { disk, weights, series, lock, links, rules, run, parent: parent?.id, sequence, urgent: false };
+  return {
+    disk,
+    weights,
+    series,
+    lock,
+    links,
+    rules,
+    run,
+    parent: parent?.id,
+    sequence,
+    verified: new Set(),
+    urgent: false,
+  };
 }
 
 /** One save after the other, and the ballast in between. */

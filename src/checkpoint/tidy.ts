@@ -20,8 +20,9 @@ import {
 } from "./retention-policy.js";
 import { verifyGeneration } from "./verify.js";
 
-function keepableOf(generation: Generation): Keepable {
-  return { ...generation, verified: generation.verifiedAt !== undefined };
+function keepableOf(generation: Generation, verified: ReadonlySet<string> | undefined): Keepable {
+  const { id, verifiedAt } = generation;
+  return { ...generation, verified: verifiedAt !== undefined || (verified?.has(id) ?? false) };
 }
 
 export interface Wish {
@@ -30,6 +31,8 @@ export interface Wish {
   readonly run?: string | undefined;
   /** Whether the newer ones of a kind must be whole, too, for which an older one goes. */
   readonly ofKind?: boolean | undefined;
+  /** Ids of generations that count as verified although the disk did not take their mark. */
+  readonly verified?: ReadonlySet<string> | undefined;
   /** Ids of generations that were read back just now; those that are read for this plan are added. */
   readonly proven?: Set<string> | undefined;
   /** Called beside reading; may throw to call it off. */
@@ -51,7 +54,11 @@ export async function planRemovals(disk: Disk, weights: string, wish: Wish): Pro
   const damaged = new Map<string, Skipped>();
   for (;;) {
     const whole = (await listGenerations(weights, disk)).whole.filter(({ id }) => !damaged.has(id));
-    const decision = decideRetention(whole.map(keepableOf), wish.rules, wish.run);
+    const decision = decideRetention(
+      whole.map((one) => keepableOf(one, wish.verified)),
+      wish.rules,
+      wish.run,
+    );
     const byId = new Map(whole.map((one) => [one.id, one]));
     const unread = [...leanedOn(decision, byId, wish)].filter((id) => !proven.has(id));
     if (unread.length === 0) {

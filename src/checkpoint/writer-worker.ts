@@ -1,12 +1,14 @@
 /** The thread behind writer.ts: one store, driven by messages; saves one after the other, a backup beside them. */
 import { MessagePort, parentPort, workerData } from "node:worker_threads";
-import { packError } from "../base/errors.js";
+import { packError, type ErrorMessage } from "../base/errors.js";
 import { buffersOf } from "../base/named-arrays.js";
 import { invariant } from "../base/invariant.js";
 import { createReportPace } from "../base/report-pace.js";
 import { unseal } from "../base/sealed.js";
 import { backup } from "./backup.js";
 import type { Checkpoint } from "./checkpoint.js";
+import { nodeDisk } from "./disk.js";
+import { saveElsewhere } from "./refuge.js";
 import { openStore, type Store } from "./store.js";
 import type { WriterData, WriterReply, WriterRequest } from "./writer.js";
 
@@ -17,9 +19,14 @@ const tell = (reply: WriterReply): void => port.postMessage(reply);
 const closing = new AbortController();
 let copying: Promise<void> = Promise.resolve();
 
-async function answer(id: number, work: () => ReturnType<Store["save"] | typeof backup>): Promise<void> {
+interface Answer {
+  readonly report: Awaited<ReturnType<Store["save"] | typeof backup>>;
+  readonly refuge?: { readonly folder: string; readonly cause: ErrorMessage };
+}
+
+async function answer(id: number, work: () => Promise<Answer>): Promise<void> {
   try {
-    tell({ type: "done", id, report: await work() });
+    tell({ type: "done", id, ...(await work()) });
   } catch (error) {
     tell({ type: "failed", id, error: packError(error) });
   }
@@ -34,6 +41,15 @@ function giveBack({ networks }: Checkpoint): void {
   ]);
   const buffers = buffersOf(arrays);
   returns.postMessage(buffers, buffers);
+}
+
+function elsewhere(
+  checkpoint: Checkpoint,
+  error: unknown,
+  { device }: Store,
+  onProgress: (share: number) => void,
+): ReturnType<typeof saveElsewhere> {
+  return saveElsewhere(checkpoint, error, { store: options, device }, nodeDisk, onProgress);
 }
 
 async function serve(store: Store, request: WriterRequest): Promise<void> {
@@ -51,7 +67,12 @@ async function serve(store: Store, request: WriterRequest): Promise<void> {
       };
       return answer(id, async () => {
         try {
-          return await store.save(checkpoint, onProgress);
+          return { report: await store.save(checkpoint, onProgress) };
+        } catch (error) {
+          const found = request.last && (await elsewhere(checkpoint, error, store, onProgress));
+          if (!found) throw error;
+          const { folder, report } = found;
+          return { report, refuge: { folder, cause: packError(error) } };
         } finally {
           giveBack(checkpoint);
         }
@@ -61,7 +82,7 @@ async function serve(store: Store, request: WriterRequest): Promise<void> {
       const { label, name, class: own, folder } = options;
       const series = { label, name, class: own };
       const wish = { ...request.options, daily: true, series, signal: closing.signal };
-      copying = answer(request.id, () => backup(folder, wish));
+      copying = answer(request.id, async () => ({ report: await backup(folder, wish) }));
       return;
     }
     case "close":

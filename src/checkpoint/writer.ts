@@ -27,7 +27,7 @@ export type Delivery = Omit<Checkpoint, "networks"> & {
 
 /** To the thread. */
 export type WriterRequest =
-  | { readonly type: "save"; readonly id: number; readonly checkpoint: Delivery }
+  | { readonly type: "save"; readonly id: number; readonly checkpoint: Delivery; readonly last: boolean }
   | { readonly type: "backup"; readonly id: number; readonly options: DailyBackup }
   | { readonly type: "close" };
 
@@ -38,7 +38,12 @@ export type WriterReply =
   | { readonly type: "opened"; readonly opening: Opening }
   | { readonly type: "not-opened"; readonly error: ErrorMessage }
   | { readonly type: "progress"; readonly id: number; readonly share: number }
-  | { readonly type: "done"; readonly id: number; readonly report: SaveReport | BackupReport }
+  | {
+      readonly type: "done";
+      readonly id: number;
+      readonly report: SaveReport | BackupReport;
+      readonly refuge?: { readonly folder: string; readonly cause: ErrorMessage } | undefined;
+    }
   | { readonly type: "failed"; readonly id: number; readonly error: ErrorMessage };
 
 export type DailyBackup = Pick<BackupOptions, "keep" | "reserve">;
@@ -55,12 +60,14 @@ export interface Writer {
    * Saves as Store.save does; several calls are done one after the other.
    * @param transfer what is handed over without a copy and is empty here afterwards: buffers of the checkpoint's arrays, or its
    *   sealed networks; arrays over other buffers are copied before this returns
+   * @param last nothing comes after it: where the weights folder does not take it, it is saved elsewhere if that can be done
    */
   save(
     checkpoint: Delivery,
     transfer: readonly (ArrayBuffer | MessagePort)[],
     onProgress?: (share: number) => void,
-  ): Promise<SaveReport>;
+    last?: boolean,
+  ): Promise<WriterReport>;
   /**
    * Copies the newest whole generation of this label and name unless today has its backup, beside any saves. Throws as
    * `backup` does.
@@ -68,6 +75,12 @@ export interface Writer {
   backup(options: DailyBackup): Promise<BackupReport>;
   /** Waits for saves under way, calls a backup off, lets others write, and ends the thread. */
   close(): Promise<void>;
+}
+
+/** What the writer reports of a save. */
+export interface WriterReport extends SaveReport {
+  /** It is not in the weights folder, which did not take it (`cause`), but in this one. */
+  readonly refuge?: { readonly folder: string; readonly cause: Error } | undefined;
 }
 
 /** The thread, for as long as it lives. */
@@ -110,12 +123,12 @@ export async function startWriter(
       return thread.opening;
     },
     returned,
-    async save(checkpoint, transfer, onProgress) {
+    async save(checkpoint, transfer, onProgress, last = false) {
       try {
         return await withThread(async ({ call }) => {
-          const request = (id: number): WriterRequest => ({ type: "save", id, checkpoint });
-          const report = await call<SaveReport>(request, transfer, onProgress);
-          parent = report.generation.id;
+          const request = (id: number): WriterRequest => ({ type: "save", id, checkpoint, last });
+          const report = await call<WriterReport>(request, transfer, onProgress);
+          if (!report.refuge) parent = report.generation.id;
           return report;
         });
       } finally {
@@ -195,6 +208,8 @@ function receive(
   const call = waiting.get(reply.id);
   if (reply.type === "progress") return call?.onProgress?.(reply.share);
   waiting.delete(reply.id);
-  if (reply.type === "done") call?.resolve(reply.report as never);
-  else call?.reject(unpackError(reply.error));
+  if (reply.type === "done") {
+    const refuge = reply.refuge && { ...reply.refuge, cause: unpackError(reply.refuge.cause) };
+    call?.resolve({ ...reply.report, refuge } as never);
+  } else call?.reject(unpackError(reply.error));
 }

@@ -66,6 +66,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "CHECKPOINT_FORMAT_NEWER":
     case "PROGRESS_UNREADABLE":
     case "WEIGHTS_NOT_FINITE":
+    case "TRAINING_DIVERGED":
       return 65; // EX_DATAERR: what was read is not usable
     case "CURRENT_FOLDER_GONE":
     case "FOLDER_NOT_FOUND":
@@ -95,6 +96,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "ENDED_WITHOUT_ANSWER":
       return 70; // EX_SOFTWARE: the computation itself failed
     case "WEIGHTS_NOT_WRITABLE":
+    case "WEIGHTS_FOLDER_GONE":
     case "OUTPUT_NOT_WRITABLE":
     case "OUTPUT_EXISTS":
     case "FOLDER_IS_LINK":

@@ -216,8 +216,12 @@ interface EventData {
     readonly signal: string | undefined;
     readonly position: Position | undefined;
     readonly seconds: number;
-    /** Paths of the newest whole pair; empty when nothing was ever saved. */
+    /** Paths of the newest good pair, as far as they are there; empty when nothing was ever saved. */
     readonly files: readonly SavedFile[];
+    /** Those of them that are not there any more; absent when all are. */
+    readonly missing?: readonly string[];
+    /** The state that stays in memory for the next start, as the disk did not take it; absent otherwise. */
+    readonly inMemory?: { readonly path: string; readonly batches: number };
     readonly preview: string | undefined;
     /** NaN and infinite values in the newest save of this session: plain resuming then goes on from an older one. */
     readonly nonFinite: number;
@@ -254,6 +258,8 @@ export type WarningCode =
   | "FILE_MOVED_ASIDE" // a user's own file stood at a familiar name
   | "NO_HARD_LINKS" // the familiar names are copies
   | "CHECKPOINT_DAMAGED" // one that was whole when it was saved is not any more; older ones stay for it
+  | "SAVED_ELSEWHERE" // the weights folder did not take the last save, so it is in this folder
+  | "SAVED_IN_MEMORY" // the same, and that folder goes with the machine's power
   | "ROOM_MADE" // the disk was full: older saves went so that this one found room
   | "DISK_FILLING" // told again when the number of saves that fit has halved
   | "WEIGHTS_NOT_FINITE"; // NaN or infinite weights were saved: the good ones before them are kept

@@ -129,6 +129,8 @@ export const errors: ErrorTexts = {
 
   WEIGHTS_NOT_WRITABLE: ({ folder, reason }) =>
     `The weights folder ${folder} cannot be written to (${reason}). Give another with --weights, or change its permissions; the checkpoints already there are as they were.`,
+  WEIGHTS_FOLDER_GONE: ({ folder }) =>
+    `The weights folder ${folder} is not there any more: it, or the checkpoints in it, were deleted or renamed, or its disk was unmounted. Bring it back, or give another with --weights.`,
   WEIGHTS_IN_USE: ({ folder, pid, since, host, purpose, unreadable }) => {
     if (unreadable !== undefined)
       return `Somebody may be writing to ${folder}: who it is cannot be read in ${unreadable}, as after a power cut. Try again in a minute, when it counts as gone; nothing was touched.`;
@@ -140,8 +142,10 @@ export const errors: ErrorTexts = {
       ? `${who} Stop that one first, or give this one another folder with --weights; nothing was touched.${silent}`
       : `${who} It ends by itself: try again then; nothing was touched.${silent}`;
   },
-  DISK_FULL: ({ folder, needed, free }) =>
-    `The disk of ${folder} is full: a checkpoint needs ${bytes(needed)} and ${bytes(free)} are free. Free some space; the checkpoints already there are whole.`,
+  DISK_FULL: ({ folder, needed, free, files }) =>
+    files !== undefined
+      ? `The disk of ${folder} takes ${files === 0 ? "no more files" : `only ${files === 1 ? "1 more file" : `${integer(files)} more files`}`}, however small (its inodes are used up). Delete files there; the checkpoints already there are whole.`
+      : `The disk of ${folder} is full: a checkpoint needs ${bytes(needed)} and ${bytes(free)} are free. Free some space; the checkpoints already there are whole.`,
   SAVE_FAILED: ({ folder, reason }) =>
     `A checkpoint could not be written to ${folder}: ${reason}. The checkpoints already there are whole.`,
   SAVE_NOT_VERIFIED: ({ id, ...damage }) =>
@@ -199,6 +203,8 @@ export const errors: ErrorTexts = {
   NOTHING_TO_GENERATE_FROM: ({ folder }) =>
     `There is no checkpoint in ${folder} to generate from. Train first with guardapesos train, or give the folder with --weights.`,
 
+  TRAINING_DIVERGED: ({ id, values, good }) =>
+    `Training has diverged: ${integer(values)} ${values === 1 ? "value" : "values"} of its newest weights (${id}) are not numbers, and no further step makes them any. ${good === undefined ? "There never were good ones: start anew with --fresh and a smaller --lr." : `Go on from the last good ones (${good}) with a smaller --lr.`}`,
   WEIGHTS_NOT_FINITE: ({ id, values }) =>
     `Training had diverged when ${id} was saved (${integer(values)} values that are not numbers), and no other checkpoint will do instead. Start anew with --fresh and a smaller --lr, or bring a backup back with guardapesos restore; nothing was touched.`,
   SENSOR_UNAVAILABLE: ({ sensor, reason }) =>

@@ -103,7 +103,7 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
   RESOLUTION_UNKNOWN: (detail) =>
     `Those files do not say to which resolution they were trained, so training begins at ${detail}x${detail}. If they were trained further, stop and start again with --start, such as --start 64.`,
   WEIGHTS_NOT_FINITE: (detail) =>
-    `The weights of ${detail} are not all numbers: training has diverged. The files with the familiar names still hold the last good ones; stop, and go on from an older checkpoint with a smaller --lr.`,
+    `The weights of ${detail} are not all numbers: training has diverged, and ends by itself if the next saves are no better. Good ones that were saved before stay, and so do the files with the familiar names.`,
   WEIGHTS_UNCHANGED: (detail) =>
     `All weights of ${detail} are those of the checkpoint before it, although steps have passed: nothing is being learnt. Check --lr; the older checkpoints are kept.`,
   WAITING_FOR_FOLDER: (detail) =>
@@ -120,6 +120,10 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `The disk is filling up: room for ${plural(Number(detail), "more save", "more saves")}. Before one fails, old automatic and emergency saves go by themselves; what else lies on that disk is yours to remove.`,
   CHECKPOINT_DAMAGED: (detail) =>
     `${detail} It was whole when it was saved: look after that disk. Older checkpoints stay for it.`,
+  SAVED_ELSEWHERE: (detail) =>
+    `The weights folder did not take the last save, so it is in another one, whole and verified: ${detail}`,
+  SAVED_IN_MEMORY: (detail) =>
+    `The weights folder did not take the last save, and no disk did. It is in memory, whole and verified: ${detail}. Copy it to a disk before you switch the machine off.`,
   ROOM_MADE: (detail) =>
     `The disk was full, so older saves went to make room for this one: ${detail}. The newest ones stay.`,
   IMAGES_NOT_CACHED: (detail) =>
@@ -128,20 +132,39 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `The preview picture could not be written (${detail}). Training goes on and the weights are not affected.`,
 };
 
-const goOn = ({ resumeCommand, nonFinite }: RunEventOf<"ended">): string[] =>
+const goOn = ({ resumeCommand, nonFinite, files }: RunEventOf<"ended">): string[] =>
   resumeCommand === undefined
     ? []
     : [
         nonFinite === 0
           ? "💡 To go on exactly where it was:"
-          : "💡 These weights are not all numbers. To go on from the last good ones (add a smaller --lr):",
+          : files.length > 0
+            ? "💡 These weights are not all numbers. To go on from the last good ones (add a smaller --lr):"
+            : "💡 To start anew (add a smaller --lr):",
         `   ${resumeCommand}`,
       ];
 
-const safe = (files: readonly SavedFile[], headline: string): string[] =>
-  files.length === 0
-    ? ["⚠ No checkpoint had been saved yet, so there are no weights to keep."]
-    : [headline, ...fileLines(files)];
+/** What is safe and where, and how much is not. */
+function safe(event: RunEventOf<"ended">, headline: string): string[] {
+  const { files, missing = [], nonFinite, inMemory, batchesLost } = event;
+  const left = inMemory
+    ? [
+        `💾 The newest state (batch ${integer(inMemory.batches)}) is still in memory (${inMemory.path}). Start the same command again before you switch the machine off: it is saved first.`,
+      ]
+    : [];
+  const work = event.how === "finished" || event.how === "limit" ? [] : [lost(batchesLost)];
+  if (files.length > 0) return [headline, ...fileLines(files), ...left, ...work];
+  if (missing.length > 0)
+    return [
+      `⚠ The newest saved weights are not where they were any more: ${missing.join(", ")}`,
+      ...left,
+      ...work,
+    ];
+  if (nonFinite > 0) return ["⚠ No weights were ever saved whose values are all numbers."];
+  return inMemory
+    ? [...left, ...work]
+    : ["⚠ No checkpoint had been saved yet, so there are no weights to keep."];
+}
 
 const preview = (path: string | undefined): string[] =>
   path === undefined ? [] : [`🖼 Latest picture: ${path}`];
@@ -243,7 +266,7 @@ export const events: EventTexts = {
         return [
           rule,
           `🎉 Training finished in ${duration(event.seconds)}!`,
-          ...safe(event.files, "✅ The weights are here:"),
+          ...safe(event, "✅ The weights are here:"),
           ...preview(event.preview),
           rule,
         ];
@@ -251,15 +274,14 @@ export const events: EventTexts = {
         return [
           rule,
           `⏸ The limit of batches was reached after ${duration(event.seconds)}.`,
-          ...safe(event.files, "✅ The weights are saved:"),
+          ...safe(event, "✅ The weights are saved:"),
           ...preview(event.preview),
           ...goOn(event),
           rule,
         ];
       case "stopped":
         return [
-          ...safe(event.files, "✅ Weights saved successfully:"),
-          ...(event.files.length === 0 ? [] : [lost(event.batchesLost)]),
+          ...safe(event, "✅ Weights saved successfully:"),
           "",
           ...goOn(event),
           rule,
@@ -270,8 +292,7 @@ export const events: EventTexts = {
         return [
           rule,
           "🔥 Training has ended because of heat.",
-          ...safe(event.files, "✅ Weights saved successfully:"),
-          ...(event.files.length === 0 ? [] : [lost(event.batchesLost)]),
+          ...safe(event, "✅ Weights saved successfully:"),
           "",
           ...heatAdvice,
           "",
@@ -282,8 +303,7 @@ export const events: EventTexts = {
         return [
           rule,
           `💥 Training stopped because of an error, after ${duration(event.seconds)}.`,
-          ...safe(event.files, "✅ Your weights are safe here:"),
-          ...(event.files.length === 0 ? [] : [lost(event.batchesLost)]),
+          ...safe(event, "✅ Your weights are safe here:"),
           ...goOn(event),
           rule,
         ];

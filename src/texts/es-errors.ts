@@ -132,6 +132,8 @@ export const errors: ErrorTexts = {
 
   WEIGHTS_NOT_WRITABLE: ({ folder, reason }) =>
     `No se puede escribir en la carpeta de pesos ${folder} (${reason}). Indica otra con --weights o cambia sus permisos; los checkpoints que ya estaban siguen como estaban.`,
+  WEIGHTS_FOLDER_GONE: ({ folder }) =>
+    `La carpeta de pesos ${folder} ya no está: se ha borrado o renombrado, ella o los checkpoints que tenía, o se ha desmontado su disco. Recupérala, o indica otra con --weights.`,
   WEIGHTS_IN_USE: ({ folder, pid, since, host, purpose, unreadable }) => {
     if (unreadable !== undefined)
       return `Puede que alguien esté escribiendo en ${folder}: quién es no se puede leer en ${unreadable}, como tras un corte de luz. Inténtalo dentro de un minuto, cuando se le dé por terminado; no se ha tocado nada.`;
@@ -143,8 +145,10 @@ export const errors: ErrorTexts = {
       ? `${who} Detén primero aquel, o dale a este otra carpeta con --weights; no se ha tocado nada.${silent}`
       : `${who} Termina solo: inténtalo entonces; no se ha tocado nada.${silent}`;
   },
-  DISK_FULL: ({ folder, needed, free }) =>
-    `El disco de ${folder} está lleno: un checkpoint necesita ${bytes(needed)} y quedan ${bytes(free)}. Libera espacio; los checkpoints que ya estaban siguen intactos.`,
+  DISK_FULL: ({ folder, needed, free, files }) =>
+    files !== undefined
+      ? `En el disco de ${folder} ${files === 0 ? "no cabe ningún archivo más" : `solo ${files === 1 ? "cabe 1 archivo" : `caben ${integer(files)} archivos`} más`}, por pequeños que sean (se han agotado sus inodos). Borra archivos de ese disco; los checkpoints que ya había están enteros.`
+      : `El disco de ${folder} está lleno: un checkpoint necesita ${bytes(needed)} y quedan ${bytes(free)}. Libera espacio; los checkpoints que ya estaban siguen intactos.`,
   SAVE_FAILED: ({ folder, reason }) =>
     `No se pudo escribir un checkpoint en ${folder}: ${reason}. Los checkpoints que ya estaban siguen intactos.`,
   SAVE_NOT_VERIFIED: ({ id, ...damage }) =>
@@ -202,6 +206,8 @@ export const errors: ErrorTexts = {
   NOTHING_TO_GENERATE_FROM: ({ folder }) =>
     `No hay ningún checkpoint en ${folder} del que generar. Entrena antes con guardapesos entrenar, o indica la carpeta con --weights.`,
 
+  TRAINING_DIVERGED: ({ id, values, good }) =>
+    `El entrenamiento ha divergido: ${integer(values)} ${values === 1 ? "valor" : "valores"} de sus últimos pesos (${id}) no son números, y ningún paso más los arregla. ${good === undefined ? "Nunca los hubo buenos: empieza de cero con --fresh y un --lr menor." : `Sigue desde los últimos buenos (${good}) con un --lr menor.`}`,
   WEIGHTS_NOT_FINITE: ({ id, values }) =>
     `El entrenamiento había divergido cuando se guardó ${id} (${integer(values)} valores que no son números), y no hay otro checkpoint que sirva en su lugar. Empieza de cero con --fresh y un --lr menor, o recupera una copia con guardapesos restaurar; no se ha tocado nada.`,
   SENSOR_UNAVAILABLE: ({ sensor, reason }) =>

@@ -70,7 +70,7 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
   RESOLUTION_UNKNOWN: (detail) =>
     `Esos archivos no dicen hasta qué resolución se entrenaron, así que el entrenamiento empieza en ${detail}x${detail}. Si llegaron más lejos, para y empieza otra vez con --start, por ejemplo --start 64.`,
   WEIGHTS_NOT_FINITE: (detail) =>
-    `No todos los pesos de ${detail} son números: el entrenamiento ha divergido. Los archivos de siempre conservan los últimos buenos; detenlo y sigue desde un checkpoint anterior con un --lr menor.`,
+    `No todos los pesos de ${detail} son números: el entrenamiento ha divergido, y termina solo si los próximos guardados no son mejores. Los buenos que se guardaron antes se quedan, y los archivos de siempre también.`,
   WEIGHTS_UNCHANGED: (detail) =>
     `Todos los pesos de ${detail} son los del checkpoint anterior, aunque han pasado pasos: no se está aprendiendo nada. Revisa --lr; los checkpoints anteriores se conservan.`,
   WAITING_FOR_FOLDER: (detail) =>
@@ -87,6 +87,10 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `El disco se está llenando: cabe${detail === "1" ? "" : "n"} ${plural(Number(detail), "guardado", "guardados")} más. Antes de que falle uno se borran solos los automáticos y los de emergencia más antiguos; lo demás que haya en ese disco te toca borrarlo a ti.`,
   CHECKPOINT_DAMAGED: (detail) =>
     `${detail} Estaba entero cuando se guardó: vigila ese disco. Por él se quedan otros más antiguos.`,
+  SAVED_ELSEWHERE: (detail) =>
+    `La carpeta de pesos no admitió el último guardado, así que está en otra, entero y verificado: ${detail}`,
+  SAVED_IN_MEMORY: (detail) =>
+    `La carpeta de pesos no admitió el último guardado, ni ningún disco. Está en memoria, entero y verificado: ${detail}. Cópialo a un disco antes de apagar la máquina.`,
   ROOM_MADE: (detail) =>
     `El disco estaba lleno, así que para hacer sitio a este guardado se han borrado otros más antiguos: ${detail}. Los más recientes se quedan.`,
   IMAGES_NOT_CACHED: (detail) =>
@@ -95,20 +99,39 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
     `No se pudo escribir la imagen de muestra (${detail}). El entrenamiento continúa y los pesos no corren peligro.`,
 };
 
-const goOn = ({ resumeCommand, nonFinite }: RunEventOf<"ended">): string[] =>
+const goOn = ({ resumeCommand, nonFinite, files }: RunEventOf<"ended">): string[] =>
   resumeCommand === undefined
     ? []
     : [
         nonFinite === 0
           ? "💡 Para reanudar exactamente donde quedó:"
-          : "💡 No todos estos pesos son números. Para seguir desde los últimos buenos (añade un --lr menor):",
+          : files.length > 0
+            ? "💡 No todos estos pesos son números. Para seguir desde los últimos buenos (añade un --lr menor):"
+            : "💡 Para empezar de cero (añade un --lr menor):",
         `   ${resumeCommand}`,
       ];
 
-const safe = (files: readonly SavedFile[], headline: string): string[] =>
-  files.length === 0
-    ? ["⚠ Todavía no se había guardado ningún checkpoint, así que no hay pesos que conservar."]
-    : [headline, ...fileLines(files)];
+/** What is safe and where, and how much is not. */
+function safe(event: RunEventOf<"ended">, headline: string): string[] {
+  const { files, missing = [], nonFinite, inMemory, batchesLost } = event;
+  const left = inMemory
+    ? [
+        `💾 El estado más reciente (batch ${integer(inMemory.batches)}) sigue en memoria (${inMemory.path}). Ejecuta otra vez el mismo comando antes de apagar la máquina: es lo primero que se guarda.`,
+      ]
+    : [];
+  const work = event.how === "finished" || event.how === "limit" ? [] : [lost(batchesLost)];
+  if (files.length > 0) return [headline, ...fileLines(files), ...left, ...work];
+  if (missing.length > 0)
+    return [
+      `⚠ Los últimos pesos guardados ya no están donde estaban: ${missing.join(", ")}`,
+      ...left,
+      ...work,
+    ];
+  if (nonFinite > 0) return ["⚠ Nunca se guardaron pesos cuyos valores fueran todos números."];
+  return inMemory
+    ? [...left, ...work]
+    : ["⚠ Todavía no se había guardado ningún checkpoint, así que no hay pesos que conservar."];
+}
 
 const preview = (path: string | undefined): string[] =>
   path === undefined ? [] : [`🖼 Última imagen: ${path}`];
@@ -210,7 +233,7 @@ export const events: EventTexts = {
         return [
           rule,
           `🎉 ¡Entrenamiento terminado en ${duration(event.seconds)}!`,
-          ...safe(event.files, "✅ Aquí tienes los pesos:"),
+          ...safe(event, "✅ Aquí tienes los pesos:"),
           ...preview(event.preview),
           rule,
         ];
@@ -218,15 +241,14 @@ export const events: EventTexts = {
         return [
           rule,
           `⏸ Se alcanzó el límite de batches en ${duration(event.seconds)}.`,
-          ...safe(event.files, "✅ Los pesos están guardados:"),
+          ...safe(event, "✅ Los pesos están guardados:"),
           ...preview(event.preview),
           ...goOn(event),
           rule,
         ];
       case "stopped":
         return [
-          ...safe(event.files, "✅ Pesos guardados exitosamente:"),
-          ...(event.files.length === 0 ? [] : [lost(event.batchesLost)]),
+          ...safe(event, "✅ Pesos guardados exitosamente:"),
           "",
           ...goOn(event),
           rule,
@@ -237,8 +259,7 @@ export const events: EventTexts = {
         return [
           rule,
           "🔥 El entrenamiento se ha detenido por el calor.",
-          ...safe(event.files, "✅ Pesos guardados exitosamente:"),
-          ...(event.files.length === 0 ? [] : [lost(event.batchesLost)]),
+          ...safe(event, "✅ Pesos guardados exitosamente:"),
           "",
           ...heatAdvice,
           "",
@@ -249,8 +270,7 @@ export const events: EventTexts = {
         return [
           rule,
           `💥 El entrenamiento se detuvo por un error a los ${duration(event.seconds)}.`,
-          ...safe(event.files, "✅ Tus pesos están a salvo aquí:"),
-          ...(event.files.length === 0 ? [] : [lost(event.batchesLost)]),
+          ...safe(event, "✅ Tus pesos están a salvo aquí:"),
           ...goOn(event),
           rule,
         ];

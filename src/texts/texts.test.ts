@@ -56,6 +56,12 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   TORCH_FILE_REFUSED: { file: "g.pth", name: "os.system", offset: 12 },
   TORCH_FILE_UNSUPPORTED: { file: "g.pth", feature: "dtype", dtype: "complex64", tensor: "a" },
   WEIGHTS_NOT_WRITABLE: { folder: "weights", reason: "EACCES" },
+  WEIGHTS_FOLDER_GONE: { folder: "weights" },
+  TRAINING_DIVERGED: {
+    id: "00000042-auto-20251106_153045",
+    values: 3,
+    good: "00000040-auto-20251106_153045",
+  },
   WEIGHTS_IN_USE: { folder: "weights", pid: 4711, since: "2025-11-06T15:30:45Z" },
   DISK_FULL: { folder: "weights", needed: 582e6, free: 12e6 },
   SAVE_FAILED: { folder: "weights", reason: "EIO" },

@@ -24,6 +24,7 @@ const idle: Facts = {
   saveCost: undefined,
   saving: false,
   failures: 0,
+  spoilt: 0,
   heat: heatAt("watch"),
   placeSaved: false,
   emergencySaved: false,
@@ -170,6 +171,7 @@ describe("between two steps", () => {
     saveCost: fc.option(fc.double({ min: 0, max: 30, noNaN: true }), { nil: undefined }),
     saving: fc.boolean(),
     failures: fc.nat(3),
+    spoilt: fc.nat(4),
     heat: fc
       .tuple(fc.constantFrom<HeatMode>("watch", "pace", "cool", "stop"), fc.integer({ min: 30, max: 100 }))
       .map(([mode, temperature]) => heatAt(mode, temperature)),
@@ -177,6 +179,24 @@ describe("between two steps", () => {
     placeSaved: fc.constant(false),
     emergencySaved: fc.constant(false),
     maxBatches: fc.option(fc.integer({ min: 1, max: 1000 }), { nil: undefined }),
+  });
+
+  it("ends by itself after some saves in a row whose weights are not numbers, and saves no more of them", () => {
+    expect(at({ spoilt: 2, savedBatches: 5 }).end).toBeUndefined();
+    expect(at({ spoilt: 3, savedBatches: 5, epochEnded: true })).toMatchObject({
+      end: "diverged",
+      save: undefined,
+    });
+    expect(at({ spoilt: 3, stopSignal: "SIGINT" }).end).toBe("stopped");
+  });
+
+  it("no save comes before the next try that was told, whatever ends by then, but for the end itself", () => {
+    const failed = { failures: 5, secondsSinceSave: 59, savedBatches: 0, epochEnded: true, stageEnded: true };
+    expect(at(failed).save).toBeUndefined();
+    expect(at({ ...failed, secondsSinceSave: 60 }).save).toMatchObject({ kind: "auto" });
+    expect(at({ ...failed, planDone: true })).toMatchObject({ end: "finished", save: { kind: "stage" } });
+    expect(at({ ...failed, stopSignal: "SIGINT" }).save?.kind).toBe("emergency");
+    expect(at({ ...failed, maxBatches: 10 })).toMatchObject({ end: "limit", save: { kind: "stage" } });
   });
 
   it("a session without a batch saves nothing, whatever else holds", () => {
@@ -194,7 +214,8 @@ describe("between two steps", () => {
         // The plan ends with an epoch, so the two come together.
         const told = facts.planDone ? { ...facts, epochEnded: true, stageEnded: true } : facts;
         const { save, end } = decide(told);
-        if (end === undefined || told.sessionBatches === 0) return;
+        // Weights that are not numbers are saved often enough by then.
+        if (end === undefined || end === "diverged" || told.sessionBatches === 0) return;
         expect(save !== undefined || told.savedBatches === told.batches).toBe(true);
       }),
     );

@@ -21,8 +21,9 @@ export interface Facts {
   /** How long training stood still for a save, as measured. */
   readonly saveCost: number | undefined;
   readonly saving: boolean;
-  /** Saves that failed in a row. */
+  /** Saves that failed in a row, and saved ones in a row whose weights are not all numbers. */
   readonly failures: number;
+  readonly spoilt: number;
   /** What heat asks for. */
   readonly heat: Advice;
   /** Whether a save of this very place is verified, and whether it is an emergency's. */
@@ -39,11 +40,15 @@ export interface Decision {
   readonly cool: boolean;
   /** What to divide the batches by, before the save that records it. */
   readonly divideBy: number;
-  readonly end: "stopped" | "finished" | "limit" | "overheated" | undefined;
+  readonly end: "stopped" | "finished" | "limit" | "overheated" | "diverged" | undefined;
 }
+
+/** Weights that are not numbers never become any again: so many saves of them in a row, and training ends. */
+const spoiltAtMost = 3;
 
 function endOf(facts: Facts): Decision["end"] {
   if (facts.stopSignal !== undefined) return "stopped";
+  if (facts.spoilt >= spoiltAtMost) return "diverged";
   if (facts.planDone) return "finished";
   // Half a step would make another training than one that was never interrupted.
   if (facts.maxBatches !== undefined && facts.batches + facts.nextBatches > facts.maxBatches) return "limit";
@@ -75,7 +80,7 @@ export function decide(facts: Facts): Decision {
   const nothingNew = facts.batches === facts.savedBatches;
   const saved = end === "stopped" ? facts.placeSaved : urgent ? facts.emergencySaved : nothingNew;
   // Before the first batch of a session there is nothing that is not on disk already.
-  const needless = facts.sessionBatches === 0 || saved;
+  const needless = facts.sessionBatches === 0 || saved || end === "diverged";
   const save = needless ? undefined : saveOf(facts, urgent, end);
   const severe = facts.heat.severe || end === "overheated";
   const divideBy = cool || (end === "overheated" && save) ? (severe ? muchSmaller : smaller) : 1;
@@ -93,6 +98,7 @@ function saveOf(facts: Facts, urgent: boolean, end: Decision["end"]): SaveDecisi
       epochEnded: facts.epochEnded,
       stageEnded: facts.stageEnded,
       askedByHand: false,
+      ending: end !== undefined,
       stopping: urgent ? (facts.stopSignal ?? heatReason(facts.heat)) : undefined,
     },
     rulesOf(facts),

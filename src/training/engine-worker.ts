@@ -68,6 +68,11 @@ const calls = {
       ...images.map(({ buffer }) => buffer),
     ]);
   },
+  /** @param tell given a copy of the newest finished state */
+  mirror: async (_: undefined, tell: (mirrored: Copy) => void) => {
+    const mirrored = await mirror.refresh(trainer!.bytes, () => trainer!.view(), true);
+    if (mirrored) tell(mirrored);
+  },
   images: (request: ImageRequest) => trainer!.images(request),
   copy: async (learningRate: number) => handOver(sealed(await trainer!.copy(), learningRate)),
   take: async (learningRate: number) => {

@@ -34,6 +34,8 @@ export interface Engine {
   prepare(request: PrepareRequest): Promise<void>;
   step(request: StepRequest): Promise<StepAnswer>;
   images(request: ImageRequest): Promise<NamedArray>;
+  /** Has a copy made of the newest finished state, as it is now: `mirrored` is told of it. */
+  mirror(): Promise<void>;
   /** A copy of the newest finished state. @param learningRate what a checkpoint says it was trained at */
   copy(learningRate: number): Promise<SealedState>;
   /**
@@ -113,6 +115,7 @@ export async function startEngine(
       longest.set(resolution, Math.max(usual ?? 0, (performance.now() - started) / 1000));
       return result;
     },
+    mirror: () => answered(thread.call("mirror", undefined, [], listener.mirrored)),
     images: (request) => answered(thread.call("images", request)),
     copy: (learningRate) => answered(thread.call("copy", learningRate)),
     take: (learningRate) => answered(thread.call("take", learningRate)),

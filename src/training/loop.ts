@@ -139,6 +139,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     saveCost: cost.seconds,
     saving: saves.running,
     failures: saves.failures,
+    spoilt: saves.spoilt,
     heat: heat.advice(),
     placeSaved: saves.savedBatches === track.place.batches,
     emergencySaved: [emergency, saves.savedBatches].every((batches) => batches === track.place.batches),
@@ -164,6 +165,8 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     if (preview) track.preview = (await parts.preview(track.place)) ?? track.preview;
     if (divideBy > 1) divide(divideBy);
     const { config } = track;
+    // What the disk does not take is to stay in memory for the next start, as new as it is.
+    if (end !== undefined && saves.failures > 0 && track.sessionBatches > 0) await engine.mirror();
     // Between two resolutions, and at the end, there is no next step soon that would give the state back.
     const now = save && (end !== undefined || cool || completed.stage);
     if (now) {
@@ -184,7 +187,14 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     }
     if (end) {
       // Nobody may leave in the belief that all is saved when it is not.
-      const failure = await saves.settle();
+      let failure = await saves.settle();
+      if (failure === undefined && track.sessionBatches > 0 && !(await saves.areThere())) {
+        // Saved, and taken away since: the state is here still.
+        const state = await engine.take(config.learningRate);
+        if (state)
+          await begin(state, track.place, { kind: "emergency", reason: "WEIGHTS_FOLDER_GONE" }, true);
+        failure = await saves.settle();
+      }
       if (failure !== undefined) throw failure;
       return { how: end, place: track.place };
     }

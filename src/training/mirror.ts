@@ -45,9 +45,10 @@ export interface Mirror {
    * Copies the state if it is due.
    * @param bytes of the state
    * @param read asked for the state only then
+   * @param atOnce whether it is due whatever it costs
    * @returns the copy; undefined when it was not due
    */
-  refresh(bytes: number, read: () => Promise<TrainState>): Promise<Copy | undefined>;
+  refresh(bytes: number, read: () => Promise<TrainState>, atOnce?: boolean): Promise<Copy | undefined>;
   /** A step has taken so long. */
   stepped(seconds: number): void;
 }
@@ -92,10 +93,10 @@ export function createMirror(
   let touched = false;
 
   return {
-    async refresh(bytes, read) {
+    async refresh(bytes, read, atOnce = false) {
       const started = now();
       const facts = { secondsSince: started - copiedAt, nextStep, cost: cost ?? bytes / assumedSpeed };
-      if (!mirrorDue(facts)) return undefined;
+      if (!atOnce && !mirrorDue(facts)) return undefined;
       const state = await read();
       if (!touched) file = paths && openMirrorFile(paths, bytes);
       const copy = hold(state);

@@ -37,6 +37,8 @@ export interface Outliving {
   readonly paths: MirrorPaths | undefined;
   /** Publishes a copy. A failure leaves none, which is how it was before. */
   publish(reserve: Reserve): void;
+  /** The newest copy that is published, for a training that leaves it to the next one. */
+  left(): Promise<{ readonly path: string; readonly batches: number } | undefined>;
   /** @param leave whether the next training is to find what there is */
   close(leave: boolean): Promise<void>;
 }
@@ -54,9 +56,16 @@ export async function outlive(
   local: Checkpoint["local"],
 ): Promise<Outliving> {
   const paths = await claimMirrorFile(weights, series);
-  if (!paths) return { paths, publish: () => undefined, close: () => Promise.resolve() };
+  if (!paths)
+    return {
+      paths,
+      publish: () => undefined,
+      left: () => Promise.resolve(undefined),
+      close: () => Promise.resolve(),
+    };
   const here = await whichFolder(weights);
   let last: Promise<void> = Promise.resolve();
+  let batches: number | undefined;
   return {
     paths,
     publish({ copy, place, setup }) {
@@ -79,7 +88,20 @@ export async function outlive(
         at,
         content,
       };
-      last = last.then(() => publishFacts(paths, facts)).catch(() => undefined);
+      last = last
+        .then(() => publishFacts(paths, facts))
+        .then(
+          () => {
+            batches = place.batches;
+          },
+          () => {
+            batches = undefined;
+          },
+        );
+    },
+    async left() {
+      await last;
+      return batches === undefined ? undefined : { path: paths.arrays, batches };
     },
     async close(leave) {
       await last;

@@ -1,6 +1,6 @@
 /** What a user types to go on: what they typed before, without what was meant for that one start. */
 
-const forOneStart: Readonly<Record<string, "flag" | "value">> = {
+const forOneStart: Readonly<Record<string, "flag" | "value" | undefined>> = {
   "--fresh": "flag",
   "--full-batches": "flag",
   "--resume": "value",
@@ -22,15 +22,36 @@ function quotedForWindows(word: string): string {
   return /^[\w+=:./\\-]+$/u.test(word) ? word : `"${word.replace(/\\+$/, "$&$&")}"`;
 }
 
+/** What the command is to say otherwise. */
+export interface ResumeChanges {
+  /** The weights folder. */
+  readonly weights?: string | undefined;
+  readonly resume?: string | undefined;
+  readonly fresh?: boolean | undefined;
+}
+
 /** @param command the words after `guardapesos` */
-export function resumeCommand(command: readonly string[], platform: string = process.platform): string {
+export function resumeCommand(
+  command: readonly string[],
+  platform: string = process.platform,
+  { weights, resume, fresh }: ResumeChanges = {},
+): string {
+  const leftOut: typeof forOneStart = {
+    ...forOneStart,
+    ...(weights === undefined ? {} : { "--weights": "value" }),
+  };
   const quoted = platform === "win32" ? quotedForWindows : quotedForShell;
   const words: string[] = [];
   for (let i = 0; i < command.length; i++) {
     const [name] = command[i]!.split("=");
-    const kind = forOneStart[name!];
+    const kind = leftOut[name!];
     if (kind === undefined) words.push(quoted(command[i]!));
     else if (kind === "value" && !command[i]!.includes("=")) i++;
   }
-  return ["npx guardapesos", ...words].join(" ");
+  const changes = [
+    ...(weights === undefined ? [] : ["--weights", quoted(weights)]),
+    ...(resume === undefined ? [] : ["--resume", quoted(resume)]),
+    ...(fresh === true ? ["--fresh"] : []),
+  ];
+  return ["npx guardapesos", ...words, ...changes].join(" ");
 }

@@ -1,10 +1,11 @@
 /** What a run does when the world is not as it was, and when its saves fail. */
+import { existsSync } from "node:fs";
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { testFolder } from "../../test/harness/folder.js";
 import { generationsIn, stateAt } from "../../test/harness/state.js";
-import { trainHere } from "../../test/harness/training.js";
+import { tinyPlan, trainHere } from "../../test/harness/training.js";
 import { GuardapesosError } from "../base/errors.js";
 import { listBackups, verifyGeneration, type Checkpoint } from "../checkpoint/index.js";
 import { parseManifest, renderManifest } from "../checkpoint/manifest.js";
@@ -74,8 +75,22 @@ describe("a run", { timeout: 300_000 }, () => {
     const folder = await testFolder();
     const { weights } = await trainHere(folder, { maxBatches: 2 });
     const [good] = await generationsIn(weights);
-    const diverged = await trainHere(folder, { maxBatches: 3, overrides: { learningRate: 1e30 } });
-    expect(diverged.events).toContainEqual(expect.objectContaining({ code: "WEIGHTS_NOT_FINITE" }));
+    const told: RunEvent[] = [];
+    const diverged = trainHere(folder, {
+      maxBatches: 3,
+      overrides: { learningRate: 1e30 },
+      onEvent: (event) => told.push(event),
+    });
+    await expect(diverged).rejects.toMatchObject({ code: "TRAINING_DIVERGED", data: { good: good!.id } });
+    expect(told).toContainEqual(expect.objectContaining({ code: "WEIGHTS_NOT_FINITE" }));
+    // What is good, and how to go on from it.
+    expect(endedIn(told)).toMatchObject({
+      how: "failed",
+      code: "TRAINING_DIVERGED",
+      batchesLost: 1,
+      files: good!.files.map(({ bytes }) => ({ bytes })),
+      resumeCommand: "npx guardapesos train",
+    });
     const [spoilt] = await generationsIn(weights);
     expect(spoilt!.nonFinite).toBeGreaterThan(0);
 
@@ -114,9 +129,14 @@ describe("a run", { timeout: 300_000 }, () => {
       const folder = await testFolder();
       const { weights } = await trainHere(folder, { maxBatches: 1 });
       const saved = await stateAt(weights);
-      // Without its lock a store saves nothing more.
-      const locks = async () =>
-        (await readdir(join(weights, "checkpoints"))).filter((name) => name.startsWith(".lock-"));
+      // Another one has taken this one for dead, and writes now.
+      const takeOver = async () => {
+        const at = join(weights, "checkpoints");
+        const names = (await readdir(at)).filter((name) => name.startsWith(".lock-"));
+        const other = { host: "nas", pid: 4711, since: "2025-11-06T12:00:00Z" };
+        await writeFile(join(at, `.lock-${"a".repeat(32)}`), JSON.stringify(other));
+        await Promise.all(names.map((name) => rm(join(at, name))));
+      };
       let told: readonly RunEvent[] = [];
       const kept: RunEvent[] = [];
       const running = trainHere(folder, {
@@ -124,20 +144,19 @@ describe("a run", { timeout: 300_000 }, () => {
         onEvent(event, stop) {
           kept.push(event);
           told = kept;
-          if (event.type === "stage-preparing")
-            void locks().then((names) =>
-              Promise.all(names.map((name) => rm(join(weights, "checkpoints", name)))),
-            );
+          if (event.type === "stage-preparing") void takeOver();
           if (how === "stopped" && event.type === "stepped" && event.batches >= 3) stop.request("SIGINT");
         },
       });
       await expect(running).rejects.toMatchObject({ code: "WEIGHTS_IN_USE" });
       expect(told.some(({ type }) => type === "save-failed")).toBe(true);
-      const ended = endedIn(told);
-      expect(ended).toMatchObject({ how: "failed", code: "WEIGHTS_IN_USE" });
-      expect(ended?.type === "ended" && ended.batchesLost).toBe(
-        ((ended?.type === "ended" && ended.position!.batches) as number) - 1,
-      );
+      // It is saved all the same, beside that folder.
+      const ended = endedIn(told)!;
+      expect(ended).toMatchObject({ how: "failed", code: "WEIGHTS_IN_USE", batchesLost: 0 });
+      const [beside] = (await readdir(folder)).filter((name) => name.startsWith("weights-rescued-"));
+      const files = ended.type === "ended" ? ended.files : [];
+      expect(files.every(({ path }) => path.startsWith(join(folder, beside!)))).toBe(true);
+      expect(files).toHaveLength(2);
       expect(await stateAt(weights)).toEqual(saved);
     },
   );
@@ -179,6 +198,60 @@ describe("a run", { timeout: 300_000 }, () => {
     const whole = await trainHere(await testFolder(), { maxBatches: 5 });
     expect(await stateAt(next.weights)).toEqual(await stateAt(whole.weights));
   });
+
+  it("whose weights were never all numbers says so, stays small, and says how to start anew", async () => {
+    const folder = await testFolder();
+    const told: RunEvent[] = [];
+    const diverged = trainHere(folder, {
+      overrides: { learningRate: 1e30, autosave: 1, epochs: tinyPlan.epochs!.map(() => 40) },
+      onEvent: (event) => told.push(event),
+    });
+    await expect(diverged).rejects.toMatchObject({ code: "TRAINING_DIVERGED", data: { good: undefined } });
+    const saved = told.filter(({ type }) => type === "saved");
+    expect(saved.length).toBeLessThan(8);
+    expect(endedIn(told)).toMatchObject({
+      how: "failed",
+      files: [],
+      resumeCommand: "npx guardapesos train --fresh",
+    });
+    expect((await generationsIn(join(folder, "weights"))).length).toBeLessThanOrEqual(2);
+  });
+
+  it.each(["deleted", "renamed", "its checkpoints deleted"])(
+    "whose weights folder is gone (%s) saves its state all the same, and names only what is there",
+    async (how) => {
+      const folder = await testFolder();
+      const weights = join(folder, "weights");
+      const told: RunEvent[] = [];
+      const take = async (): Promise<void> => {
+        const what = how === "its checkpoints deleted" ? join(weights, "checkpoints") : weights;
+        // In one instant: a save that goes on would make some of it again.
+        await rename(what, join(folder, "elsewhere"));
+        if (how !== "renamed") await rm(join(folder, "elsewhere"), { recursive: true });
+      };
+      let taken: Promise<void> | undefined;
+      let after = 0;
+      const running = trainHere(folder, {
+        overrides: { autosave: 1, epochs: tinyPlan.epochs!.map(() => 400) },
+        onEvent(event, stop) {
+          told.push(event);
+          if (event.type === "saved") taken ??= take();
+          if (event.type === "save-failed") after ||= 1;
+          if (event.type === "stepped" && after > 0 && after++ === 3) stop.request("SIGINT");
+        },
+      });
+      await expect(running).rejects.toMatchObject({ code: "WEIGHTS_FOLDER_GONE", data: { folder: weights } });
+      await taken;
+      const ended = endedIn(told);
+      const { files, position, batchesLost } = ended?.type === "ended" ? ended : expect.unreachable();
+      expect(batchesLost).toBe(0);
+      expect(files.map(({ path }) => existsSync(path))).toEqual([true, true]);
+      expect(told.some((event) => "message" in event && event.message.includes("process 0"))).toBe(false);
+      // The next start goes on from exactly there.
+      const next = await trainHere(folder, { maxBatches: position!.batches });
+      expect(next.events.find(({ type }) => type === "resumed")).toMatchObject({ position });
+    },
+  );
 
   it("makes the backup of the day by itself, once, beside the steps", async () => {
     const folder = await testFolder();

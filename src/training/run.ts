@@ -10,16 +10,18 @@ import { EngineLeft, startEngine, type Engine } from "./engine.js";
 import type { Emit, RunEventOf, WarningCode } from "../events/event.js";
 import { batchesDivided, findSensor, watchHeat } from "./heat.js";
 import { differs, localOf, openImages, purposeOf, seriesOf } from "./images.js";
-import { loop, type LoopEnd, type Track } from "./loop.js";
+import { loop, type Track } from "./loop.js";
 import type { RunOptions } from "./options.js";
 import { outlive, takeUpLeft } from "./outlive.js";
 import { writePreview, writeRealImages } from "./preview.js";
 import { positionOf } from "./progress.js";
+import { divergence, endedAs } from "./ending.js";
 import { createRescue, type Rescue } from "./rescue.js";
 import { resumeCommand } from "./resume-command.js";
 import { begin } from "./resume.js";
 import { createBackups } from "./backups.js";
 import { createSaves, type Saves, type Setup } from "./saves.js";
+import { mirrorFolder } from "../checkpoint/mirror-file.js";
 import { unlessStopped, type Stop, type StopWish } from "./stop.js";
 import { parameterCounts } from "./train-state.js";
 
@@ -93,6 +95,7 @@ async function open(options: RunOptions, told: Emit, { aborted }: Stop) {
         parent: from?.generation ?? null,
         apart: from?.apart,
         retention: { everySteps: options.keepEvery },
+        refugeWhenFull: mirrorFolder() === undefined,
       },
       onWaiting,
     );
@@ -237,22 +240,20 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     return summary === undefined ? {} : { heat: summary };
   };
 
-  const end = (how: Ended["how"], error?: unknown): Ended => {
+  /** Whether the state that is not saved is to stay in memory for the next start; one that is not all numbers is not. */
+  const isLeft = (): boolean =>
+    track.sessionBatches > 0 && saves.savedBatches !== track.place.batches && saves.nonFinite === 0;
+  const end = async (how: Ended["how"], error?: unknown): Promise<Ended> => {
     const ended: Ended = {
-      type: "ended",
-      how,
-      signal: stop.wish?.signal,
-      position: positionOf(track.place),
-      seconds: (performance.now() - startedAt) / 1000,
-      files: saves.files,
-      preview: track.preview,
-      nonFinite: saves.nonFinite,
-      resumeCommand: how === "finished" ? undefined : resumeCommand(options.command),
-      batchesLost:
-        track.sessionBatches === 0
-          ? 0
-          : track.place.batches - (saves.savedBatches ?? beginning.place.batches),
-      code: isGuardapesosError(error) ? error.code : undefined,
+      ...(await endedAs(how, error, {
+        signal: stop.wish?.signal,
+        startedAt,
+        track,
+        saves,
+        beginning,
+        command: options.command,
+        inMemory: isLeft() ? await outliving.left() : undefined,
+      })),
       ...heatSoFar(),
     };
     over = ended;
@@ -298,7 +299,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     if (engine === undefined) {
       void starting.then((late) => late.close()).catch(() => undefined);
       throwFault(stop);
-      return end("stopped");
+      return await end("stopped");
     }
     const made = engine;
     working = { saves, rescue, engine };
@@ -328,20 +329,24 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
       track,
     );
     throwFault(stop);
-    return end(result.how satisfies LoopEnd["how"]);
+    const diverged = divergence({ saves, beginning });
+    if (result.how !== "diverged" && !diverged) return await end(result.how);
+    await end("failed", diverged);
+    throw diverged!;
   } catch (error) {
+    if (over) throw error;
     const failure = await rescue.save(engine, error);
     const left = error instanceof EngineLeft;
-    if (left && !failure && !stop.fault) return end("stopped");
-    const reason = left ? (stop.fault?.error ?? failure) : error;
-    end("failed", reason);
-    throw reason;
+    const reason = left ? (stop.fault?.error ?? failure ?? divergence({ saves, beginning })) : error;
+    if (reason === undefined) return await end("stopped");
+    await end("failed", reason);
+    throw reason as Error;
   } finally {
     await heat.close();
     await asker.close(over);
     await writer.close();
     await engine?.close();
-    await outliving.close(track.sessionBatches > 0 && saves.savedBatches !== track.place.batches);
+    await outliving.close(isLeft());
     // The system would do it, too; a disk that does not answer must not hold up the end.
     void source.releaseDisk();
   }

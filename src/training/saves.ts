@@ -4,10 +4,11 @@
  */
 import { GuardapesosError, isGuardapesosError, reasonOf } from "../base/errors.js";
 import { retryAfter, type SaveDecision } from "../checkpoint/save-policy.js";
-import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import type { Checkpoint, CheckpointKind } from "../checkpoint/checkpoint.js";
 import type { Generation, SaveReport, Writer } from "../checkpoint/index.js";
 import type { Place } from "../progan/schedule.js";
 import type { Emit, SavedFile, WarningCode } from "../events/event.js";
+import { areThere } from "./saved-files.js";
 import { positionOf, toJson, type Progress } from "./progress.js";
 import type { SealedState, TrainState } from "./train-state.js";
 
@@ -37,7 +38,7 @@ export interface Saves {
   readonly share: number | undefined;
   /** Saves that have failed since the last one that did not. */
   readonly failures: number;
-  /** Since the newest save was begun, or the session. */
+  /** Since the newest save was begun or has failed, or the session. */
   secondsSinceBegin(): number;
   /** Seconds since the last verified save of this session. */
   age(): number | undefined;
@@ -45,12 +46,24 @@ export interface Saves {
   readonly savedBatches: number | undefined;
   /** NaN and infinite values in the newest save of this session. */
   readonly nonFinite: number;
-  /** The newest pair: of this session, or what training continued from. */
+  /** Saves in a row, the newest among them, with such values. */
+  readonly spoilt: number;
+  /** The newest verified save of this session, and the newest whose weights are all numbers. */
+  readonly newest: Generation | undefined;
+  readonly sound: { readonly id: string; readonly batches: number } | undefined;
+  /** Whether the files of the newest save of this session are where they were saved. */
+  areThere(): Promise<boolean>;
+  /** Another weights folder, where the last save has gone because the wanted one did not take it. */
+  readonly elsewhere: string | undefined;
+  /** The newest pair without such values: of this session, or what training continued from. */
   readonly files: readonly SavedFile[];
 }
 
 /** From how many saves that still fit on the disk on it is worth a word. */
 const fewSaves = 20;
+
+/** Whether a folder is in memory, as far as its path tells. */
+const isMemory = (folder: string): boolean => folder.startsWith("/dev/shm/");
 
 /**
  * @param facts.files those that training continues from
@@ -70,6 +83,10 @@ export function createSaves(
   let verifiedAt: number | undefined;
   let savedBatches: number | undefined;
   let nonFinite = 0;
+  let spoilt = 0;
+  let newest: Generation | undefined;
+  let sound: Saves["sound"];
+  let elsewhere: string | undefined;
   let { files } = facts;
   let warnedAt = 2 * fewSaves;
 
@@ -92,33 +109,71 @@ export function createSaves(
         progress: progressOf(state, place, setup),
         local: facts.local,
       };
-      const report = await writer.save(checkpoint, [state.networks], (done) => {
-        share = done;
-      });
+      const report = await writer.save(
+        checkpoint,
+        [state.networks],
+        (done) => {
+          share = done;
+        },
+        last,
+      );
+      const { refuge } = report;
+      if (refuge) tellFailure(refuge.cause, kind, last);
       verifiedAt = performance.now();
       savedBatches = place.batches;
       failures = 0;
       nonFinite = report.generation.nonFinite;
-      files = report.files.map(({ path, bytes }) => ({ path, bytes }));
+      spoilt = nonFinite > 0 ? spoilt + 1 : 0;
+      newest = report.generation;
+      if (nonFinite === 0) {
+        files = report.files;
+        sound = { id: newest.id, batches: place.batches };
+      }
       tell(report, place, (verifiedAt - begunAt) / 1000);
       if (!last) onSaved(report.generation);
-      return undefined;
+      if (!refuge) return undefined;
+      // It is safe, and not where it was wanted: the run has failed.
+      elsewhere = refuge.folder;
+      emit({
+        type: "warning",
+        code: isMemory(elsewhere) ? "SAVED_IN_MEMORY" : "SAVED_ELSEWHERE",
+        detail: elsewhere,
+      });
+      return refuge.cause;
     } catch (error) {
-      failures++;
-      const code = isGuardapesosError(error) ? error.code : undefined;
-      const retrySeconds = last ? undefined : retryAfter(failures);
-      emit({ type: "save-failed", kind, code, message: reasonOf(error), failures, retrySeconds });
-      return error instanceof Error ? error : new Error(reasonOf(error));
+      return tellFailure(error, kind, last);
     } finally {
       share = undefined;
     }
   }
 
+  function tellFailure(error: unknown, kind: CheckpointKind, last: boolean): Error {
+    failures++;
+    begunAt = performance.now();
+    const code = isGuardapesosError(error) ? error.code : undefined;
+    const retrySeconds = last ? undefined : retryAfter(failures);
+    emit({ type: "save-failed", kind, code, message: reasonOf(error), failures, retrySeconds });
+    return error instanceof Error ? error : new Error(reasonOf(error));
+  }
+
   function tell(report: SaveReport, place: Place, seconds: number): void {
+    const named = report.files.map(({ path, bytes: size }) => ({ path, bytes: size }));
     const { id, kind, reason, folder, bytes, nonFinite } = report.generation;
     const { savesLeft } = report;
     const position = positionOf(place);
-    emit({ type: "saved", id, kind, reason, files, folder, bytes, seconds, position, nonFinite, savesLeft });
+    emit({
+      type: "saved",
+      id,
+      kind,
+      reason,
+      files: named,
+      folder,
+      bytes,
+      seconds,
+      position,
+      nonFinite,
+      savesLeft,
+    });
     const warn = (code: WarningCode, detail: string): void => emit({ type: "warning", code, detail });
     if (nonFinite > 0) warn("WEIGHTS_NOT_FINITE", id);
     if (report.stale) warn("WEIGHTS_UNCHANGED", id);
@@ -158,6 +213,19 @@ export function createSaves(
     },
     get nonFinite() {
       return nonFinite;
+    },
+    get spoilt() {
+      return spoilt;
+    },
+    areThere: () => areThere(newest?.files ?? []),
+    get newest() {
+      return newest;
+    },
+    get sound() {
+      return sound;
+    },
+    get elsewhere() {
+      return elsewhere;
     },
     get files() {
       return files;

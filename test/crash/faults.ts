@@ -63,6 +63,7 @@ export function faulty(inner: Disk): FaultyDisk {
     removeFolder: (path) => guard("removeFolder", () => inner.removeFolder(path)),
     syncFolder: (path) => guard("syncFolder", () => inner.syncFolder(path)),
     append: (path, text) => guard("append", () => inner.append(path, text)),
+    freeFiles: (path) => inner.freeFiles(path),
     freeSpace: (path) => inner.freeSpace(path),
   };
   return {
