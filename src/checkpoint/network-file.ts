@@ -8,6 +8,7 @@
 import { z } from "zod";
 import { GuardapesosError } from "../base/errors.js";
 import type { NamedArray } from "../base/named-arrays.js";
+import { printable } from "../base/printable.js";
 import {
   chosenOf,
   dict,
@@ -207,6 +208,7 @@ export async function fromTorch(
 /**
  * The state_dict of a network in a file's value.
  * @throws TORCH_FILE_UNSUPPORTED none in it, or a sparse, quantised, nested ... tensor among its weights
+ * @throws CHECKPOINT_ARCHITECTURE it holds none of the networks that the caller knows
  * @throws CHECKPOINT_OTHER_NETWORK it holds others alone
  * @throws STATE_DICT_AMBIGUOUS several could be meant
  * @throws STATE_DICT_UNKNOWN several could be meant, and none of them is called as was said
@@ -217,6 +219,12 @@ function stateDictOf(value: TorchValue, file: string, plain?: PlainNetwork): Fou
   if (all.length === 0)
     throw new GuardapesosError("TORCH_FILE_UNSUPPORTED", { file, feature: "no-state-dict" });
   const known = all.filter((one) => one.network !== undefined);
+  if (recognise !== undefined && known.length === 0) {
+    // None of the caller's networks: said before a tensor is read, for there may be any number of them.
+    const names = all.flatMap(({ tensors }) => [...tensors.keys()]).slice(0, 3);
+    const differences = [`${network ?? ""}: ${names.map(printable).join(", ")}, ...`];
+    throw new GuardapesosError("CHECKPOINT_ARCHITECTURE", { id: file, differences, options: false });
+  }
   const own = known.length > 0 ? known.filter((one) => one.network === network) : all;
   if (own.length === 0) {
     const holds = known[0]!.network!;

@@ -124,6 +124,14 @@ describe("a plain pair", () => {
   });
 });
 
+it("a network that is none of those known is refused before a tensor of it is read", async () => {
+  const folder = await folderWith({ "resnet.pth": dict({ model: weights("layer1", 3) }) });
+  await expect(resolved(join(folder, "resnet.pth"), {}, ["generator"])).rejects.toMatchObject({
+    code: "CHECKPOINT_ARCHITECTURE",
+    data: { differences: ["generator: layer1.weight, ..."], options: false },
+  });
+});
+
 it("names of partners keep the case and the rest of a name", () => {
   expect(partnerNames("GENERATOR_1.pth")).toContain("CRITIC_1.pth");
   expect(partnerNames("netD.pth")).toEqual(["netG.pth"]);

@@ -1,18 +1,30 @@
 /** Tensors of a file as the float32 arrays that training has. */
 import { GuardapesosError } from "../base/errors.js";
-import type { NamedArray } from "../base/named-arrays.js";
+import { sizeOf, type NamedArray } from "../base/named-arrays.js";
 import { bfloat16ToNumber, halfToNumber } from "../torch/half.js";
 import { dtypes, type Dtype, type TorchTensor } from "../torch/index.js";
 
+/** Bytes of the largest array: no network that the engine computes has a larger one. */
+const largest = 2 ** 31;
+
 /**
  * The numbers of a tensor as float32, row-major.
- * @throws TORCH_FILE_UNSUPPORTED for types that float32 cannot stand for (complex numbers)
+ * @throws TORCH_FILE_UNSUPPORTED for types that float32 cannot stand for (complex numbers), and for more numbers than any
+ *   network has
  */
 export async function readFloat32(
   tensor: TorchTensor,
   file: string,
   name: string,
 ): Promise<Float32Array<ArrayBuffer>> {
+  const bytes = 4 * sizeOf(tensor.shape);
+  if (bytes > largest)
+    throw new GuardapesosError("TORCH_FILE_UNSUPPORTED", {
+      file,
+      feature: "size",
+      where: { record: name },
+      bytes,
+    });
   const data = await tensor.read();
   if (data instanceof Float32Array && tensor.dtype === "float32") return data;
   const convert = conversionOf(tensor.dtype);

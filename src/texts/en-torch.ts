@@ -192,6 +192,8 @@ export function torchFeatureAdvice(file: string, content: TorchFeature): string 
       return "Save it as another type, in PyTorch: .float().";
     case "not-in-safetensors":
       return "Leave it a .pth.";
+    case "size":
+      return "Save in PyTorch only the weights of the network, without what else is in it.";
     case "no-state-dict":
     case "no-tensors":
       return `guardapesos inspect ${quoted(file)} shows what is in it.`;

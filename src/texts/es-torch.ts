@@ -192,6 +192,8 @@ export function torchFeatureAdvice(file: string, content: TorchFeature): string 
       return "Guárdalo con otro tipo, en PyTorch: .float().";
     case "not-in-safetensors":
       return "Déjalo como .pth.";
+    case "size":
+      return "Guarda en PyTorch solo los pesos de la red, sin lo demás que contiene.";
     case "no-state-dict":
     case "no-tensors":
       return `guardapesos inspeccionar ${quoted(file)} muestra lo que contiene.`;

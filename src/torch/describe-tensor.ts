@@ -4,6 +4,7 @@ import { dtypes } from "./dtypes.js";
 import { digestOf } from "./element-digest.js";
 import type { JsonObject } from "./json.js";
 import { isNumeric, numbersOf } from "./numbers.js";
+import { piecesOf } from "./pieces.js";
 import { isContiguous } from "./tensor.js";
 import type { TorchFile } from "./torch-read.js";
 import type { CompoundTensor, Quantisation, TorchTensor } from "./values.js";
@@ -218,23 +219,25 @@ async function describeQuantisation(
 
 /** Undefined for types that are no numbers. @throws TORCH_FILE_INVALID when the data is damaged */
 export async function statisticsOf(tensor: TorchTensor): Promise<TensorStatistics | undefined> {
-  const data = await tensor.read();
   if (!isNumeric(tensor.dtype)) return undefined;
-  const numbers = numbersOf(tensor.dtype, data);
   let [min, max, sum, nan, infinite] = [Infinity, -Infinity, 0, 0, 0];
-  for (let i = 0; i < numbers.length; i++) {
-    const number = numbers[i]!;
-    // NaN and the infinities are the numbers whose difference from themselves is not 0.
-    if (number - number !== 0) {
-      if (Number.isNaN(number)) nan++;
-      else infinite++;
-      continue;
+  for await (const piece of piecesOf(tensor)) {
+    const own = piece.byteLength === piece.buffer.byteLength ? piece : piece.slice();
+    const numbers = numbersOf(tensor.dtype, dtypes[tensor.dtype].array(own.buffer));
+    for (let i = 0; i < numbers.length; i++) {
+      const number = numbers[i]!;
+      // NaN and the infinities are the numbers whose difference from themselves is not 0.
+      if (number - number !== 0) {
+        if (Number.isNaN(number)) nan++;
+        else infinite++;
+        continue;
+      }
+      if (number < min) min = number;
+      if (number > max) max = number;
+      sum += number;
     }
-    if (number < min) min = number;
-    if (number > max) max = number;
-    sum += number;
   }
-  const count = numbers.length - nan - infinite;
+  const count = sizeOf(tensor.shape) - nan - infinite;
   return count === 0
     ? { min: null, max: null, mean: null, nan, infinite }
     : { min, max, mean: sum / count, nan, infinite };

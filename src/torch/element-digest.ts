@@ -1,11 +1,9 @@
 /**
  * What shows that a tensor was read right: the SHA-256 of its row-major, little-endian bytes, and how many of its numbers are NaN.
- * A tensor whose elements lie in order goes through a block at a time, however large it is.
  */
 import { createHash } from "node:crypto";
-import { sizeOf } from "../base/named-arrays.js";
-import { dtypes, type Dtype } from "./dtypes.js";
-import { isContiguous } from "./tensor.js";
+import type { Dtype } from "./dtypes.js";
+import { piecesOf } from "./pieces.js";
 import type { TorchTensor } from "./values.js";
 
 export interface ElementDigest {
@@ -15,62 +13,16 @@ export interface ElementDigest {
   readonly nan: number;
 }
 
-/** A multiple of every element's size. */
-const BLOCK = 4 * 2 ** 20;
-/** Bytes of a part of a storage that are read at once; a packed storage is unpacked from its beginning for each part. */
-const PART = 2 ** 28;
-
 /** @throws TORCH_FILE_INVALID when the file is damaged */
 export async function digestOf(tensor: TorchTensor): Promise<ElementDigest> {
   const hash = createHash("sha256");
   const nanIn = nanCounts[tensor.dtype];
   let nan = 0;
-  for await (const bytes of elementBytes(tensor)) {
+  for await (const bytes of piecesOf(tensor)) {
     hash.update(bytes);
     nan += nanIn?.(bytes) ?? 0;
   }
   return { sha256: hash.digest("hex"), nan };
-}
-
-/** The row-major bytes, in pieces of whole elements that begin at a multiple of 8 bytes. */
-async function* elementBytes(tensor: TorchTensor): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const { storage, offset } = tensor;
-  const { size } = dtypes[tensor.dtype];
-  const length = sizeOf(tensor.shape) * size;
-  const inOrder = isContiguous(tensor) && tensor.conj !== true && tensor.neg !== true;
-  if (inOrder && length === storage.length * dtypes[storage.dtype].size) {
-    yield* gathered(storage.chunks(), Math.min(BLOCK, length));
-  } else if (!inOrder || length <= PART) {
-    yield new Uint8Array((await tensor.read()).buffer);
-  } else {
-    const block = new Uint8Array(PART);
-    for (let at = 0; at < length; at += PART) {
-      const piece = block.subarray(0, Math.min(PART, length - at));
-      await storage.readInto(offset * size + at, piece);
-      yield piece;
-    }
-  }
-}
-
-/** Pieces of any length in blocks of one: the block is used again for the next. */
-async function* gathered(
-  pieces: AsyncIterable<Uint8Array>,
-  length: number,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const block = new Uint8Array(length);
-  let filled = 0;
-  for await (const piece of pieces) {
-    for (let from = 0; from < piece.length;) {
-      const some = piece.subarray(from, from + block.length - filled);
-      block.set(some, filled);
-      filled += some.length;
-      from += some.length;
-      if (filled < block.length) continue;
-      yield block;
-      filled = 0;
-    }
-  }
-  if (filled > 0) yield block.subarray(0, filled);
 }
 
 /** Counts the NaN in whole elements that begin at a multiple of 8 bytes. */

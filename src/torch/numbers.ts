@@ -28,7 +28,7 @@ export function numbersOf(
     for (let i = 0; i < data.length; i++) numbers[i] = Number(data[i]);
     return numbers;
   }
-  return Float64Array.from(data);
+  return new Float64Array(data);
 }
 
 /**

@@ -10,6 +10,7 @@ import { dtypes, type Dtype } from "./dtypes.js";
 import { JsonProblem, parseStrictObject, type StrictJson } from "./json-strict.js";
 import { beginningOf, notSafetensors } from "./look.js";
 import { invalid, unsupported, type Origin } from "./problems.js";
+import { piecesOf } from "./pieces.js";
 import { openFile } from "./sink.js";
 import { openSource, readBytes, type Source } from "./source.js";
 import { byteStream, type WrittenFile } from "./stream.js";
@@ -214,8 +215,7 @@ export async function writeSafetensors(
     const stream = byteStream(sink, options);
     await stream.append(header);
     for (const [, tensor] of ordered) {
-      const { buffer } = await tensor.read();
-      await stream.append(new Uint8Array(buffer));
+      for await (const piece of piecesOf(tensor)) await stream.append(piece);
     }
     const written = await stream.finish();
     await sink.sync();

@@ -43,21 +43,47 @@ export function tensorOver(view: View): TorchTensor {
 
 async function readElements(tensor: TorchTensor): Promise<TypedArray> {
   const { size, array } = dtypes[tensor.dtype];
+  const length = sizeOf(tensor.shape) * size;
   // Memory as it is found, not cleared first: every byte of it is filled, or the reading fails and nobody sees it.
-  const bytes = Buffer.allocUnsafeSlow(sizeOf(tensor.shape) * size).buffer;
+  const bytes = length <= atOnce ? Buffer.allocUnsafeSlow(length).buffer : new ArrayBuffer(length);
   if (bytes.byteLength > 0) {
     const start = tensor.offset * size;
-    if (isContiguous(tensor)) await tensor.storage.readInto(start, new Uint8Array(bytes));
+    if (isContiguous(tensor)) await fill(bytes, tensor.storage, start);
     else {
       const span = new ArrayBuffer(extentOf(tensor.shape, tensor.strides) * size);
-      await tensor.storage.readInto(start, new Uint8Array(span));
+      await fill(span, tensor.storage, start);
       gather(span, bytes, tensor.shape, tensor.strides, size);
     }
   }
   const elements = array(bytes);
-  if (tensor.conj === true) conjugate(elements, tensor.dtype);
-  if (tensor.neg === true) negate(elements, tensor.dtype);
+  mark(elements, tensor);
   return elements;
+}
+
+/** Bytes that one array of bytes is made of at most: Node 20 makes none of 4 GiB. */
+const atOnce = 2 ** 30;
+
+async function fill(bytes: ArrayBuffer, storage: TorchStorage, start: number): Promise<void> {
+  for (let at = 0; at < bytes.byteLength; at += atOnce) {
+    const some = new Uint8Array(bytes, at, Math.min(atOnce, bytes.byteLength - at));
+    await storage.readInto(start + at, some);
+  }
+}
+
+type Marked = Pick<TorchTensor, "conj" | "neg" | "dtype">;
+
+/** Applies what a tensor's marks say of the elements in its storage, in place. */
+function mark(elements: TypedArray, { conj, neg, dtype }: Marked): void {
+  if (conj === true) conjugate(elements, dtype);
+  if (neg === true) negate(elements, dtype);
+}
+
+/** The same for the bytes of whole elements: a copy where there is a mark. */
+export function marked(bytes: Uint8Array<ArrayBuffer>, tensor: Marked): Uint8Array<ArrayBuffer> {
+  if (tensor.conj !== true && tensor.neg !== true) return bytes;
+  const { buffer } = bytes.slice();
+  mark(dtypes[tensor.dtype].array(buffer), tensor);
+  return new Uint8Array(buffer);
 }
 
 /** Turns the sign of each imaginary part, in place: real and imaginary parts stand in turn. */
