@@ -124,6 +124,8 @@ export interface ErrorData {
   /** `options`: those given are the cause; otherwise the file holds another network than any that is trained here. */
   CHECKPOINT_ARCHITECTURE: { id: string; differences: readonly string[]; options: boolean };
   CHECKPOINT_PAIR_MISMATCH: { generator: string; critic: string; partner: string | undefined };
+  /** Pairs outside any checkpoint that training could go on from, each by one of its files. One: of another class, perhaps. */
+  LOOSE_PAIR_AMBIGUOUS: { folder: string; files: readonly string[] };
   CHECKPOINT_PARTNER_MISSING: { file: string; partner: string };
   /** Several files could be the other half of a pair. */
   CHECKPOINT_PARTNER_AMBIGUOUS: { file: string; network: string; candidates: readonly string[] };

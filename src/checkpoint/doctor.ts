@@ -10,6 +10,7 @@ import { familiarNames } from "./familiar.js";
 import { codeOf, nodeDisk, type Disk } from "./disk.js";
 import { listGenerations, type Generation, type Listing, type Skipped } from "./generations.js";
 import { checkpointsFolder, dayOf, isLeftover, isLockName, isTemporaryFile, temporaryFile } from "./names.js";
+import { loosePairs } from "./loose.js";
 import { savesLeft } from "./space.js";
 import { verifyGeneration } from "./verify.js";
 
@@ -46,7 +47,8 @@ interface FindingData {
   /** Older than two days. */
   "backup-old": { readonly name: string; readonly age: number };
   checkpoints: { readonly count: number; readonly newest: string };
-  "no-checkpoints": object;
+  /** `pairs`: files outside any checkpoint that training would go on from. */
+  "no-checkpoints": { readonly pairs: readonly (readonly string[])[] };
 }
 
 export type FindingCode = keyof FindingData;
@@ -76,8 +78,11 @@ export async function examine(
   findings.push(...(await tryWriting(disk, weights, now)));
   const { whole, damaged } = await read(disk, await listGenerations(weights, disk));
   const [newest] = whole;
-  if (newest === undefined) findings.push({ code: "no-checkpoints", level: "note" });
-  else findings.push({ code: "checkpoints", level: "fine", count: whole.length, newest: newest.id });
+  if (newest === undefined) {
+    const { pairs } = await loosePairs(weights, {}, disk);
+    const files = pairs.map((pair) => [...new Set(pair.files.values())]);
+    findings.push({ code: "no-checkpoints", level: "note", pairs: files });
+  } else findings.push({ code: "checkpoints", level: "fine", count: whole.length, newest: newest.id });
 
   const free = await disk.freeSpace(weights).catch(() => undefined);
   if (free !== undefined) {

@@ -37,11 +37,13 @@ export {
   filesOf,
   newestWhole,
   resolveReference,
+  sourceOf,
   type Choice,
   type Resolved,
   type ResolveOptions,
   type Source,
 } from "./resolve.js";
+export { chooseLoose, loosePairs, type Loose, type LooseChoice, type LoosePair } from "./loose.js";
 export { loadCheckpoint, type LoadOptions } from "./load.js";
 export { verifyGeneration, type Damage, type Verification, type VerifyOptions } from "./verify.js";
 export {

@@ -253,6 +253,11 @@ export function partnerNames(file: string): readonly string[] {
   return [...names];
 }
 
+/** Whether a file was put aside so, by whatever store. */
+export function isAsideName(name: string): boolean {
+  return new RegExp(`^OLD_.+_${stampPattern}\\.pth$`).test(name);
+}
+
 /** Which network a plain PyTorch file holds, where its name says so in full. */
 export function networkOfName(file: string): "generator" | "critic" | undefined {
   if (/generator/i.test(file)) return "generator";

@@ -163,7 +163,7 @@ async function mayHold(path: string, network: string, { recognise }: PlainChoice
 }
 
 /** Endings of the files that PyTorch users save. */
-const endings = /\.(pth|pt|ckpt|tar|bin|pkl|model)$/i;
+export const endings = /\.(pth|pt|ckpt|tar|bin|pkl|model)$/i;
 
 /** By the names of their weights: the plain files beside `path` with the network, and how many hold what it holds itself. */
 async function halvesIn(

@@ -254,10 +254,15 @@ describe("a plain PyTorch pair", () => {
     });
   });
 
-  it("is never taken for the latest by itself", async () => {
+  it("is the latest where there is nothing else", async () => {
     const folder = await temporaryFolder();
     await plain(join(folder, "generator_DRUSEN_local.pth"), 1);
     await plain(join(folder, "critic_DRUSEN_local.pth"), 2);
-    await expect(resolveReference(folder, "latest")).rejects.toMatchObject({ code: "CHECKPOINT_NOT_FOUND" });
+    expect((await resolveReference(folder, "latest")).source.from).toBe("plain");
+    const { folder: weights, reports } = await weightsWith([3, "auto"]);
+    await plain(join(weights, "generator_DRUSEN_v11.pth"), 1);
+    await plain(join(weights, "critic_DRUSEN_v11.pth"), 2);
+    const { source } = await resolveReference(weights, "latest");
+    expect(source).toMatchObject({ generation: { id: reports[0]!.generation.id } });
   });
 });

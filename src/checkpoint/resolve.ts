@@ -21,6 +21,7 @@ import {
 import type { Header, PlainChoice } from "./network-file.js";
 import { lookAt, plainPair } from "./plain-pair.js";
 import { isOf } from "./series.js";
+import { ambiguousPairs, loosePairs, type LoosePair } from "./loose.js";
 import { verifyGeneration } from "./verify.js";
 
 /** Where a checkpoint is to be loaded from. */
@@ -319,18 +320,20 @@ async function looseFiles(disk: Disk, folder: string): Promise<LooseFile[]> {
   return files;
 }
 
-/** The newest complete pair of our files in a folder, as after copying two files by hand. */
+/**
+ * The newest complete pair of our files in a folder, as after copying two files by hand; where there is none, the only plain
+ * one.
+ * @throws LOOSE_PAIR_AMBIGUOUS there are several plain ones
+ */
 async function newestLoose(disk: Disk, folder: string, options: ResolveOptions): Promise<Source | undefined> {
-  const files = await looseFiles(disk, folder);
-  const byAge = [...files].sort((a, b) => b.header.saved_at.localeCompare(a.header.saved_at));
-  for (const { header } of byAge) {
-    const networks = needed(header.networks, options);
-    const found = networks.map(
-      (network) =>
-        files.find((one) => one.header.pair === header.pair && one.header.network === network)?.path,
-    );
-    if (found.includes(undefined)) continue;
-    return { from: "files", files: new Map(networks.map((network, i) => [network, found[i]!])), header };
-  }
-  return undefined;
+  const { pairs } = await loosePairs(folder, options, disk);
+  const [first, second] = pairs;
+  if (first === undefined) return undefined;
+  if (first.header === undefined && second !== undefined) throw ambiguousPairs(folder, pairs);
+  return sourceOf(first, options.plain);
+}
+
+/** A pair outside any generation as something to load. */
+export function sourceOf({ files, header }: LoosePair, choice: PlainChoice = {}): Source {
+  return header === undefined ? { from: "plain", files, choice } : { from: "files", files, header };
 }

@@ -51,6 +51,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "CHECKPOINT_OF_OTHERS":
     case "DATA_NEEDED":
     case "CONFIRMATION_NEEDED":
+    case "LOOSE_PAIR_AMBIGUOUS":
     case "THRESHOLDS_ORDER":
       return 64; // EX_USAGE: the command line
     case "IMAGES_UNREADABLE":

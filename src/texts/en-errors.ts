@@ -178,6 +178,10 @@ export const errors: ErrorTexts = {
     `Checkpoint ${id} belongs to another network: ${differences.join("; ")}. ${options ? "Leave those options out to go on with its own sizes, or start anew with --fresh" : "Only the ProGAN of guardapesos is trained and drawn here: guardapesos inspect shows what the file holds"}; nothing was touched.`,
   CHECKPOINT_PAIR_MISMATCH: ({ generator, critic, partner }) =>
     `${generator} and ${critic} were not saved together, so training on from them would go wrong.${partner === undefined ? " Give two files of the same save." : ` The right partner is ${partner}.`}`,
+  LOOSE_PAIR_AMBIGUOUS: ({ folder, files }) =>
+    files.length === 1
+      ? `${folder} holds no checkpoints, but a pair of files that may be of another class: ${and(files)}. Go on from it with --resume, or start anew with --fresh; nothing was touched.`
+      : `${folder} holds several pairs of files that could be meant: ${and(files)}. Say which with --resume, or start anew with --fresh; nothing was touched.`,
   CHECKPOINT_PARTNER_MISSING: ({ file, partner }) =>
     `${file} is one half of a pair, and the other is not there: ${partner}. Put both into the same folder, or give the critic's file with --critic; nothing was touched.`,
   CHECKPOINT_PARTNER_AMBIGUOUS: ({ file, network, candidates }) =>

@@ -7,7 +7,7 @@ import type { StoreStats } from "../checkpoint/stats.js";
 import { damageOf, problemOf, purposes } from "./en-damage.js";
 import { formats } from "./formats.js";
 
-const { bytes, decimal, duration, integer, moment, percent } = formats("en");
+const { and, bytes, decimal, duration, integer, moment, percent } = formats("en");
 
 type FindingOf<Code extends FindingCode> = Extract<Finding, { readonly code: Code }>;
 
@@ -183,7 +183,10 @@ export const store: StoreTexts = {
       `The newest backup, ${name}, is ${duration(Math.floor(age))} old. guardapesos backup makes a new one.`,
     checkpoints: ({ count, newest }) =>
       `${plural(count, "checkpoint", "checkpoints")}; the newest is ${newest}.`,
-    "no-checkpoints": () => "There are no checkpoints yet.",
+    "no-checkpoints": ({ pairs }) =>
+      pairs.length === 0
+        ? "There are no checkpoints yet."
+        : `There are no checkpoints yet; training can go on from these files: ${pairs.map(and).join("; ")}.`,
   },
   levels: { fine: "fine", note: "note", problem: "PROBLEM" },
   verdict: (problems) =>

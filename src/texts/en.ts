@@ -32,7 +32,8 @@ export interface CommandTexts {
   /** In place of each path, where there are many. */
   readonly wroteMany: (count: number, first: string, last: string) => string;
   readonly drawingStopped: (done: number, count: number) => string;
-  readonly noCheckpoints: (folder: string) => string;
+  /** @param pairs files outside any checkpoint that training would go on from */
+  readonly noCheckpoints: (folder: string, pairs: readonly (readonly string[])[]) => string;
   /** Headings of the table of checkpoints. */
   readonly columns: {
     readonly id: string;
@@ -125,8 +126,10 @@ export const en: Texts = {
     wroteMany: (count, first, last) => `🖼 ${format.integer(count)} images, from ${first} to ${last}`,
     drawingStopped: (done, count) =>
       `🛑 Stopped: ${format.integer(done)} of ${format.integer(count)} images are written, each of them whole.`,
-    noCheckpoints: (folder) =>
-      `There are no checkpoints in ${folder} yet. guardapesos train makes them by itself.`,
+    noCheckpoints: (folder, pairs) =>
+      pairs.length === 0
+        ? `There are no checkpoints in ${folder} yet. guardapesos train makes them by itself.`
+        : `There are no checkpoints in ${folder} yet, but files that guardapesos train can go on from: ${pairs.map(format.and).join("; ")}.`,
     columns: {
       id: "checkpoint",
       class: "class",

@@ -181,6 +181,10 @@ export const errors: ErrorTexts = {
     `El checkpoint ${id} es de otra red: ${differences.join("; ")}. ${options ? "Quita esas opciones para seguir con sus propios tamaños, o empieza de cero con --fresh" : "Aquí solo se entrena y se dibuja la ProGAN de guardapesos: guardapesos inspeccionar muestra lo que tiene el archivo"}; no se ha tocado nada.`,
   CHECKPOINT_PAIR_MISMATCH: ({ generator, critic, partner }) =>
     `${generator} y ${critic} no se guardaron juntos, así que seguir entrenando con ellos saldría mal.${partner === undefined ? " Da dos archivos del mismo guardado." : ` Su pareja es ${partner}.`}`,
+  LOOSE_PAIR_AMBIGUOUS: ({ folder, files }) =>
+    files.length === 1
+      ? `En ${folder} no hay checkpoints, pero sí una pareja de archivos que puede ser de otra clase: ${and(files)}. Sigue desde ella con --resume, o empieza de cero con --fresh; no se ha tocado nada.`
+      : `En ${folder} hay varias parejas de archivos que podrían ser: ${and(files)}. Di cuál con --resume, o empieza de cero con --fresh; no se ha tocado nada.`,
   CHECKPOINT_PARTNER_MISSING: ({ file, partner }) =>
     `${file} es la mitad de una pareja y falta la otra: ${partner}. Pon las dos en la misma carpeta, o da el archivo del crítico con --critic; no se ha tocado nada.`,
   CHECKPOINT_PARTNER_AMBIGUOUS: ({ file, network, candidates }) =>

@@ -4,7 +4,7 @@ import type { StoreTexts } from "./en-store.js";
 import { damageOf, problemOf, purposes } from "./es-damage.js";
 import { formats } from "./formats.js";
 
-const { bytes, decimal, duration, integer, moment, percent } = formats("es");
+const { and, bytes, decimal, duration, integer, moment, percent } = formats("es");
 
 const plural = (count: number, one: string, many: string): string =>
   `${integer(count)} ${count === 1 ? one : many}`;
@@ -136,7 +136,10 @@ export const store: StoreTexts = {
       `La copia más reciente, ${name}, es de hace ${duration(Math.floor(age))}. guardapesos respaldar hace una nueva.`,
     checkpoints: ({ count, newest }) =>
       `${plural(count, "checkpoint", "checkpoints")}; el más reciente es ${newest}.`,
-    "no-checkpoints": () => "Todavía no hay checkpoints.",
+    "no-checkpoints": ({ pairs }) =>
+      pairs.length === 0
+        ? "Todavía no hay checkpoints."
+        : `Todavía no hay checkpoints; el entrenamiento puede seguir desde estos archivos: ${pairs.map(and).join("; ")}.`,
   },
   levels: { fine: "bien", note: "nota", problem: "PROBLEMA" },
   verdict: (problems) =>

@@ -36,8 +36,10 @@ export const es: Texts = {
     wroteMany: (count, first, last) => `🖼 ${format.integer(count)} imágenes, de ${first} a ${last}`,
     drawingStopped: (done, count) =>
       `🛑 Detenido: están escritas ${format.integer(done)} de ${format.integer(count)} imágenes, todas completas.`,
-    noCheckpoints: (folder) =>
-      `Todavía no hay checkpoints en ${folder}. guardapesos entrenar los crea por sí solo.`,
+    noCheckpoints: (folder, pairs) =>
+      pairs.length === 0
+        ? `Todavía no hay checkpoints en ${folder}. guardapesos entrenar los crea por sí solo.`
+        : `Todavía no hay checkpoints en ${folder}, pero sí archivos desde los que guardapesos entrenar puede seguir: ${pairs.map(format.and).join("; ")}.`,
     columns: {
       id: "checkpoint",
       class: "clase",

@@ -77,6 +77,7 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   CHECKPOINT_DAMAGED: { id: "7-auto", file: "critic.pth", reason: "size", bytes: 5, expected: 6 },
   CHECKPOINT_ARCHITECTURE: { id: "7-auto", differences: ["latent 64 / 256"], options: true },
   CHECKPOINT_PAIR_MISMATCH: { generator: "g.pth", critic: "c.pth", partner: "d.pth" },
+  LOOSE_PAIR_AMBIGUOUS: { folder: "weights", files: ["generator_v10.pth", "generator_v11.pth"] },
   CHECKPOINT_PARTNER_MISSING: { file: "g.pth", partner: "c.pth" },
   CHECKPOINT_PARTNER_AMBIGUOUS: { file: "g.pth", network: "critic", candidates: ["a.pth", "b.pth"] },
   CHECKPOINT_OTHER_NETWORK: { file: "g.pth", holds: "critic", wanted: "generator" },

@@ -91,8 +91,8 @@ export async function purposeOf(asked: Asked): Promise<Purpose> {
     (wantsDrawn ? ofClass.find(isOnDrawn) : undefined) ??
     ofClass[0];
   if (newest === undefined) {
-    if (className === undefined)
-      return { ...drawn, images: asked.resume === undefined ? drawn.images : undefined };
+    // A pair of files may be found that it goes on from.
+    if (className === undefined) return { ...drawn, images: fresh ? drawn.images : undefined };
     // Another class of the folder that is trained on.
     const [folder] = own.flatMap(({ local }) => rememberedIn(local)?.folder ?? []);
     if (folder !== undefined) return purposeIn(folder, className, name);

@@ -3,14 +3,14 @@ import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { testFolder } from "../../test/harness/folder.js";
+import { writePlainPair } from "../../test/harness/plain.js";
 import { generationsIn, stateOf } from "../../test/harness/state.js";
 import { tinyPlan, trainHere } from "../../test/harness/training.js";
-import { loadCheckpoint, type Checkpoint } from "../checkpoint/index.js";
+import { loadCheckpoint } from "../checkpoint/index.js";
 import { parseManifest, renderManifest } from "../checkpoint/manifest.js";
 import { toTorch } from "../checkpoint/network-file.js";
 import { presets, resolutions } from "../progan/config.js";
-import { dict, float32Tensor, orderedDict, pythonFloat, tuple, writeTorchFile } from "../torch/index.js";
-import type { TorchValue } from "../torch/index.js";
+import { float32Tensor, pythonFloat, writeTorchFile } from "../torch/index.js";
 import { begin } from "./resume.js";
 import { toNetworks } from "./train-state.js";
 
@@ -21,49 +21,6 @@ const wish = (weights: string, wishes: Partial<Parameters<typeof begin>[0]> = {}
     series,
     () => Promise.resolve(true),
   );
-
-/**
- * Writes the networks as a user's script does.
- * @param adam whether with its state, for the parameters that have one; or as SGD keeps it
- * @param options of its group, over those that training here has
- */
-async function writePlainPair(
-  folder: string,
-  { networks }: Checkpoint,
-  adam: boolean | "SGD",
-  options: Readonly<Record<string, TorchValue>> = {},
-): Promise<string> {
-  for (const [network, { stateDict, parameters, adam: memory }] of networks) {
-    const content: [string, TorchValue][] = [
-      [
-        "state_dict",
-        orderedDict([...stateDict].map(([name, { shape, data }]) => [name, float32Tensor(shape, data)])),
-      ],
-    ];
-    if (adam !== false) {
-      const state = new Map<TorchValue, TorchValue>();
-      for (const [name, { step, expAvg, expAvgSq }] of memory!.entries) {
-        const moments = {
-          step: float32Tensor([], Float32Array.of(step)),
-          exp_avg: float32Tensor(expAvg.shape, expAvg.data),
-          exp_avg_sq: float32Tensor(expAvgSq.shape, expAvgSq.data),
-        };
-        const momentum = { momentum_buffer: moments.exp_avg };
-        state.set(parameters.indexOf(name), dict(adam === "SGD" ? momentum : moments));
-      }
-      const group = dict({
-        lr: pythonFloat(1e-3),
-        betas: tuple(pythonFloat(0), pythonFloat(0.99)),
-        eps: pythonFloat(1e-8),
-        ...options,
-        params: [...parameters.keys()],
-      });
-      content.push(["optimizer", dict({ state, param_groups: [group] })]);
-    }
-    await writeTorchFile(join(folder, `${network}_old.pth`), orderedDict(content));
-  }
-  return join(folder, "generator_old.pth");
-}
 
 describe("a training begins", { timeout: 120_000 }, () => {
   it("fresh where there is nothing: with the preset, the explicit wishes over it", async () => {

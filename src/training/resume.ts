@@ -2,14 +2,21 @@
 import { GuardapesosError } from "../base/errors.js";
 import {
   checkpointKinds,
+  chooseLoose,
   filesOf,
   listGenerations,
   loadCheckpoint,
+  loosePairs,
   resolveReference,
+  sourceOf,
+  type Generation,
   type Resolved,
   type Series,
+  type Source,
 } from "../checkpoint/index.js";
 import { loadNewest } from "../checkpoint/load-newest.js";
+import { namedFiles } from "../checkpoint/loose.js";
+import type { PlainChoice } from "../checkpoint/network-file.js";
 import { isOf } from "../checkpoint/series.js";
 import type { Checkpoint, CheckpointKind } from "../checkpoint/checkpoint.js";
 import {
@@ -86,9 +93,30 @@ async function find(
   if (resume !== undefined)
     return { ...(await resolveReference(weights, resume, { accepts, plain })), apart };
   const newest = await loadNewest(weights, { accepts });
-  if (newest === undefined) return undefined;
+  if (newest === undefined) {
+    const source = await looseStart(weights, whole, series, plain);
+    return source && { source, skipped: [], apart };
+  }
   const { generation, ...rest } = newest;
   return { source: { from: "generation", generation }, apart, ...rest };
+}
+
+/**
+ * The pair of files to go on from where there are no checkpoints: the user's own, or ours without their folder.
+ * @throws LOOSE_PAIR_AMBIGUOUS, CHECKPOINT_PARTNER_AMBIGUOUS
+ * @throws TORCH_FILE_*, CHECKPOINT_* the files that bear this training's names are of no use: it must not begin from zero
+ */
+async function looseStart(
+  weights: string,
+  generations: readonly Generation[],
+  series: Series,
+  plain: PlainChoice,
+): Promise<Source | undefined> {
+  const isSure = typeof series.class === "string";
+  const found = chooseLoose(weights, await loosePairs(weights, { plain }), { series, isSure, generations });
+  if (found !== undefined) return sourceOf(found, plain);
+  const named = generations.length > 0 ? undefined : await namedFiles(weights, networks, series);
+  return named && (await resolveReference(weights, named[0]!, { plain })).source;
 }
 
 /**

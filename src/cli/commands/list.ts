@@ -1,6 +1,7 @@
 /** `guardapesos list`: the checkpoints of a weights folder, newest first. */
 import type { Generation } from "../../checkpoint/index.js";
 import type { Texts } from "../../texts/index.js";
+import { networkOf } from "../../progan/parameters.js";
 import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
 import { epochOf, standingOf, whoseColumns } from "../present/checkpoint-rows.js";
@@ -52,7 +53,7 @@ export async function list(
   const settings = await settingsOf(context, flags);
   const folder = await weightsFolder(settings.weights);
   const { whole, damaged } = await listChosen(folder, flags);
-  const { listBackups } = await import("../../checkpoint/index.js");
+  const { loosePairs, listBackups } = await import("../../checkpoint/index.js");
   const backups = (await listBackups(folder)).whole.map(({ id }) => id);
 
   const checkpoints = await Promise.all(
@@ -62,10 +63,13 @@ export async function list(
       position: (await standingOf({ progress: _ })) ?? null,
     })),
   );
-  tell(context, "checkpoints", { weights: folder, checkpoints, damaged, backups });
+  const isEmpty = whole.length === 0 && damaged.length === 0;
+  const { pairs } = isEmpty ? await loosePairs(folder, { plain: { recognise: networkOf } }) : { pairs: [] };
+  const loose = pairs.map(({ files }) => [...new Set(files.values())]);
+  tell(context, "checkpoints", { weights: folder, checkpoints, damaged, backups, pairs: loose });
 
   const { commands } = context.texts;
-  if (whole.length === 0 && damaged.length === 0) say(context, commands.noCheckpoints(folder));
+  if (isEmpty) say(context, commands.noCheckpoints(folder, loose));
   if (whole.length > 0) {
     const { id, kind, step, resolution, epoch, alpha, age, size, verified, notes } = commands.columns;
     const whose = whoseColumns(
