@@ -67,6 +67,9 @@ describe("series", () => {
     expect(second!.generation.run).toBe(first!.generation.run);
     const [third] = await save(folder, { ...own, parent, apart: true }, [3]);
     expect(third!.generation.run).not.toBe(first!.generation.run);
+    const phantoms = { ...own, class: null, parent: second!.generation.id };
+    const [fourth] = await save(folder, phantoms, [4]);
+    expect(fourth!.generation.run).not.toBe(second!.generation.run);
   });
 
   it.each<[string, Who, Who, Disk]>([

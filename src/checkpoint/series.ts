@@ -21,6 +21,14 @@ export function isOf(generation: OfSeries, wanted: Series): boolean {
   );
 }
 
+/** Whether it may be: one of the two does not say its class. */
+export function isPerhapsOf(generation: OfSeries, wanted: Series): boolean {
+  const { class: own } = generation.series;
+  return (
+    hasNames(generation, wanted) && (own === undefined || wanted.class === undefined || own === wanted.class)
+  );
+}
+
 /** What a person types to choose among series: `--class` and `--name`. */
 export interface SeriesWish {
   readonly class?: string | undefined;

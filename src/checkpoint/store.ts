@@ -15,7 +15,7 @@ import { checkpointsFolder, isSafeName, temporaryFile, type Series } from "./nam
 import { recover, type Opening } from "./recover.js";
 import { defaultRetention, type RetentionRules } from "./retention-policy.js";
 import { saveGeneration, type SaveReport } from "./save.js";
-import { hasNames, isOf } from "./series.js";
+import { isOf, isPerhapsOf } from "./series.js";
 import { copiesOf, newToken, type Session } from "./session.js";
 import { keepBallast, spaceNeeded } from "./space.js";
 
@@ -34,7 +34,7 @@ export interface StoreOptions {
   readonly parent?: string | null | undefined;
   /**
    * Whether a line of descent begins here although there is a parent, so that retention leaves alone what was saved before;
-   * always so for a parent of another label or name.
+   * always so for a parent of another label, name or class.
    */
   readonly apart?: boolean | undefined;
   readonly retention?: Partial<RetentionRules> | undefined;
@@ -144,7 +144,7 @@ async function startSession(disk: Disk, options: StoreOptions, lock: Lock, links
   // Whoever has lost all but the backups goes on counting: what is saved now is newer than they are.
   const { whole: backups } = await listBackups(weights, disk);
   const sequence = Math.max(0, ...[...whole, ...journal, ...backups].map((one) => one.sequence));
-  const goesOn = parent !== undefined && hasNames(parent, series) && options.apart !== true;
+  const goesOn = parent !== undefined && isPerhapsOf(parent, series) && options.apart !== true;
   const run = goesOn ? parent.run : newToken();
   return {
     disk,

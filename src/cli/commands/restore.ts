@@ -93,7 +93,7 @@ export async function restore(context: Context, flags: Flags, [reference]: reado
   const settings = await settingsOf(context, flags);
   const weights = await weightsFolder(settings.weights);
   const checkpoint = await import("../../checkpoint/index.js");
-  const { whole: backups } = await checkpoint.listBackups(weights);
+  const { whole: backups, damaged } = await checkpoint.listBackups(weights);
   const { whole } = await checkpoint.listGenerations(weights);
   const { class: wanted, name } = flags;
   const folder = join(weights, "backups");
@@ -104,7 +104,14 @@ export async function restore(context: Context, flags: Flags, [reference]: reado
     folder,
   );
   const meant = backups.filter(accepts);
-  if (reference === undefined && meant.length === 0) throw new GuardapesosError("NO_BACKUP", { folder });
+  if (reference === undefined) {
+    // What cannot be read cannot say whose it is; it must not be taken for nothing.
+    const { finding } = context.texts.store;
+    const lost = damaged.map((one) => ({ code: "backup-damaged", level: "problem", ...one }) as const);
+    for (const one of lost) say(context, `❌ ${finding["backup-damaged"](one)}`);
+    if (meant.length === 0 && damaged[0]) throw new GuardapesosError("CHECKPOINT_DAMAGED", damaged[0]);
+    if (meant.length === 0) throw new GuardapesosError("NO_BACKUP", { folder });
+  }
   const id = reference ?? (await chosen(context, flags, meant));
   if (id === undefined) return;
   await saveLeft(context, weights);
