@@ -281,7 +281,8 @@ export const events: EventTexts = {
         ];
       case "stopped":
         return [
-          ...safe(event, "✅ Weights saved successfully:"),
+          // Stopped before it was known what there is.
+          ...(event.position === undefined ? [] : safe(event, "✅ Weights saved successfully:")),
           "",
           ...goOn(event),
           rule,

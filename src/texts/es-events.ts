@@ -248,7 +248,8 @@ export const events: EventTexts = {
         ];
       case "stopped":
         return [
-          ...safe(event, "✅ Pesos guardados exitosamente:"),
+          // Stopped before it was known what there is.
+          ...(event.position === undefined ? [] : safe(event, "✅ Pesos guardados exitosamente:")),
           "",
           ...goOn(event),
           rule,

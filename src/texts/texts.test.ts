@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ErrorCode, ErrorData, Expected, ImageProblem } from "../base/errors.js";
 import { GuardapesosError } from "../base/errors.js";
 import type { TorchFeature, TorchPart, TorchProblem } from "../base/torch-problem.js";
-import type { RunEvent } from "../events/event.js";
+import type { RunEvent, RunEventOf } from "../events/event.js";
 import { formats } from "./formats.js";
 import { languageOf, readable, sentenceOf, textsOf } from "./index.js";
 
@@ -313,6 +313,32 @@ describe.each(both)("the catalogue in %s", (language) => {
       signal === "SIGINT" ? "Ctrl+C" : signal === "SIGBREAK" ? "Ctrl+Break" : signal,
     );
   });
+});
+
+it("a stop before the first batch speaks of no weights", () => {
+  for (const texts of [textsOf("en"), textsOf("es")]) {
+    const { "stop-requested": asked, ended } = texts.events;
+    const wish = { type: "stop-requested", signal: "SIGINT", saving: false, nothingYet: true } as const;
+    const ending: RunEventOf<"ended"> = {
+      type: "ended",
+      how: "stopped",
+      signal: "SIGINT",
+      position: undefined,
+      seconds: 1,
+      files: [],
+      preview: undefined,
+      nonFinite: 0,
+      resumeCommand: "npx guardapesos train",
+      batchesLost: 0,
+      code: undefined,
+    };
+    const told = [...asked({ ...wish, times: 1 }), ...asked({ ...wish, times: 2 }), ...ended(ending)].join(
+      "\n",
+    );
+    expect(told).toMatch(/Ctrl\+C/);
+    expect(told).toContain("npx guardapesos train");
+    expect(told).not.toMatch(/weights|(?<!guarda)pesos|checkpoint/i);
+  }
 });
 
 it("an error whose data makes no sentence is told by its code", () => {

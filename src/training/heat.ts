@@ -36,7 +36,7 @@ export async function findSensor(
   const clock = createClock(timeScale);
   if (choice.kind === "none") return { sensor: undefined, clock, missing: "not-wanted" };
   if (choice.kind === "auto" && device === "cpu") return { sensor: undefined, clock, missing: "processor" };
-  const sensor = await openSensor(choice, clock, signal);
+  const sensor = await openSensor(choice, clock, { signal });
   if (sensor === undefined) return { sensor, clock, missing: "not-found" };
   return { sensor, clock, missing: sensor.known ? undefined : "unknown" };
 }

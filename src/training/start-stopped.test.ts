@@ -21,7 +21,7 @@ const sleeping = (seconds: string): boolean =>
     .split("\n")
     .some((line) => line.trim() === `sleep ${seconds}`);
 
-describe("a stop", { timeout: 60_000 }, () => {
+describe("a stop", { timeout: 300_000 }, () => {
   it.skipIf(process.platform === "win32").each([1, 2])(
     "of %i presses while a sensor is opened that never answers ends at once",
     async (presses) => {
@@ -36,7 +36,7 @@ describe("a stop", { timeout: 60_000 }, () => {
       } as const;
       const events: RunEvent[] = [];
       const training = trainHere(folder, { heat, onEvent: (event) => void events.push(event) });
-      await vi.waitUntil(() => sleeping(seconds), { timeout: 30_000, interval: 50 });
+      await vi.waitUntil(() => sleeping(seconds), { timeout: 120_000, interval: 50 });
       for (let press = 0; press < presses; press++) hooks.stop!.request("SIGINT");
       const { ended } = await training;
       expect(ended).toMatchObject({ how: "stopped", signal: "SIGINT", position: undefined, files: [] });
@@ -45,7 +45,7 @@ describe("a stop", { timeout: 60_000 }, () => {
         "ended",
       ]);
       expect(events[0]).toMatchObject({ nothingYet: true, leaving: false });
-      await vi.waitUntil(() => !sleeping(seconds), { timeout: 5000, interval: 50 });
+      await vi.waitUntil(() => !sleeping(seconds), { timeout: 60_000, interval: 50 });
       // The folder is free again.
       expect((await trainHere(folder, { maxBatches: 1 })).ended.how).toBe("limit");
     },

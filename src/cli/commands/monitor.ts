@@ -105,7 +105,8 @@ export async function monitor(
   const settings = await settingsOf(context, flags);
   const { sensor: choice, thresholds, timeScale } = heatOptions(settings);
   const clock = createClock(timeScale);
-  const sensor = await openSensor(choice, clock);
+  // Which of several tells a temperature is worth a wait; of the one that was named, what it says is wanted.
+  const sensor = await openSensor(choice, clock, choice.kind === "auto" ? {} : { grace: 0 });
   if (sensor === undefined) {
     const reason = context.texts.monitor.noSensor;
     throw new GuardapesosError("SENSOR_UNAVAILABLE", { sensor: settings.sensor ?? "auto", reason });

@@ -47,16 +47,16 @@ const usual = { interval: 2, patience: 10, grace: 2.5 };
 
 /**
  * Opens a sensor; for "auto" the first that tells a temperature, or else the first that says anything of a card.
- * @param signal gives it up
+ * @param options `signal` gives it up; `grace` as in SensorContext, otherwise than usual
  * @returns undefined for "none", and where "auto" finds nothing
  * @throws SENSOR_UNAVAILABLE, TRACE_UNREADABLE, TRACE_INVALID, and the reason of `signal`
  */
 export async function openSensor(
   choice: SensorChoice,
   clock: Clock,
-  signal?: AbortSignal,
+  options: Partial<Pick<SensorContext, "signal" | "grace">> = {},
 ): Promise<Sensor | undefined> {
-  const context: SensorContext = { clock, signal, ...usual };
+  const context: SensorContext = { clock, ...usual, ...options };
   switch (choice.kind) {
     case "none":
       return undefined;
@@ -68,7 +68,7 @@ export async function openSensor(
       return openModel(context, { ...likeRtx3070, ambient: choice.ambient });
     default:
       return open[choice.kind](choice.index, context).catch((error: unknown) => {
-        signal?.throwIfAborted();
+        options.signal?.throwIfAborted();
         throw new GuardapesosError("SENSOR_UNAVAILABLE", { sensor: choice.kind, reason: reasonOf(error) });
       });
   }
