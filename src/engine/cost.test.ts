@@ -38,7 +38,13 @@ it("keeps in memory the inputs and what is still needed, and views take nothing"
   const graph = createGraph();
   const x = input(graph, "x", [10]);
   const chain = square(square(square(x)));
-  expect(costOf([chain])).toEqual({ flops: 30, halfFlops: 0, traffic: 3 * 3 * 40, memory: 40 + 2 * 40 });
+  expect(costOf([chain])).toEqual({
+    flops: 30,
+    halfFlops: 0,
+    traffic: 3 * 3 * 40,
+    inputs: 40,
+    memory: 40 + 2 * 40,
+  });
   expect(costOf([reshape(chain, [2, 5])])).toEqual(costOf([chain]));
   const first = mul(x, x);
   expect(costOf([add(square(square(first)), first)]).memory).toBe(40 + 3 * 40);
@@ -54,6 +60,7 @@ it("takes half the bytes for half values, and room for copies in the other type"
     flops: 128,
     halfFlops: 128,
     traffic: 2 * (whole + half) + 3 * half + (half + whole),
+    inputs: fed,
     memory: fed + Math.max(3 * half, half + whole),
   });
   // The square is float32: the copy is made for it, once.

@@ -11,6 +11,8 @@ export interface Cost {
   readonly halfFlops: number;
   /** Bytes that the operations read and write, if each runs by itself. */
   readonly traffic: number;
+  /** Bytes of all inputs. */
+  readonly inputs: number;
   /** Bytes of all inputs, and of the most values that are alive at once. A real engine takes more. */
   readonly memory: number;
 }
@@ -128,5 +130,5 @@ export function costOf(outputs: readonly Node[], precision: Precision = "float32
       if (!one.fed && lastUse.get(one) === i) alive -= one.bytes;
     }
   });
-  return { flops, halfFlops, traffic, memory: inputs + peak };
+  return { flops, halfFlops, traffic, inputs, memory: inputs + peak };
 }

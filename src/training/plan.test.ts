@@ -1,7 +1,9 @@
 import { expect, it } from "vitest";
 import { presets } from "../progan/config.js";
 import { freshState, parameterCounts } from "./train-state.js";
+import { costOf } from "../engine/cost.js";
 import { planTraining } from "./plan.js";
+import { generation, oneClock, wholeStep } from "./step-graph.js";
 
 const small = { ...presets.demo, channels: 16, latent: 16, end: 16 } as const;
 
@@ -48,4 +50,14 @@ it("asks for less memory in mixed precision, and for the same checkpoints", () =
   expect(mixed!.memory / whole!.memory).toBeGreaterThan(0.5);
   expect(mixed!.memory / whole!.memory).toBeLessThan(0.7);
   expect(mixed!.disk).toBe(whole!.disk);
+});
+
+it("counts the preview beside the step, and what engines take beyond both", () => {
+  const config = { ...small, start: 16, channels: 128, batchSizes: Array<number>(9).fill(1) } as const;
+  const shape = { architecture: config, resolution: 16, batchSize: 1, fading: true } as const;
+  const drawing = costOf([...generation(shape).values()]);
+  const step = costOf([...wholeStep({ ...shape, clocks: oneClock(config, 16), scaled: false }).values()]);
+  const plan = planTraining({ ...config, accumulate: 1 }, 10);
+  expect(plan.memory).toBe(step.memory + drawing.memory - drawing.inputs);
+  expect(plan.memoryAtMost).toBeGreaterThan(2 * plan.memory);
 });

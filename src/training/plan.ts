@@ -8,6 +8,7 @@ import { activeParameters, networks, parametersOf, stepsOf, type Network } from 
 import { batchesIn, batchesPerStep, batchSizeAt, epochsAt } from "../progan/schedule.js";
 import {
   criticGradients,
+  generation,
   generatorGradients,
   oneClock,
   updateStep,
@@ -15,6 +16,7 @@ import {
   type Outputs,
   type StepShape,
 } from "./step-graph.js";
+import { previewBatch } from "./preview.js";
 import { parameterCounts } from "./train-state.js";
 
 export interface StagePlan {
@@ -28,7 +30,10 @@ export interface StagePlan {
   /** Floating-point operations of a whole step, and of an epoch. */
   readonly stepFlops: number;
   readonly epochFlops: number;
-  /** Bytes that a step needs at least: its inputs, and the most values that are alive at once. */
+  /**
+   * Bytes that training needs at least: a step's inputs, the most of its values that are alive at once, and what the
+   * preview takes beside them.
+   */
   readonly memory: number;
   /** Bytes of a checkpoint's numbers at the end of this resolution: both networks with Adam's memory. */
   readonly checkpoint: number;
@@ -41,6 +46,8 @@ export interface TrainingPlan {
   readonly flops: number;
   /** Of the hungriest resolution. */
   readonly memory: number;
+  /** With what engines take beyond that. */
+  readonly memoryAtMost: number;
   /** Bytes that the checkpoints take on disk at most, backups left out: what is kept, one being written, the ballast. */
   readonly disk: number;
 }
@@ -84,6 +91,17 @@ function checkpointBytes(config: TrainingConfig, end: Resolution): number {
     .reduce((sum, bytes) => sum + bytes, 0);
 }
 
+/** Engines keep values for longer than they are needed, and blocks that are free: 2.1 times the count was seen. */
+const engineFactor = 2.5;
+
+/** Of the values alone: the weights are those of the step, whose memory the engine keeps meanwhile. */
+function previewMemory(config: TrainingConfig, resolution: Resolution): number {
+  const batchSize = previewBatch(config, resolution);
+  const shape = { architecture: config, resolution, batchSize, fading: true };
+  const { memory, inputs } = costOf([...generation(shape).values()]);
+  return memory - inputs;
+}
+
 function stageOf(config: TrainingConfig, resolution: Resolution, images: number): StagePlan {
   const graphs = graphsOf(config, resolution).map(([outputs, times, computing]) => ({
     cost: costOf([...outputs.values()], computing),
@@ -100,7 +118,7 @@ function stageOf(config: TrainingConfig, resolution: Resolution, images: number)
     batches,
     stepFlops,
     epochFlops: (stepFlops * batches) / accumulate,
-    memory: Math.max(...graphs.map(({ cost }) => cost.memory)),
+    memory: Math.max(...graphs.map(({ cost }) => cost.memory)) + previewMemory(config, resolution),
     checkpoint: checkpointBytes(config, resolution),
   };
 }
@@ -111,12 +129,14 @@ export function planTraining(config: TrainingConfig, images: number): TrainingPl
   const largest = Math.max(...stages.map(({ checkpoint }) => checkpoint));
   const { autos, epochs } = defaultRetention;
   const finished = stages.reduce((sum, { checkpoint }) => sum + checkpoint, 0);
+  const memory = Math.max(...stages.map((stage) => stage.memory));
   return {
     images,
     parameters: parameterCounts(config),
     stages,
     flops: stages.reduce((sum, stage) => sum + stage.epochs * stage.epochFlops, 0),
-    memory: Math.max(...stages.map(({ memory }) => memory)),
+    memory,
+    memoryAtMost: engineFactor * memory,
     disk: finished + (autos + epochs + 2) * largest,
   };
 }

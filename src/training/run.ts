@@ -1,5 +1,5 @@
 /** One run, from options to its last event: opens what is needed, in an order in which bad input is found first. */
-import { isGuardapesosError, reasonOf } from "../base/errors.js";
+import { isGuardapesosError, reasonOf, type ErrorCode } from "../base/errors.js";
 import type { Owner } from "../checkpoint/lock.js";
 import { arithmeticOf } from "../engine/arithmetic.js";
 import { listenForStop, listGenerations, startWriter } from "../checkpoint/index.js";
@@ -29,6 +29,9 @@ type Ended = RunEventOf<"ended">;
 
 /** Seconds for which a start waits for a clean-up or a restore of the weights folder. */
 const patience = 30;
+
+/** What may go wrong with a picture alone; an engine that has died takes training with it. */
+const ofPictures: ReadonlySet<ErrorCode> = new Set(["OUTPUT_NOT_WRITABLE", "ENGINE_MEMORY", "ENGINE_FAILED"]);
 
 /** @throws what has failed outside the run */
 function throwFault({ fault }: Stop): void {
@@ -268,7 +271,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     try {
       return await draw();
     } catch (error) {
-      if (!isGuardapesosError(error) || error.code !== "OUTPUT_NOT_WRITABLE") throw error;
+      if (!isGuardapesosError(error) || !ofPictures.has(error.code)) throw error;
       warn("SAMPLES_NOT_WRITTEN", reasonOf(error));
       return undefined;
     }
@@ -315,7 +318,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
         setup: setupOf,
         preview: (place) =>
           picture(async () => {
-            const path = await writePreview(made, config, place, options.samples, pictureLabel);
+            const path = await writePreview(made, track.config, place, options.samples, pictureLabel);
             emit({ type: "preview-written", path, resolution: place.resolution, epoch: place.epoch });
             return path;
           }),

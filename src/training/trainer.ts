@@ -52,6 +52,8 @@ const memoryOf = (tensors: Tensors): ArrayBuffer[] =>
   [...tensors.values()].map((tensor) => fromEngine(tensor).data.buffer);
 
 const imagesAtOnce = 16;
+/** The name of the graphs that draw begins with this. */
+const drawingKey = "images";
 
 /**
  * A trainer over a state, whose arrays it takes. Every array must own its buffer.
@@ -108,11 +110,24 @@ export function createTrainer(
         const rested = resting.get(full) ?? { shape, data: new Float32Array(sizeOf(shape)) };
         // The engine reads no shared memory.
         arrays.set(full, isShared(rested) ? { shape, data: new Float32Array(rested.data) } : rested);
-        resting.delete(full);
       }
     }
     active = await copy.upload(arrays);
+    // Only now: were there no memory for them, they would still be here to be saved.
+    for (const name of arrays.keys()) resting.delete(name);
     here = resolution;
+  }
+
+  /**
+   * The graphs of the fade-in are needed no more once it is over, and hold as much memory as those that come after. On a
+   * device the state is theirs, so it is fetched and brought back.
+   */
+  async function endFading(alpha: number): Promise<void> {
+    const over = alpha === 1 && [...sessions.keys()].some((key) => key.endsWith(" true"));
+    if (!over) return;
+    const resolution = here!;
+    await leave();
+    await enter(resolution);
   }
 
   async function session(
@@ -128,6 +143,15 @@ export function createTrainer(
     const made = await createSession(`${what}, ${place}`, outputs(), engine, new Set([toMemory]), computing);
     sessions.set(key, made);
     return made;
+  }
+
+  /** Drawing needs memory of its own, which training cannot spare for longer than a picture takes. */
+  async function releaseDrawing(): Promise<void> {
+    for (const [key, drawing] of sessions) {
+      if (!key.startsWith(drawingKey)) continue;
+      sessions.delete(key);
+      await drawing.release();
+    }
   }
 
   const shapeOf = (batchSize: number, alpha: number): StepShape => ({
@@ -291,6 +315,8 @@ export function createTrainer(
     },
     async step(request) {
       await enter(request.resolution);
+      await releaseDrawing();
+      await endFading(request.alpha);
       if (request.spare?.length && !copy.onDevice) spare.keep(request.spare, replaced());
       const old = active;
       const then = { counters: new Map(counters), scales };
@@ -329,7 +355,12 @@ export function createTrainer(
       for (let start = 0; start < count!; start += imagesAtOnce) {
         const some = Math.min(imagesAtOnce, count! - start);
         const shape = { architecture, resolution, batchSize: some, fading: alpha < 1 };
-        const one = await session("images", `images ${some} ${alpha < 1}`, () => generation(shape), "images");
+        const one = await session(
+          "images",
+          `${drawingKey} ${some} ${alpha < 1}`,
+          () => generation(shape),
+          "images",
+        );
         const data = latents.data.slice(start * latent!, (start + some) * latent!);
         const feeds = new Map([...active, ["latent", toEngine({ shape: [some, latent!], data })] as const]);
         const results = await one.run(feeds.set("alpha", scalar(alpha)));

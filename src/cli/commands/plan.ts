@@ -38,7 +38,7 @@ export async function plan(context: Context, flags: Flags): Promise<void> {
   const planned = planTraining(config, images);
   const rate = settings.rate === undefined ? await rateHere(settings) : settings.rate * 1e9;
   const { vram } = settings;
-  const fits = vram === undefined ? undefined : planned.memory <= vram * 1e9;
+  const fits = vram === undefined ? undefined : planned.memoryAtMost <= vram * 1e9;
   const seconds = (flops: number): number => flops / rate;
   tell(context, "plan", { ...planned, rate, seconds: seconds(planned.flops), fits });
 
@@ -63,5 +63,5 @@ export async function plan(context: Context, flags: Flags): Promise<void> {
     say(context, line);
   }
   if (config.precision === "mixed") say(context, texts.mixed);
-  if (vram !== undefined) say(context, texts.fits(fits === true, vram * 1e9));
+  if (vram !== undefined) say(context, texts.fits(planned, vram * 1e9));
 }
