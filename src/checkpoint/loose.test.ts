@@ -95,7 +95,9 @@ describe("the pair that is gone on from", () => {
     const [old, newer] = await saves("DRUSEN", 1, 2);
     await old!.copy(folder, familiar);
     await newer!.copy(folder, (network) => `EMERGENCY_${network}_20251106_153045.pth`);
-    expect((await chosen(folder, { isSure: true }))!.header).toMatchObject({ step: 2 });
+    const found = await chosen(folder, { isSure: true });
+    expect(found!.header).toMatchObject({ step: 2 });
+    expect([...found!.files.keys()]).toEqual(["generator", "critic"]);
     // Half of a pair is none: the other save is older, and whole.
     const elsewhere = await temporaryFolder();
     await old!.copy(elsewhere, familiar);

@@ -59,9 +59,12 @@ function ownPairs(looks: ReadonlyMap<string, Look>, wanted: readonly string[]): 
     pair.files.set(header.network, path);
   }
   return [...pairs.values()]
-    .filter(({ header, files }) =>
-      header.networks.filter((one) => wanted.includes(one)).every((one) => files.has(one)),
-    )
+    .flatMap(({ header, files }) => {
+      const networks = header.networks.filter((one) => wanted.includes(one));
+      const paths = networks.map((network) => files.get(network));
+      if (paths.includes(undefined)) return [];
+      return { header, files: new Map(networks.map((network, i) => [network, paths[i]!])) };
+    })
     .sort((a, b) => b.header.saved_at.localeCompare(a.header.saved_at));
 }
 

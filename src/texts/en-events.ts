@@ -79,7 +79,7 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
   DATA_DIFFERS: (detail) => {
     const [before, now] = detail.split(" → ");
     return before === now
-      ? "The images are as many as those of the checkpoint, but not the same: training goes on with the new ones."
+      ? "The images are not those of the checkpoint: there are as many, but their contents are others. Training goes on with the new ones."
       : `The images are not those of the checkpoint (${detail}): training goes on with the new ones, in a new order.`;
   },
   START_IGNORED: (detail) => {

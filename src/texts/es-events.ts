@@ -46,7 +46,7 @@ const warnings: Record<WarningCode, (detail: string) => string> = {
   DATA_DIFFERS: (detail) => {
     const [before, now] = detail.split(" → ");
     return before === now
-      ? "Las imágenes son tantas como las del checkpoint, pero no las mismas: el entrenamiento sigue con las nuevas."
+      ? "Las imágenes no son las del checkpoint: son tantas como antes, pero de otro contenido. El entrenamiento sigue con las nuevas."
       : `Las imágenes no son las del checkpoint (${detail}): el entrenamiento sigue con las nuevas, en un orden nuevo.`;
   },
   START_IGNORED: (detail) => {
