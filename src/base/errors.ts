@@ -17,6 +17,8 @@ export interface ErrorData {
   // Images
   FOLDER_NOT_FOUND: { folder: string };
   FOLDER_NOT_READABLE: { folder: string; reason: string };
+  /** `name` as far as it can be read. */
+  NAME_NOT_DECODED: { folder: string; name: string };
   NO_IMAGES: { folder: string; leftOut: readonly LeftOut[] };
   /** `places`: several folders of that name, relative to `folder`. */
   UNKNOWN_CLASS: { folder: string; wanted: string; classes: readonly string[]; places: readonly string[] };

@@ -13,7 +13,7 @@ import { parseSensor } from "../thermal/sensors/open.js";
 import { nearest } from "./nearest.js";
 import type { Settings } from "./options.js";
 import { durationOf, timeOfDay } from "./stop-time.js";
-import { isText, kebab, namePattern, perResolutionList, specialFault, trainingOptions } from "./options.js";
+import { isName, isText, kebab, perResolutionList, specialFault, trainingOptions } from "./options.js";
 
 const configFileName = "guardapesos.config.json";
 
@@ -27,7 +27,7 @@ function schemaOf(expected: Expected): z.ZodType {
       return z
         .string()
         .transform((value) => value.normalize())
-        .pipe(z.string().regex(namePattern));
+        .pipe(z.string().refine(isName));
     case "boolean":
       return z.boolean();
     case "object":

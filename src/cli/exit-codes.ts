@@ -55,6 +55,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "THRESHOLDS_ORDER":
       return 64; // EX_USAGE: the command line
     case "IMAGES_UNREADABLE":
+    case "NAME_NOT_DECODED":
     case "IMAGE_NOT_READ":
     case "TRACE_INVALID":
     case "TORCH_FILE_INVALID":

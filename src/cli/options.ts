@@ -214,10 +214,18 @@ export function perResolutionList(values: readonly number[], count: number): rea
 }
 
 /** A name that can stand in a file name on every system, its letters composed. */
-export const namePattern = /^[\p{L}\p{N}_][\p{L}\p{N}._-]*$/u;
+const namePattern = /^[\p{L}\p{N}_][\p{L}\p{N}._-]*$/u;
 
 /** Whether a text says something that a path or a name can be: no system has one with a NUL. */
 export const isText = (value: string): boolean => value.trim() !== "" && !value.includes("\0");
+
+/** Longer ones do not fit into the names of all files that they become part of: 255 bytes, a label of 64 among them. */
+const longestName = { characters: 100, bytes: 140 };
+
+export function isName(value: string): boolean {
+  const short = value.length <= longestName.characters && Buffer.byteLength(value) <= longestName.bytes;
+  return short && namePattern.test(value);
+}
 
 function parsed(typed: string, expected: Expected): unknown {
   const value = typed.trim();
@@ -225,7 +233,7 @@ function parsed(typed: string, expected: Expected): unknown {
     case "text":
       return isText(typed) ? typed : undefined;
     case "name":
-      return namePattern.test(value.normalize()) ? value.normalize() : undefined;
+      return isName(value.normalize()) ? value.normalize() : undefined;
     case "integer": {
       const number = /^\d+$/.test(value) ? Number(value) : NaN;
       const inRange = number >= expected.min && number <= (expected.max ?? Number.MAX_SAFE_INTEGER);

@@ -204,7 +204,9 @@ describe("the command line", () => {
     ["train --preset demmo", 64, /no preset "demmo".*demo/],
     ["train --device tpu", 64, /--device takes auto, cpu/],
     ["train --lang fr", 64, /--lang takes en or es/],
-    ["train --name a/b", 64, /--name takes letters/],
+    ["train --name a/b", 64, /--name takes at most 100 letters/],
+    [`train --name ${"n".repeat(101)}`, 64, /--name takes at most 100 letters/],
+    [`train --name ${"ñ".repeat(71)}`, 64, /--name takes at most 100 letters/],
     ["train --fresh --resume latest", 64, /--fresh and --resume contradict/],
     ["generate --truncation -1", 64, /--truncation takes a number from 0 to 1000/],
     [

@@ -1,8 +1,8 @@
 /** What lies in a folder: images, sub-folders, and files that are something else. Reads names, and files that have no ending. */
 import type { Dirent } from "node:fs";
-import { open, readdir, realpath, stat } from "node:fs/promises";
+import { lstat, open, readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { reasonOf, type LeftOut } from "../base/errors.js";
+import { GuardapesosError, isGuardapesosError, reasonOf, type LeftOut } from "../base/errors.js";
 import { endingOf, headBytes, kindOf, promisesImage } from "./image-kind.js";
 
 export interface Listing {
@@ -26,6 +26,8 @@ async function sortOut(folder: string, entries: readonly Dirent[]): Promise<List
   };
   for (const entry of entries) {
     if (entry.name.startsWith(".")) continue;
+    if (await isNotUtf8(folder, entry))
+      throw new GuardapesosError("NAME_NOT_DECODED", { folder, name: entry.name });
     // A link that leads nowhere counts as a file: reading it will fail, and that will be told.
     const target = entry.isSymbolicLink()
       ? await stat(join(folder, entry.name)).catch(() => undefined)
@@ -41,6 +43,17 @@ async function sortOut(folder: string, entries: readonly Dirent[]): Promise<List
   listing.folders.sort();
   listing.images.sort();
   return listing;
+}
+
+/** Whether a folder, or what may be an image, has a name that Node gives with its unknown bytes replaced: it opens nothing. */
+async function isNotUtf8(folder: string, entry: Dirent): Promise<boolean> {
+  if (!entry.name.includes("\ufffd")) return false;
+  if (!entry.isDirectory() && promisesImage(entry.name) === false) return false;
+  // A name may hold that very sign.
+  return lstat(join(folder, entry.name)).then(
+    () => false,
+    () => true,
+  );
 }
 
 /** What a file without an ending is. */
@@ -73,6 +86,7 @@ export async function findImages(
 
   async function search(folder: string, prefix: string): Promise<void> {
     const listing = await listOnce(folder, seen).catch((error: unknown) => {
+      if (isGuardapesosError(error)) throw error;
       onUnreadable(folder, reasonOf(error));
       return undefined;
     });

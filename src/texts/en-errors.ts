@@ -25,7 +25,7 @@ function expectation(expected: Expected): string {
     case "text":
       return "a text that is not empty";
     case "name":
-      return "letters, digits, dots, dashes and underscores (it becomes part of a file name)";
+      return "at most 100 letters (140 bytes), digits, dots, dashes and underscores (it becomes part of a file name)";
     case "boolean":
       return "true or false";
     case "object":
@@ -57,6 +57,8 @@ export const errors: ErrorTexts = {
   CURRENT_FOLDER_GONE: ({ folder }) =>
     `The current folder${folder === undefined ? "" : `, ${folder},`} does not exist any more: it has been deleted, renamed or unmounted. Change to another one (cd) and try again.`,
   FOLDER_NOT_FOUND: ({ folder }) => `The folder ${folder} does not exist. Check how the path is written.`,
+  NAME_NOT_DECODED: ({ folder, name }) =>
+    `${folder} holds names that are not UTF-8, as old zip files from Windows leave them (such as ${name}), and these cannot be opened. Rename them all at once with convmv -f latin1 -t utf8 -r --notest "${folder}", and try again.`,
   FOLDER_NOT_READABLE: ({ folder, reason }) =>
     `The folder ${folder} cannot be read: ${reason}. Check that it is a folder and that you may open it.`,
   ...imageErrors,

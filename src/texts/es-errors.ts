@@ -27,7 +27,7 @@ function expectation(expected: Expected): string {
     case "text":
       return "un texto que no esté vacío";
     case "name":
-      return "letras, cifras, puntos, guiones y guiones bajos (pasa a ser parte del nombre de un archivo)";
+      return "hasta 100 letras (140 bytes), cifras, puntos, guiones y guiones bajos (pasa a ser parte del nombre de un archivo)";
     case "boolean":
       return "true o false";
     case "object":
@@ -59,6 +59,8 @@ export const errors: ErrorTexts = {
   CURRENT_FOLDER_GONE: ({ folder }) =>
     `La carpeta actual${folder === undefined ? "" : `, ${folder},`} ya no existe: la han borrado, renombrado o desmontado. Cambia a otra (cd) y prueba de nuevo.`,
   FOLDER_NOT_FOUND: ({ folder }) => `La carpeta ${folder} no existe. Revisa cómo está escrita la ruta.`,
+  NAME_NOT_DECODED: ({ folder, name }) =>
+    `En ${folder} hay nombres que no son UTF-8, como los dejan los zip antiguos de Windows (por ejemplo ${name}), y no se pueden abrir. Cámbialos todos de una vez con convmv -f latin1 -t utf8 -r --notest "${folder}" y vuelve a intentarlo.`,
   FOLDER_NOT_READABLE: ({ folder, reason }) =>
     `No se puede leer la carpeta ${folder}: ${reason}. Comprueba que sea una carpeta y que tengas permiso para abrirla.`,
   ...imageErrors,

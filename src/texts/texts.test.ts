@@ -11,6 +11,7 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   CURRENT_FOLDER_GONE: { folder: "/media/usb/oct" },
   FOLDER_NOT_FOUND: { folder: "scans" },
   FOLDER_NOT_READABLE: { folder: "scans", reason: "EACCES" },
+  NAME_NOT_DECODED: { folder: "scans", name: "ni\ufffdo.jpg" },
   NO_IMAGES: { folder: "scans", leftOut: [{ kind: ".dcm", count: 6 }] },
   UNKNOWN_CLASS: { folder: "scans", wanted: "DRUSSEN", classes: ["CNV", "DRUSEN"], places: [] },
   CLASS_NEEDED: {

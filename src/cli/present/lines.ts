@@ -7,9 +7,12 @@ import type { Output } from "../output.js";
 
 export type Stepped = RunEventOf<"stepped">;
 
+/** The emoji that lines of ours begin with. All others are somebody's: of a path, a name, a tensor. */
+const marks = /^(\s*)(?:[⏩⏭⏰⏳⏸⚠✅✨❄❌🌡🎉🏁👋💡💥💾📌📐📦🔄🔥🔧🔽🖼🗄🚀🛑🛟🛡🧹])\uFE0F? /u;
+
 /** Takes the emoji that a line begins with, and the space after it, away. */
 function withoutSymbols(line: string): string {
-  return line.replace(/\p{Extended_Pictographic}\uFE0F? ?/gu, "");
+  return line.replace(marks, "$1");
 }
 
 /** A line as this output can show it: coloured by the emoji it begins with, which goes where it cannot be shown. */

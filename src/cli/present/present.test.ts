@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { PassThrough } from "node:stream";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { GuardapesosError } from "../../base/errors.js";
@@ -173,6 +174,31 @@ describe("style", () => {
       styled("✅ Checkpoint guardado", outputTo({ isTTY: true, environment }).output);
     expect(shown({})).toBe("\u001b[32m✅ Checkpoint guardado\u001b[39m");
     expect(shown({ NO_COLOR: "1" })).toBe("✅ Checkpoint guardado");
+  });
+});
+
+describe("a line without emoji", () => {
+  it.each([
+    ["✅ whole", "whole"],
+    ["   🔧 weights ☀/a.pth", "   weights ☀/a.pth"],
+    ["🖼 pesos 🐱/datos©2026/modelo✔ ™.pth", "pesos 🐱/datos©2026/modelo✔ ™.pth"],
+    ["⚠️ two", "two"],
+    ['   npx guardapesos train --weights "pesos 🐱"', '   npx guardapesos train --weights "pesos 🐱"'],
+    ["✔.weight  float32", "✔.weight  float32"],
+    ["🐱/x.png", "🐱/x.png"],
+  ])("loses only its own: %s", (line, shown) => {
+    expect(styled(line, outputTo().output)).toBe(shown);
+  });
+
+  it("has no mark that is not known: every line of the catalogues", () => {
+    const files = ["en", "es"].flatMap((language) =>
+      ["", "-events", "-heat", "-help", "-plan", "-store"].map((part) => `${language}${part}.ts`),
+    );
+    for (const file of files) {
+      const source = readFileSync(new URL(`../../texts/${file}`, import.meta.url), "utf8");
+      for (const [, mark] of source.matchAll(/[`"] *((?![©®™])\p{Extended_Pictographic}\uFE0F?) /gu))
+        expect([file, styled(`${mark!} x`, outputTo().output)]).toEqual([file, "x"]);
+    }
   });
 });
 
