@@ -140,8 +140,8 @@ export interface ErrorData {
   CHECKPOINT_FORMAT_NEWER: { id: string; format: number };
   /** What it says of its training, beside the weights. `where` is empty when that is missing altogether. */
   PROGRESS_UNREADABLE: { id: string; where: string; detail: string };
-  /** The newest one that would have been taken; no older one is better. */
-  WEIGHTS_NOT_FINITE: { id: string; values: number };
+  /** The newest one that would have been taken; no older one is better. `chosen`: the one that was asked for. */
+  WEIGHTS_NOT_FINITE: { id: string; values: number; chosen?: boolean };
   /** The newest save of a training that has ended. `good`: the newest one whose values are all numbers, if there ever was one. */
   TRAINING_DIVERGED: { id: string; values: number; good: string | undefined };
   NOT_A_WEIGHTS_FOLDER: { folder: string };

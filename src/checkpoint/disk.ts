@@ -43,6 +43,8 @@ export interface Disk {
   target(path: string): Promise<FileInfo | undefined>;
   /** Makes a folder in one that is there; nothing happens when it is there itself. */
   makeFolder(path: string): Promise<void>;
+  /** Makes a folder that is closed to other users; EEXIST when the name is taken, whatever by. */
+  makePrivateFolder(path: string): Promise<void>;
   /** Replaces a file at `to`; never a folder with something in it. */
   rename(from: string, to: string): Promise<void>;
   /** Hard link; EEXIST when the name is taken. */
@@ -232,6 +234,7 @@ export const nodeDisk: Disk = {
   list: async (folder) => (await fs.readdir(folder)).sort(),
   info: (path) => infoBy(() => fs.lstat(path, { bigint: true })),
   target: (path) => infoBy(() => fs.stat(path, { bigint: true })),
+  makePrivateFolder: (path) => fs.mkdir(path, { mode: 0o700 }),
   async makeFolder(path) {
     if ((await nodeDisk.target(path))?.kind === "folder") return;
     try {

@@ -11,6 +11,7 @@ import { codeOf, nodeDisk, type Disk } from "./disk.js";
 import { listGenerations, type Generation, type Listing, type Skipped } from "./generations.js";
 import { checkpointsFolder, dayOf, isLeftover, isLockName, isTemporaryFile, temporaryFile } from "./names.js";
 import { loosePairs } from "./loose.js";
+import { prune } from "./prune.js";
 import { savesLeft } from "./space.js";
 import { verifyGeneration } from "./verify.js";
 
@@ -28,7 +29,8 @@ interface FindingData {
   /** So quick that nothing can have reached a disk: memory, or a disk that lies. */
   "fsync-too-quick": { readonly milliseconds: number };
   space: { readonly free: number; readonly savesLeft: number | undefined };
-  "space-short": { readonly free: number; readonly savesLeft: number };
+  /** `prunable`: bytes that prune would free now. */
+  "space-short": { readonly free: number; readonly savesLeft: number; readonly prunable: number };
   clock: object;
   /** This computer's clock and the file system's differ, or saves are dated in the future. */
   "clock-off": { readonly seconds: number };
@@ -36,7 +38,8 @@ interface FindingData {
   leftovers: { readonly names: readonly string[] };
   damaged: Skipped;
   "not-verified": { readonly id: string };
-  "not-finite": { readonly id: string; readonly values: number };
+  /** `good`: the newest sound checkpoint, which training goes on from. */
+  "not-finite": { readonly id: string; readonly values: number; readonly good: string | undefined };
   /** A familiar name that is missing although there are checkpoints. */
   "name-missing": { readonly name: string };
   "backup-damaged": Skipped;
@@ -87,13 +90,15 @@ export async function examine(
   const free = await disk.freeSpace(weights).catch(() => undefined);
   if (free !== undefined) {
     const left = newest === undefined ? undefined : savesLeft(free, newest.bytes);
-    if (left !== undefined && left < 5)
-      findings.push({ code: "space-short", level: "problem", free, savesLeft: left });
-    else findings.push({ code: "space", level: "fine", free, savesLeft: left });
+    if (left !== undefined && left < 5) {
+      const prunable = (await prune(weights, { dryRun: true }, disk)).freed;
+      findings.push({ code: "space-short", level: "problem", free, savesLeft: left, prunable });
+    } else findings.push({ code: "space", level: "fine", free, savesLeft: left });
   }
   const clock = Math.max(0, ...whole.map((one) => (Date.parse(one.savedAt) - now) / 1000));
   if (clock > clockTolerance) findings.push({ code: "clock-off", level: "problem", seconds: clock });
 
+  const sound = whole.find((one) => one.verifiedAt !== undefined && one.nonFinite === 0);
   for (const one of damaged) findings.push({ code: "damaged", level: "problem", ...one });
   const names = [
     ...(await disk.list(checkpointsFolder(weights)).catch(() => [])),
@@ -105,9 +110,14 @@ export async function examine(
     if (one.verifiedAt === undefined && !isWritten)
       findings.push({ code: "not-verified", level: "note", id: one.id });
     if (one.nonFinite > 0)
-      findings.push({ code: "not-finite", level: "problem", id: one.id, values: one.nonFinite });
+      findings.push({
+        code: "not-finite",
+        level: "problem",
+        id: one.id,
+        values: one.nonFinite,
+        good: sound?.id,
+      });
   }
-  const sound = whole.find((one) => one.verifiedAt !== undefined && one.nonFinite === 0);
   for (const file of sound?.files ?? []) {
     const names = familiarNames(file.network, sound!);
     const there = await Promise.all(names.map((name) => disk.info(join(weights, name))));

@@ -87,6 +87,11 @@ describe("the doctor", () => {
         "space-short",
       ]),
     );
+    // Nothing can be pruned here, so nobody is sent to do so; and it is said from where training goes on.
+    expect(findings.find((one) => one.code === "space-short")).toMatchObject({ prunable: 0 });
+    expect(findings.find((one) => one.code === "not-finite")).toMatchObject({
+      good: reports[1]!.generation.id,
+    });
     expect(findings.find((one) => one.code === "damaged")).toMatchObject({
       id: reports[2]!.generation.id,
       file: "critic.pth",

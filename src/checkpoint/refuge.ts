@@ -2,7 +2,6 @@
  * Where the last save of a training goes when its weights folder does not take it: deleted, renamed, unmounted, closed to
  * this user, or on a disk that fails. A place is a weights folder of its own, so that training goes on from it as from any.
  */
-import { mkdir } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { GuardapesosError, type ErrorCode } from "../base/errors.js";
@@ -68,7 +67,7 @@ async function saveIn(
   onProgress?: (share: number) => void,
 ): Promise<SaveReport> {
   // Never through what somebody has put there, and closed to others.
-  if (isNew) await mkdir(folder, { mode: 0o700 });
+  if (isNew) await disk.makePrivateFolder(folder);
   const store = await openStore({ ...options.store, folder, parent: null, ballast: false }, disk);
   try {
     return await store.save(checkpoint, onProgress);

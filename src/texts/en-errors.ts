@@ -211,8 +211,10 @@ export const errors: ErrorTexts = {
 
   TRAINING_DIVERGED: ({ id, values, good }) =>
     `Training has diverged: ${integer(values)} ${values === 1 ? "value" : "values"} of its newest weights (${id}) are not numbers, and no further step makes them any. ${good === undefined ? "There never were good ones: start anew with --fresh and a smaller --lr." : `Go on from the last good ones (${good}) with a smaller --lr.`}`,
-  WEIGHTS_NOT_FINITE: ({ id, values }) =>
-    `Training had diverged when ${id} was saved (${integer(values)} values that are not numbers), and no other checkpoint will do instead. Start anew with --fresh and a smaller --lr, or bring a backup back with guardapesos restore; nothing was touched.`,
+  WEIGHTS_NOT_FINITE: ({ id, values, chosen = false }) =>
+    chosen
+      ? `${id} cannot be used: ${integer(values)} of its values are not numbers, as when training has diverged, so nothing can be drawn from it or trained on. Choose another one (guardapesos list shows them); nothing was touched.`
+      : `Training had diverged when ${id} was saved (${integer(values)} values that are not numbers), and no other checkpoint will do instead. Start anew with --fresh and a smaller --lr, or bring a backup back with guardapesos restore; nothing was touched.`,
   SENSOR_UNAVAILABLE: ({ sensor, reason }) =>
     `The temperature cannot be read with --sensor ${sensor}: ${reason}. Choose another --sensor, or train without one: --sensor none.`,
   TRACE_UNREADABLE: ({ file, reason }) =>

@@ -159,8 +159,8 @@ export const store: StoreTexts = {
       `The disk says that it has written sooner than any disk can (${fsyncTime(milliseconds)}): this is memory, or a disk that lies. A power cut may take the newest saves; keep backups elsewhere (guardapesos backup FOLDER).`,
     space: ({ free, savesLeft }) =>
       `${bytes(free)} are free${savesLeft === undefined ? "" : `: room for ${plural(savesLeft, "more save", "more saves")}`}.`,
-    "space-short": ({ free, savesLeft }) =>
-      `Only ${bytes(free)} are free: room for ${plural(savesLeft, "more save", "more saves")}. Make room: guardapesos prune --dry-run shows what can go.`,
+    "space-short": ({ free, savesLeft, prunable }) =>
+      `Only ${bytes(free)} are free: room for ${plural(savesLeft, "more save", "more saves")}. ${prunable > 0 ? `guardapesos prune frees ${bytes(prunable)} (--dry-run shows what would go).` : "No checkpoint can go: delete other files on that disk, or give a folder on another one with --weights."}`,
     clock: () => "The clock of this computer and that of the disk agree.",
     "clock-off": ({ seconds }) =>
       `The clock is off by ${duration(seconds)}, or was when something was saved. Set it right; the order of the checkpoints does not depend on it, their ages do.`,
@@ -170,8 +170,8 @@ export const store: StoreTexts = {
       `${id} is damaged: ${damageOf(damage)}. It is passed over and left as it is; delete its folder when you need it no more.`,
     "not-verified": ({ id }) =>
       `${id} has not been read back after it was saved. guardapesos verify ${id} does so now, the next training by itself.`,
-    "not-finite": ({ id, values }) =>
-      `Training had diverged when ${id} was saved: ${plural(values, "value is", "values are")} not numbers. Training goes on from the one before; use a smaller --lr.`,
+    "not-finite": ({ id, values, good }) =>
+      `Training had diverged when ${id} was saved: ${plural(values, "value is", "values are")} not numbers. ${good === undefined ? "There is no good one: start anew with --fresh and a smaller --lr." : `Training goes on from ${good}; use a smaller --lr.`}`,
     "name-missing": ({ name }) => `${name} is missing. The next training makes it again.`,
     "backup-ahead": ({ names }) =>
       `Backups dated in the future: ${names.join(", ")}. The clock was wrong when they were made; which is newer does not depend on it. Delete their folders when you need them no more.`,

@@ -214,8 +214,10 @@ export const errors: ErrorTexts = {
 
   TRAINING_DIVERGED: ({ id, values, good }) =>
     `El entrenamiento ha divergido: ${integer(values)} ${values === 1 ? "valor" : "valores"} de sus últimos pesos (${id}) no son números, y ningún paso más los arregla. ${good === undefined ? "Nunca los hubo buenos: empieza de cero con --fresh y un --lr menor." : `Sigue desde los últimos buenos (${good}) con un --lr menor.`}`,
-  WEIGHTS_NOT_FINITE: ({ id, values }) =>
-    `El entrenamiento había divergido cuando se guardó ${id} (${integer(values)} valores que no son números), y no hay otro checkpoint que sirva en su lugar. Empieza de cero con --fresh y un --lr menor, o recupera una copia con guardapesos restaurar; no se ha tocado nada.`,
+  WEIGHTS_NOT_FINITE: ({ id, values, chosen = false }) =>
+    chosen
+      ? `${id} no se puede usar: ${integer(values)} de sus valores no son números, como cuando el entrenamiento diverge, así que no hay nada que dibujar ni que entrenar con él. Elige otro (guardapesos listar los muestra); no se ha tocado nada.`
+      : `El entrenamiento había divergido cuando se guardó ${id} (${integer(values)} valores que no son números), y no hay otro checkpoint que sirva en su lugar. Empieza de cero con --fresh y un --lr menor, o recupera una copia con guardapesos restaurar; no se ha tocado nada.`,
   SENSOR_UNAVAILABLE: ({ sensor, reason }) =>
     `No se puede leer la temperatura con --sensor ${sensor}: ${reason}. Elige otro --sensor, o entrena sin ninguno: --sensor none.`,
   TRACE_UNREADABLE: ({ file, reason }) =>

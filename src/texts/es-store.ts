@@ -111,8 +111,8 @@ export const store: StoreTexts = {
       `El disco confirma antes de lo que ningún disco puede (${fsyncTime(milliseconds)}): es memoria, o un disco que miente. Un corte de luz puede llevarse los últimos guardados; ten copias en otro lugar (guardapesos respaldar CARPETA).`,
     space: ({ free, savesLeft }) =>
       `Quedan ${bytes(free)} libres${savesLeft === undefined ? "" : `: ${saves(savesLeft)}`}.`,
-    "space-short": ({ free, savesLeft }) =>
-      `Solo quedan ${bytes(free)} libres: ${saves(savesLeft)}. Haz sitio: guardapesos limpiar --dry-run muestra qué se puede borrar.`,
+    "space-short": ({ free, savesLeft, prunable }) =>
+      `Solo quedan ${bytes(free)} libres: ${saves(savesLeft)}. ${prunable > 0 ? `guardapesos limpiar libera ${bytes(prunable)} (--dry-run muestra qué se borraría).` : "Ningún checkpoint se puede borrar: borra otros archivos de ese disco, o indica con --weights una carpeta en otro."}`,
     clock: () => "El reloj del ordenador y el del disco coinciden.",
     "clock-off": ({ seconds }) =>
       `El reloj se desvía ${duration(seconds)}, o se desviaba al guardar algo. Ponlo en hora; el orden de los checkpoints no depende de él, sus edades sí.`,
@@ -122,8 +122,8 @@ export const store: StoreTexts = {
       `${id} está dañado: ${damageOf(damage)}. Se salta y se deja como está; borra su carpeta cuando ya no la necesites.`,
     "not-verified": ({ id }) =>
       `${id} no se ha releído desde que se guardó. guardapesos verificar ${id} lo hace ahora; el próximo entrenamiento, por sí solo.`,
-    "not-finite": ({ id, values }) =>
-      `El entrenamiento había divergido al guardar ${id}: ${notNumbers(values)}. Se sigue desde el anterior; usa un --lr menor.`,
+    "not-finite": ({ id, values, good }) =>
+      `El entrenamiento había divergido al guardar ${id}: ${notNumbers(values)}. ${good === undefined ? "No hay ninguno bueno: empieza de cero con --fresh y un --lr menor." : `Se sigue desde ${good}; usa un --lr menor.`}`,
     "name-missing": ({ name }) => `Falta ${name}. El próximo entrenamiento lo vuelve a crear.`,
     "backup-ahead": ({ names }) =>
       `Copias con fecha futura: ${names.join(", ")}. El reloj iba mal cuando se hicieron; cuál es más reciente no depende de él. Borra sus carpetas cuando no las necesites.`,

@@ -7,6 +7,7 @@ import { defaultThreads, resolveDevice } from "../engine/device.js";
 import type { Resolution } from "../progan/config.js";
 import { networkOf } from "../progan/parameters.js";
 import type { Images } from "../progan/picture.js";
+import { requireFinite } from "./finite.js";
 import { startEngine } from "./engine.js";
 import { trainedTo } from "./imported.js";
 import type { Device } from "./options.js";
@@ -121,6 +122,7 @@ export async function openGenerator(options: GenerateOptions): Promise<Drawing> 
   });
   const id = source.from === "generation" ? source.generation.id : [...source.files.values()].join(", ");
   const network = checkpoint.networks.get("generator")!;
+  requireFinite(id, [network], false);
   const architecture = architectureOf(network);
   if (!architecture)
     throw new GuardapesosError("CHECKPOINT_ARCHITECTURE", {

@@ -31,6 +31,7 @@ import { networkOf, networks, parametersOf } from "../progan/parameters.js";
 import { firstPlace, recounted, type Place } from "../progan/schedule.js";
 import { learningRateOf, remarksOn, trainedTo, type Remark } from "./imported.js";
 import type { RunOptions } from "./options.js";
+import { requireFinite } from "./finite.js";
 import { readProgress, type Progress } from "./progress.js";
 import { architectureOf, freshStateInPieces, fromNetworks, type TrainState } from "./train-state.js";
 import { claim, type Claim, type IsTrainedOn } from "./whose.js";
@@ -182,6 +183,9 @@ export async function begin(wishes: Wishes, series: Series, isTrainedOn: IsTrain
   const generation = source.from === "generation" ? source.generation.id : undefined;
   const files = await filesOf(source);
   const id = generation ?? files.map(({ path }) => path).join(", ");
+  // What was taken without being named is finite by its manifest; files have none.
+  if (wishes.resume !== undefined || source.from !== "generation")
+    requireFinite(id, checkpoint.networks.values(), true);
   const saved = source.from === "plain" ? undefined : readProgress(checkpoint.progress, id);
   const { config, preset: name } = saved
     ? configFrom(saved, wishes)

@@ -1,5 +1,5 @@
 /** Whether saved files are where they were saved. */
-import { access } from "node:fs/promises";
+import { nodeDisk } from "../checkpoint/disk.js";
 import type { SavedFile } from "../events/event.js";
 
 /** Which files are there: only those may be named as safe. */
@@ -19,8 +19,8 @@ const patience = 5;
 /** A file that cannot be reached is not named; one on a disk that does not answer cannot be known to be gone. */
 async function isThere(path: string): Promise<boolean> {
   const late = new Promise<boolean>((resolve) => setTimeout(() => resolve(true), patience * 1000).unref());
-  const found = access(path).then(
-    () => true,
+  const found = nodeDisk.info(path).then(
+    (info) => info !== undefined,
     () => false,
   );
   return Promise.race([found, late]);

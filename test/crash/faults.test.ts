@@ -252,4 +252,25 @@ describe("a disk that fills up", () => {
     await store.close();
     expect((await newestWhole(folder))?.generation.step).toBe(step);
   });
+
+  it("takes old emergencies, oldest first, before a save fails, and the newest few stay", async () => {
+    const folder = await temporaryFolder("full-", memory);
+    const probe = await openStore({ ...full, folder, ballast: false });
+    const { bytes } = (await probe.save(sample(1, "emergency", big))).generation;
+    for (let step = 2; step <= 6; step++) await probe.save(sample(step, "emergency", big));
+    await probe.close();
+    const store = await openStore({ ...full, folder, ballast: false }, small(bytes * 6.4));
+    for (let step = 7; step < 12; step++) {
+      const { spared } = await store.save(sample(step, "epoch", big));
+      expect(spared.length).toBeLessThanOrEqual(2);
+    }
+    await store.close();
+    const { whole } = await listGenerations(folder);
+    expect(whole[0]!.step).toBe(11);
+    const emergencies = whole.filter(({ kind }) => kind === "emergency").map(({ step }) => step);
+    expect(emergencies[0]).toBe(6);
+    expect(emergencies).not.toContain(1);
+    const names = (await readdir(folder)).filter((name) => name.startsWith("EMERGENCY_"));
+    expect(names).toHaveLength(2 * emergencies.length);
+  });
 });

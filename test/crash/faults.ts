@@ -56,6 +56,7 @@ export function faulty(inner: Disk): FaultyDisk {
     list: (folder) => guard("list", () => inner.list(folder)),
     info: (path) => guard("info", () => inner.info(path)),
     target: (path) => guard("info", () => inner.target(path)),
+    makePrivateFolder: (path) => guard("makeFolder", () => inner.makePrivateFolder(path)),
     makeFolder: (path) => guard("makeFolder", () => inner.makeFolder(path)),
     rename: (from, to) => guard("rename", () => inner.rename(from, to)),
     link: (existing, path) => guard("link", () => inner.link(existing, path)),
