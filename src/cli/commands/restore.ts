@@ -58,7 +58,7 @@ async function showBackups(context: Context, backups: readonly Generation[]): Pr
     [backup, ...whose.heading, saved, resolution, epoch, step, size],
     ...rows,
   ]);
-  say(context, output.colors.bold(heading));
+  say(context, heading, output.colors.bold);
   for (const line of lines) say(context, line);
 }
 
