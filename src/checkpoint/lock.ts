@@ -116,7 +116,7 @@ export async function takeLock(
 ): Promise<Lock> {
   const here = await surroundings(disk);
   const deadline = performance.now() + patience * 1000;
-  const identity = (await disk.info(folder))?.identity;
+  const identity = (await disk.target(folder))?.identity;
   for (let tries = 1; ;) {
     const mine = await announce(disk, folder, lockName(randomBytes(16).toString("hex")), here, purpose);
     let others: readonly Announcement[];
@@ -278,7 +278,7 @@ interface Held {
 
 /** Whether the folder is the one that it was. */
 async function isThereStill(disk: Disk, { folder, identity }: Held): Promise<boolean> {
-  const info = await disk.info(folder);
+  const info = await disk.target(folder);
   return info !== undefined && info.identity === identity;
 }
 

@@ -100,7 +100,7 @@ async function placesFor(
 
 /** The device of the nearest folder that is there, of a path and those above it. */
 async function deviceAbove(disk: Disk, path: string): Promise<string | undefined> {
-  const info = await disk.info(path).catch(() => undefined);
+  const info = await disk.target(path).catch(() => undefined);
   if (info?.kind === "folder") return deviceOf(info.identity);
   return dirname(path) === path ? undefined : deviceAbove(disk, dirname(path));
 }

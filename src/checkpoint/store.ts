@@ -73,7 +73,7 @@ export async function openStore(
 ): Promise<Store> {
   const { patience } = options;
   const { session, opening } = await openSession(options, disk, { purpose: "train", patience, onWaiting });
-  const identity = (await disk.info(options.folder).catch(() => undefined))?.identity;
+  const identity = (await disk.target(options.folder).catch(() => undefined))?.identity;
   const device = identity === undefined ? undefined : deviceOf(identity);
   return { opening, device, ...queued(session, options.ballast ?? true) };
 }
