@@ -32,8 +32,8 @@ export interface ErrorData {
     /** They may be patients of one class. */
     together: boolean;
   };
-  /** The images of the checkpoint `id` are not known; `mayDraw`: it is not of a training of ours, or a new one begins. */
-  DATA_NEEDED: { id: string; mayDraw: boolean };
+  /** The images of the checkpoint `id` are not known, only their class, perhaps; `mayDraw`: it is not of a training of ours, or a new one begins. */
+  DATA_NEEDED: { id: string; class: string | undefined; mayDraw: boolean };
   /** They are not there any more. */
   DATA_GONE: { id: string; folder: string };
   /** More than a tenth went while training ran. */

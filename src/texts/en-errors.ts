@@ -62,8 +62,8 @@ export const errors: ErrorTexts = {
   FOLDER_NOT_READABLE: ({ folder, reason }) =>
     `The folder ${folder} cannot be read: ${reason}. Check that it is a folder and that you may open it.`,
   ...imageErrors,
-  DATA_NEEDED: ({ id, mayDraw }) =>
-    `${id} was trained on images, and does not say where they are. Say so with --data (and --class)${mayDraw ? ", or train on generated phantoms with --phantoms 1200" : ", or start anew with --fresh"}; nothing was touched.`,
+  DATA_NEEDED: ({ id, class: own, mayDraw }) =>
+    `${id} was trained on images, and does not say where they are. Say so with --data${own === undefined ? " (and --class)" : ` and --class "${own}"`}${mayDraw ? ", or train on generated phantoms with --phantoms 1200" : ", or start anew with --fresh"}; nothing was touched.`,
   DATA_GONE: ({ id, folder }) =>
     `The images that ${id} was trained on are not in ${folder} any more: they were moved, renamed or deleted, or their disk is not there. Bring them back, or say with --data where they are now; the checkpoints are as they were.`,
   IMAGES_VANISHED: ({ folder, gone, of }) =>

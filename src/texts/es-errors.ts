@@ -64,8 +64,8 @@ export const errors: ErrorTexts = {
   FOLDER_NOT_READABLE: ({ folder, reason }) =>
     `No se puede leer la carpeta ${folder}: ${reason}. Comprueba que sea una carpeta y que tengas permiso para abrirla.`,
   ...imageErrors,
-  DATA_NEEDED: ({ id, mayDraw }) =>
-    `${id} se entrenó con imágenes y no dice dónde están. Dilo con --data (y --class)${mayDraw ? ", o entrena con imágenes sintéticas con --phantoms 1200" : ", o empieza de cero con --fresh"}; no se ha tocado nada.`,
+  DATA_NEEDED: ({ id, class: own, mayDraw }) =>
+    `${id} se entrenó con imágenes y no dice dónde están. Dilo con --data${own === undefined ? " (y --class)" : ` y --class "${own}"`}${mayDraw ? ", o entrena con imágenes sintéticas con --phantoms 1200" : ", o empieza de cero con --fresh"}; no se ha tocado nada.`,
   DATA_GONE: ({ id, folder }) =>
     `Las imágenes con las que se entrenó ${id} ya no están en ${folder}: se movieron, cambiaron de nombre o se borraron, o su disco no está. Devuélvelas a su sitio, o di con --data dónde están ahora; los checkpoints siguen como estaban.`,
   IMAGES_VANISHED: ({ folder, gone, of }) =>

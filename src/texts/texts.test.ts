@@ -22,7 +22,7 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
     together: true,
   },
   IMAGE_NOT_READ: { problem: "channels", channels: 5 },
-  DATA_NEEDED: { id: "00000001-auto-20251106_153045", mayDraw: false },
+  DATA_NEEDED: { id: "00000001-auto-20251106_153045", class: "DRUSEN", mayDraw: false },
   DATA_GONE: { id: "00000001-auto-20251106_153045", folder: "/data/oct/DRUSEN" },
   IMAGES_VANISHED: { folder: "/data/oct/DRUSEN", gone: 20, of: 100 },
   IMAGES_UNREADABLE: { folder: "scans", first: "a.png", reason: "EOF" },

@@ -126,7 +126,7 @@ describe("a training without --data", { timeout: 120_000 }, () => {
     await train({ data, maxBatches: 1 });
     await rewritten(weights, older);
     const [newest] = await generationsIn(weights);
-    const needed = { code: "DATA_NEEDED", data: { id: newest!.id, mayDraw: false } };
+    const needed = { code: "DATA_NEEDED", data: { id: newest!.id, class: "CNV", mayDraw: false } };
     await expect(train(bare)).rejects.toMatchObject(needed);
     await expect(train({ ...bare, overrides: { phantoms: 9 } })).rejects.toMatchObject(needed);
     await expect(train({ ...bare, resume: "latest" })).rejects.toMatchObject(needed);

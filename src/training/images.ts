@@ -100,7 +100,10 @@ export async function purposeOf(asked: Asked): Promise<Purpose> {
   }
   const going = { series: { ...newest.series, name }, isTrainedOn: () => Promise.resolve(true) };
   if (!fresh) return { ...going, images: undefined };
-  return { ...going, images: imagesOf({ ...newest, saved: fromJson(newest.progress) }, true) };
+  return {
+    ...going,
+    images: imagesOf({ ...newest, label: newest.series.label, saved: fromJson(newest.progress) }, true),
+  };
 }
 
 /** The checkpoints that a run may go on from: of the weights folder, or of another one that is named. */
@@ -156,13 +159,13 @@ export function differs(before: Progress["data"], now: Progress["data"]): boolea
  * @throws DATA_NEEDED
  */
 function imagesOf(
-  { id, local, saved }: Pick<NonNullable<Beginning["from"]>, "id" | "local" | "saved">,
+  { id, local, label, saved }: Pick<NonNullable<Beginning["from"]>, "id" | "local" | "label" | "saved">,
   mayDraw: boolean,
 ): Wanted {
   const data = rememberedIn(local);
   if (data !== undefined) return { from: "remembered", id, data };
   if (saved !== undefined && isDrawn(saved)) return { from: "phantoms" };
-  throw new GuardapesosError("DATA_NEEDED", { id, mayDraw });
+  throw new GuardapesosError("DATA_NEEDED", { id, class: label, mayDraw });
 }
 
 /**
