@@ -5,10 +5,8 @@
 import { constants, fstatSync, openSync, closeSync, type Stats } from "node:fs";
 import { lstat, open, type FileHandle } from "node:fs/promises";
 
-// Windows has neither; there `lstat` alone decides.
-const { O_NOFOLLOW = 0, O_NONBLOCK = 0 }: Partial<typeof constants> = constants;
-/** Flags with which an `open` ends at once, whatever it meets. */
-const carefully = O_NOFOLLOW | O_NONBLOCK;
+/** Flags with which an `open` ends at once, whatever it meets. Windows has neither (undefined); there `lstat` alone decides. */
+const carefully = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** What stands at a path instead of a regular file. */
 export type Unfit = "link" | "folder" | "other";

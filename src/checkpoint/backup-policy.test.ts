@@ -48,7 +48,7 @@ describe("which backup is newer", () => {
     });
     fc.assert(
       fc.property(
-        fc.uniqueArray(some, { selector: ({ run, sequence }) => run + sequence }),
+        fc.uniqueArray(some, { selector: ({ run, sequence }) => `${run}${sequence}` }),
         fc.nat(99),
         (all, turn) => {
           const backups = all.map(({ run, sequence, hours }) =>

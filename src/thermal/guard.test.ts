@@ -62,7 +62,7 @@ function watched(before?: Parameters<typeof createGuard>[0]["before"]) {
     },
     say: async (given: Given | Silence): Promise<void> => {
       await settle();
-      const extra = "lostCards" in given ? { lostCards: given.lostCards! } : {};
+      const extra = "lostCards" in given ? { lostCards: given.lostCards } : {};
       said.push("silence" in given ? given : { ...readingOf(now, given), ...extra });
       wake();
       await settle();

@@ -68,7 +68,7 @@ describe("the backup of the day", () => {
     const clockOf = (hours: number) => new Date(2026, 0, 1, 9 + hours).toISOString();
     const { asked, clock, consider } = withOutcomes(
       {},
-      { backup: undefined, existing: { ...generation, verifiedAt: clockOf(3) } as Generation },
+      { backup: undefined, existing: { ...generation, verifiedAt: clockOf(3) } },
       {},
     );
     for (const [hours, times] of [

@@ -395,8 +395,8 @@ describe("a terminal", () => {
 
 describe("what comes from files, names and other computers", () => {
   const hostile = "x\u001b]0;PWNED\u0007\u001b[31m\u009b1m\nforged line\r\u202egnp.\u2066";
-  // eslint-disable-next-line no-control-regex -- what must not be there
   const obeyed =
+    // eslint-disable-next-line no-control-regex -- what must not be there
     /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
   const events: readonly RunEvent[] = [
     { type: "image-skipped", path: hostile, reason: hostile },
