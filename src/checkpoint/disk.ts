@@ -175,8 +175,7 @@ async function patiently(action: () => Promise<void>): Promise<void> {
 const newFileMode = process.platform === "win32" ? 0o666 : 0o444;
 
 // Windows has no such flag, and cannot open a folder at all.
-const { O_RDONLY, O_WRONLY, O_APPEND, O_CREAT } = constants;
-const { O_DIRECTORY = 0 }: Partial<typeof constants> = constants;
+const { O_RDONLY, O_WRONLY, O_APPEND, O_CREAT, O_DIRECTORY } = constants;
 
 /** @param look undefined when there is nothing */
 async function infoBy(look: () => Promise<BigIntStats>): Promise<FileInfo | undefined> {

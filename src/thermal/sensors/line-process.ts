@@ -132,7 +132,7 @@ export async function* valuesOf<Value>(
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
     child.unref();
   }
-  if (signal.aborted) return;
+  if (isAborted(signal)) return;
   const words = unread.told();
   if (ended === "silence") {
     throw new Error(

@@ -113,20 +113,18 @@ export function openNvml(names: readonly string[]): Nvml {
   };
   return {
     read() {
-      let failure: unknown;
-      let told = false;
+      const failures: Error[] = [];
       const cards = Array.from({ length: Number(count() ?? 0) }, (_, index): Given => {
         try {
-          const card = cardOf(index);
-          told = true;
-          return card;
+          return cardOf(index);
         } catch (error) {
           // One that has been lost says nothing, and the others go on.
-          failure = error;
+          failures.push(error as Error);
           return {};
         }
       });
-      if (!told && failure !== undefined) throw failure;
+      const [first] = failures;
+      if (first && failures.length === cards.length) throw first;
       return cards;
     },
   };
