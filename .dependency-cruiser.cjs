@@ -32,6 +32,8 @@ const inputAndOutput = [
   "dashboard/server",
   "checkpoint/disk",
   "checkpoint/mirror-file",
+  "checkpoint/refuge",
+  "training/saved-files",
   "thermal/sensors",
   "engine/device",
   "progan/folder-listing",

@@ -24,10 +24,8 @@ export const loadedServices: Services = {
     return { run, createStop };
   },
   generating: async () => {
-    const [{ openGenerator }, pictures] = await Promise.all([
-      import("../training/generate.js"),
-      import("../progan/picture.js"),
-    ]);
-    return { openGenerator, ...pictures };
+    const [{ openGenerator }, { createGrid, isPictureName, isTaken, numberedPictures, pictureEndings }] =
+      await Promise.all([import("../training/generate.js"), import("../progan/picture.js")]);
+    return { openGenerator, createGrid, isPictureName, isTaken, numberedPictures, pictureEndings };
   },
 };

@@ -2,9 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { link, lstat, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
-import type { Sharp } from "sharp";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
-import { loadSharp } from "./sharp.js";
+import { loadSharp, type Picture } from "./sharp.js";
 
 /** Images as the networks make them, or as they were decoded. */
 export interface Images {
@@ -28,7 +27,7 @@ export interface GridOptions {
 
 /** Writes them in the format that a file's name ends with. */
 const formats: Readonly<
-  Record<string, { readonly side: number; readonly written: (picture: Sharp) => Sharp }>
+  Record<string, { readonly side: number; readonly written: (picture: Picture) => Picture }>
 > = {
   ".png": { side: 2 ** 31 - 1, written: (picture) => picture.png() },
   ".jpg": { side: 65_535, written: (picture) => picture.jpeg({ quality: 95, chromaSubsampling: "4:4:4" }) },
