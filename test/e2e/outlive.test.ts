@@ -90,7 +90,7 @@ describe("a training that is killed by force", { timeout: 300_000 }, () => {
   it("on images goes on with them when nothing but train is said, though nothing had ever been saved", async () => {
     const there = await place();
     const images = join(there.folder, "scans", "CNV");
-    await writeImages(images, 48);
+    await writeImages(images, 160);
     const { phantoms: _, ...settings } = plan;
     const onImages = { ...there, run: () => there.run({ ...settings, data: "scans", class: "CNV" }) };
     const step = await killed(onImages, 3);
