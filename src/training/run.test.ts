@@ -154,7 +154,7 @@ describe("a run", { timeout: 300_000 }, () => {
       const ended = endedIn(told)!;
       expect(ended).toMatchObject({ how: "failed", code: "WEIGHTS_IN_USE", batchesLost: 0 });
       const [beside] = (await readdir(folder)).filter((name) => name.startsWith("weights-rescued-"));
-      const files = ended.type === "ended" ? ended.files : [];
+      const { files } = ended;
       expect(files.every(({ path }) => path.startsWith(join(folder, beside!)))).toBe(true);
       expect(files).toHaveLength(2);
       expect(await stateAt(weights)).toEqual(saved);

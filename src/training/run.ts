@@ -119,10 +119,10 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
   const startedAt = performance.now();
   let over: Ended | undefined;
   let working: { readonly saves: Saves; readonly rescue: Rescue; readonly engine: Engine } | undefined;
-  let current: Track | undefined;
+  const begun: { track?: Track } = {};
   /** A graph that is being made is waited for by nobody, a batch not by whoever asks again. */
   const mayLeave = (times: number): boolean =>
-    (times > 1 || current?.preparing === true) &&
+    (times > 1 || begun.track?.preparing === true) &&
     working !== undefined &&
     working.engine.busy &&
     working.rescue.mayLeave();
@@ -131,7 +131,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     if (over) return;
     const leaving = mayLeave(times);
     const { running: saving = false, share } = working?.saves ?? {};
-    const nothingYet = current?.begun !== true;
+    const nothingYet = begun.track?.begun !== true;
     emit({ type: "stop-requested", signal, times, saving, share, leaving, nothingYet });
     if (leaving) working?.engine.leave();
   };
@@ -171,7 +171,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     preparing: false,
     preview: undefined,
   };
-  current = track;
+  begun.track = track;
   const rescue = createRescue(saves, track, stop);
   const warn = (code: WarningCode, detail: string): void => emit({ type: "warning", code, detail });
 
