@@ -62,7 +62,7 @@ describe("the commands", { timeout: 300_000 }, () => {
     const listed = await call(folder, ["listar"]);
     expect(listed).toMatchObject({ code: 0, err: "" });
     for (const id of ids) expect(listed.out).toContain(id);
-    expect(listed.out).toMatch(/^checkpoint +tipo +paso +resolución/);
+    expect(listed.out).toMatch(/^checkpoint +clase +tipo +paso +resolución/);
     const asJson = JSON.parse((await call(folder, ["list", "--json"])).out) as {
       checkpoints: { id: string; position: { batches: number } }[];
     };
