@@ -43,6 +43,7 @@ describe("verification", () => {
         id: newest!.id,
         whole: true,
         damages: [],
+        gone: false,
         bytes: newest!.bytes,
         nonFinite: 0,
         stale: false,
