@@ -62,9 +62,11 @@ export const say = (text) => console.error(`   ${text}`);
 export async function runAlone(url, title, measure) {
   if (process.argv[1] !== fileURLToPath(url)) return;
   const words = process.argv.slice(2);
+  const rounds = words.find((word) => word.startsWith("--rounds="));
   const rows = await measure({
     quick: words.includes("--quick"),
     folder: words.find((word) => !word.startsWith("--")),
+    ...(rounds ? { rounds: Number(rounds.slice("--rounds=".length)) } : {}),
   });
   console.log(table([{ title, rows }]));
 }

@@ -2,7 +2,7 @@
  * The training step beside PyTorch's, in time and in peak memory: each run in a process of its own, ours and theirs in turn,
  * so that a noisy machine disturbs all. The peers: PyTorch as one would write it; the better of two faster forms (Adam fused,
  * and that with channels_last), chosen in the first round; and, where GUARDAPESOS_PYTHON is another, Debian's older PyTorch.
- *   node bench/steps.mjs [--quick]
+ *   node bench/steps.mjs [--quick] [--rounds=N]
  */
 import { loadavg } from "node:os";
 import { answerOf, debianPython, python, torchVersion } from "./processes.mjs";
@@ -54,8 +54,9 @@ function inTurn(configuration, rounds) {
   return { ...runs, best, fast: runs[best] };
 }
 
-export async function measure({ quick }) {
-  const [configurations, rounds] = quick ? [[[16, 8, 4, 3, 2]], 1] : [full, 5];
+/** @param rounds of each contender; a row says how many there were */
+export async function measure({ quick, rounds: asked }) {
+  const [configurations, rounds] = quick ? [[[16, 8, 4, 3, 2]], 1] : [full, asked ?? 5];
   const [times, best, memory, old] = [[], [], [], []];
   for (const configuration of configurations) {
     const [channels, resolution, batch, , threads] = configuration;

@@ -4,7 +4,7 @@
  * that does not belong together.
  */
 import { basename, join } from "node:path";
-import { GuardapesosError, reasonOf } from "../base/errors.js";
+import { GuardapesosError, isGuardapesosError, reasonOf } from "../base/errors.js";
 import { kindOfFile, listFolder, listOnce, type Listing } from "./folder-listing.js";
 
 export interface ChosenFolder {
@@ -46,7 +46,13 @@ async function listingOf(folder: string, isRoot: boolean): Promise<Listing> {
   try {
     return await listFolder(folder);
   } catch (error) {
-    if (!isRoot) return { folders: [], images: [], unsure: [], others: [] };
+    const nothing = { folders: [], images: [], unsure: [], others: [] };
+    if (isGuardapesosError(error)) {
+      if (isRoot) throw error;
+      // There may be images in it, whatever they are called: whoever chooses it is told.
+      return { ...nothing, images: [folder] };
+    }
+    if (!isRoot) return nothing;
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     if (missing) throw new GuardapesosError("FOLDER_NOT_FOUND", { folder }, error);
     throw new GuardapesosError("FOLDER_NOT_READABLE", { folder, reason: reasonOf(error) }, error);
