@@ -147,6 +147,8 @@ export interface ErrorData {
   NOT_A_WEIGHTS_FOLDER: { folder: string };
   /** `checkpoints` or `backups` in a weights folder. */
   FOLDER_IS_LINK: { folder: string };
+  /** A link that somebody has typed, and nothing where it leads. */
+  LINK_LEADS_NOWHERE: { path: string };
   NO_BACKUP: { folder: string };
   /** Nobody can be asked; `newest` is the backup that would be restored. */
   CONFIRMATION_NEEDED: { newest: string };

@@ -104,10 +104,14 @@ export function diskError(error: unknown, folder: string, needed: number, free: 
 /**
  * Makes a folder and those above it. Throws what the system says of the first that cannot be made; Node's own recursive way
  * says ENOENT, whether the disk is full, read-only or closed to this user.
+ * @throws LINK_LEADS_NOWHERE
  */
 export async function makeFolders(disk: Disk, path: string): Promise<void> {
   const parent = dirname(path);
-  if (parent !== path && (await disk.info(path)) === undefined) await makeFolders(disk, parent);
+  const there = await disk.info(path);
+  if (there?.kind === "link" && (await disk.target(path)) === undefined)
+    throw new GuardapesosError("LINK_LEADS_NOWHERE", { path });
+  if (parent !== path && there === undefined) await makeFolders(disk, parent);
   await disk.makeFolder(path);
 }
 

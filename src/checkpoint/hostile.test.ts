@@ -179,6 +179,15 @@ describe.skipIf(process.platform === "win32")("a link in a weights folder", () =
     await other.untouched();
   });
 
+  it("that leads nowhere is told as such, as the weights folder and above it", async () => {
+    const weights = join(await temporaryFolder(), "weights");
+    await symlink(join(weights, "..", "unmounted"), weights);
+    for (const folder of [weights, join(weights, "deep")]) {
+      const opening = openStore({ folder, label: "DRUSEN", name: "local" });
+      await expect(opening).rejects.toMatchObject({ code: "LINK_LEADS_NOWHERE", data: { path: weights } });
+    }
+  });
+
   it("in the place of the checkpoints or the backups is refused, to read and to write", async () => {
     const { folder, checkpoints } = await weightsWith(1);
     const elsewhere = join(await temporaryFolder(), "checkpoints");

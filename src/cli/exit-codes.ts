@@ -102,6 +102,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "OUTPUT_NOT_WRITABLE":
     case "OUTPUT_EXISTS":
     case "FOLDER_IS_LINK":
+    case "LINK_LEADS_NOWHERE":
       return 73; // EX_CANTCREAT
     case "DISK_FULL":
     case "SAVE_FAILED":

@@ -200,6 +200,8 @@ export const errors: ErrorTexts = {
     `Checkpoint ${id} does not say in a way that this version understands where its training stood (${where === "" ? "" : `${where}: `}${detail}), so nothing goes on from it. Take another one with --resume (guardapesos list shows them), update guardapesos if a newer one wrote it, or start anew with --fresh; nothing was touched.`,
   NOT_A_WEIGHTS_FOLDER: ({ folder }) =>
     `${folder} is not a weights folder: there are neither checkpoints nor .pth files in it. Give the folder that training wrote to with --weights; nothing was touched.`,
+  LINK_LEADS_NOWHERE: ({ path }) =>
+    `${path} is a link, and what it leads to is not there. Is that disk mounted? Nothing was written.`,
   FOLDER_IS_LINK: ({ folder }) =>
     `${folder} is a link. Inside a weights folder links are not followed, so that nothing outside it is read, written or removed. Put the folder itself there, or let the whole weights folder (--weights) be the link; nothing was touched.`,
   CONFIRMATION_NEEDED: ({ newest }) =>

@@ -203,6 +203,8 @@ export const errors: ErrorTexts = {
     `El checkpoint ${id} no dice de un modo que esta versión entienda dónde estaba su entrenamiento (${where === "" ? "" : `${where}: `}${detail}), así que no se sigue desde él. Elige otro con --resume (guardapesos listar los muestra), actualiza guardapesos si lo escribió una versión más nueva, o empieza de cero con --fresh; no se ha tocado nada.`,
   NOT_A_WEIGHTS_FOLDER: ({ folder }) =>
     `${folder} no es una carpeta de pesos: no contiene checkpoints ni archivos .pth. Indica con --weights la carpeta en la que escribió el entrenamiento; no se ha tocado nada.`,
+  LINK_LEADS_NOWHERE: ({ path }) =>
+    `${path} es un enlace, y aquello a lo que lleva no está. ¿Está montado ese disco? No se ha escrito nada.`,
   FOLDER_IS_LINK: ({ folder }) =>
     `${folder} es un enlace. Dentro de una carpeta de pesos no se siguen enlaces, para no leer, escribir ni borrar nada fuera de ella. Pon ahí la carpeta misma, o haz que el enlace sea la carpeta de pesos entera (--weights); no se ha tocado nada.`,
   CONFIRMATION_NEEDED: ({ newest }) =>

@@ -94,6 +94,7 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   WEIGHTS_NOT_FINITE: { id: "7-auto", values: 12_345 },
   NOT_A_WEIGHTS_FOLDER: { folder: "scans" },
   FOLDER_IS_LINK: { folder: "weights/checkpoints" },
+  LINK_LEADS_NOWHERE: { path: "weights" },
   CONFIRMATION_NEEDED: { newest: "2025-11-06" },
   NO_BACKUP: { folder: "weights/backups" },
   SENSOR_UNAVAILABLE: { sensor: "nvml", reason: "no card" },
