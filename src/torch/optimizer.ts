@@ -2,7 +2,7 @@
 import { sizeOf } from "../base/named-arrays.js";
 import { isNumeric, numbersOf } from "./numbers.js";
 import { isDict, isKind, numberOf, type TorchDict, type TorchTensor, type TorchValue } from "./values.js";
-import { pathName } from "./walk.js";
+import { containerItems, pathName } from "./walk.js";
 
 export type OptimizerKind =
   | "Adam"
@@ -34,8 +34,8 @@ export function isOptimizer(value: TorchValue): value is TorchDict {
   return isDict(value) && isDict(value.get("state")) && Array.isArray(value.get("param_groups"));
 }
 
-/** Levels of dicts and lists that are looked into, as for state_dicts. */
-const DEEPEST = 4;
+/** Levels of dicts and lists that are looked into: {"models": {"generator": {"state_dict": ...}}} has three. */
+export const DEEPEST = 4;
 
 /** All of a file's value, in its order: Lightning's stand in a list. */
 export function* optimizersIn(
@@ -48,14 +48,7 @@ export function* optimizersIn(
     return;
   }
   if (path.length >= DEEPEST) return;
-  const items = isDict(value)
-    ? value
-    : Array.isArray(value)
-      ? value.entries()
-      : isKind(value, "tuple")
-        ? value.items.entries()
-        : [];
-  for (const [key, item] of items) yield* optimizersIn(item, [...path, key]);
+  for (const [key, item] of containerItems(value)) yield* optimizersIn(item, [...path, key]);
 }
 
 /** Options that only one kind of PyTorch's optimizers has, the more telling first. */

@@ -4,10 +4,10 @@
  * AveragedModel) in any order, and the attributes of a LightningModule. Nothing is chosen among several: that is the
  * caller's, who knows which network is wanted.
  */
-import { isOptimizer } from "./optimizer.js";
+import { DEEPEST, isOptimizer } from "./optimizer.js";
 import { unsupported } from "./problems.js";
 import { isDict, isKind, type CompoundTensor, type TorchTensor, type TorchValue } from "./values.js";
-import { pathName } from "./walk.js";
+import { containerItems, pathName } from "./walk.js";
 
 /** Keys under which training scripts put the state_dict of their model, the likelier first. */
 const usualKeys = ["state_dict", "model_state_dict", "model", "module", "net", "weights"];
@@ -19,9 +19,6 @@ const AVERAGED = "n_averaged";
 /** What people call the attribute of a module that holds one of its networks. */
 const attribute =
   /^(net_?)?(g|d|gen|generator|disc|discriminator|crit|critic)(_?(ema|net|network|model|avg|averaged))?$/i;
-
-/** Levels of dicts and lists that are looked into: {"models": {"generator": {"state_dict": ...}}} has three. */
-const DEEPEST = 4;
 
 /** Which network names of weights are those of; undefined where the caller knows none like it. */
 export type Recognise = (names: ReadonlySet<string>) => string | undefined;
@@ -72,14 +69,7 @@ function* rawsIn(value: TorchValue, path: readonly TorchValue[] = []): Generator
   const raw = rawIn(value, path.length === 0 ? undefined : pathName(path));
   if (raw !== undefined) yield raw;
   if (path.length >= DEEPEST) return;
-  const items = isDict(value)
-    ? value
-    : Array.isArray(value)
-      ? value.entries()
-      : isKind(value, "tuple")
-        ? value.items.entries()
-        : [];
-  for (const [key, item] of items) yield* rawsIn(item, [...path, key]);
+  for (const [key, item] of containerItems(value)) yield* rawsIn(item, [...path, key]);
 }
 
 interface Part extends Pick<FoundStateDict, "prefix" | "network"> {

@@ -12,12 +12,17 @@ import {
 /** Keys from the top: of a dict its keys, of a list or tuple the index, of an object the names of its attributes. */
 export type TensorPath = readonly TorchValue[];
 
-/** What a value holds directly, with the key that leads to it; keys of dicts are not followed. */
-function* itemsOf(value: TorchValue): Iterable<[key: TorchValue, item: TorchValue]> {
-  if (value instanceof Map) yield* value;
+/** What a dict, a list or a tuple holds, with the key or index that leads to it; nothing of any other value. */
+export function* containerItems(value: TorchValue): Iterable<[key: TorchValue, item: TorchValue]> {
+  if (isDict(value)) yield* value;
   else if (Array.isArray(value)) yield* value.entries();
   else if (isKind(value, "tuple")) yield* value.items.entries();
-  else if (value instanceof Set) yield* [...value].entries();
+}
+
+/** What a value holds directly, with the key that leads to it; keys of dicts are not followed. */
+function* itemsOf(value: TorchValue): Iterable<[key: TorchValue, item: TorchValue]> {
+  yield* containerItems(value);
+  if (value instanceof Set) yield* [...value].entries();
   else if (isKind(value, "object")) {
     yield* value.args.entries();
     yield* (value.items ?? []).entries();
