@@ -1,5 +1,5 @@
 /** The familiar files open in the users' own PyTorch program, and draw the same images there. */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,12 +8,11 @@ import { loadCheckpoint } from "../../src/checkpoint/index.js";
 import { stepsOf } from "../../src/progan/parameters.js";
 import { latentsOf, openGenerator } from "../../src/training/generate.js";
 import { testFolder } from "../harness/folder.js";
+import { missingPytorch, pytorches } from "../harness/pytorch.js";
 import { generationsIn } from "../harness/state.js";
 import { trainHere } from "../harness/training.js";
 
-const python = "/usr/bin/python3";
 const program = fileURLToPath(new URL("./networks.py", import.meta.url));
-const hasTorch = spawnSync(python, ["-c", "import torch"]).status === 0;
 
 interface Report {
   readonly generator: Restored;
@@ -27,9 +26,11 @@ interface Restored {
   readonly shapes_fit: boolean;
 }
 
-describe.skipIf(!hasTorch)(
-  `the familiar files in PyTorch${hasTorch ? "" : ` (skipped: ${python} has no torch)`}`,
-  () => {
+if (missingPytorch !== "") it.skip(`PyTorch is not here: ${missingPytorch}`);
+
+describe.each(pytorches)(
+  "the familiar files in PyTorch $version",
+  ({ python }) => {
     it.each([
       ["4x4", 2, 1],
       ["8x8 in the fade-in", 7, 1],

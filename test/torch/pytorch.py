@@ -4,6 +4,7 @@
   pytorch.py check FOLDER    reads what the test wrote there and prints what it found, as JSON
 """
 import hashlib
+import collections
 import inspect
 import json
 import os
@@ -111,6 +112,11 @@ def load_weights_only(path):
         return str(error)
 
 
+def shown(value):
+    """repr, with an OrderedDict as Python before 3.12 shows it."""
+    return f"OrderedDict({list(value.items())})" if type(value) is collections.OrderedDict else repr(value)
+
+
 def check(folder):
     path = lambda name: os.path.join(folder, name)
     values = torch.load(path("values.pth"))
@@ -121,7 +127,7 @@ def check(folder):
         "weights_only_copy": load_weights_only(path("copy.pth")),
         "weights_only_original": load_weights_only(path("original.pth")),
         "dtypes": facts(torch.load(path("dtypes.pth"))),
-        "values": {str(key): repr(value) for key, value in values.items()},
+        "values": {str(key): shown(value) for key, value in values.items()},
     }
 
 

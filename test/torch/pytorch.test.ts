@@ -1,5 +1,5 @@
 /** Both directions with real PyTorch: it opens what we write, bit for bit, and goes on training from it as from its own. */
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -23,23 +23,11 @@ import {
   type TorchValue,
 } from "../../src/torch/index.js";
 import { tensorOver } from "../../src/torch/tensor.js";
+import { missingPytorch, pytorches } from "../harness/pytorch.js";
 
-const python = process.env["GUARDAPESOS_PYTHON"] ?? "/usr/bin/python3";
 const script = fileURLToPath(new URL("./pytorch.py", import.meta.url));
 
-function whyNoTorch(): string | undefined {
-  try {
-    execFileSync(python, ["-c", "import torch"], { stdio: "ignore" });
-    return undefined;
-  } catch {
-    return `no PyTorch in ${python} (GUARDAPESOS_PYTHON names another Python)`;
-  }
-}
-const noTorch = whyNoTorch();
-
-it.runIf(noTorch !== undefined)("PyTorch is not here", (context) => {
-  context.skip(noTorch);
-});
+if (missingPytorch !== "") it.skip(`PyTorch is not here: ${missingPytorch}`);
 
 interface Facts {
   readonly tensors: readonly {
@@ -127,7 +115,7 @@ const values: readonly (readonly [name: string, value: TorchValue, repr: string]
   ["dtype", { kind: "global", module: "torch", name: "float16" }, "torch.float16"],
 ];
 
-describe.skipIf(noTorch !== undefined)("with PyTorch", () => {
+describe.each(pytorches)("with PyTorch $version", ({ python }) => {
   let folder: string;
   let made: Made;
   let checked: Checked;
