@@ -9,6 +9,7 @@ import type { CheckpointKind, StoreProblem } from "../checkpoint/checkpoint.js";
 import type { HeatNews } from "../thermal/guard.js";
 import type { HeatSummary } from "../thermal/history.js";
 import type { Thresholds } from "../thermal/thresholds.js";
+import type { ChildEnd, GuardedEventData } from "./guarded.js";
 
 export type { ImageNote };
 type Note<Type extends ImageNote["type"]> = Omit<Extract<ImageNote, { type: Type }>, "type">;
@@ -43,7 +44,7 @@ export interface SavedFile {
   readonly bytes: number;
 }
 
-interface EventData {
+interface EventData extends GuardedEventData {
   "run-started": {
     readonly device: string;
     readonly threads: number;
@@ -227,10 +228,13 @@ interface EventData {
     readonly nonFinite: number;
     /** What to type to go on; undefined when the plan is finished. */
     readonly resumeCommand: string | undefined;
-    readonly batchesLost: number;
+    /** Absent where nobody counts them: a guarded process without an agent. */
+    readonly batchesLost: number | undefined;
     /** What heat did, over all sessions; absent when it was never watched. */
     readonly heat?: HeatSummary | undefined;
     readonly code: ErrorCode | undefined;
+    /** Of a guarded process; absent for our own training. Then `position` is absent, too. */
+    readonly child?: ChildEnd | undefined;
   };
 }
 

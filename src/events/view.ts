@@ -22,6 +22,10 @@ const passing: ReadonlySet<Type> = new Set<Type>([
   "cooling",
   "images-loading",
   "save-started",
+  "beat",
+  "metrics",
+  "phase",
+  "script-saving",
 ]);
 
 export const emptyView: RunView = { seq: 0, latest: {}, notable: [] };

@@ -4,8 +4,10 @@
  */
 import type { CheckpointKind } from "../checkpoint/checkpoint.js";
 import type { RunEvent, RunEventOf, SavedFile, WarningCode } from "../events/event.js";
+import type { ChildEnd } from "../events/guarded.js";
 import { damageOf, problemOf } from "./en-damage.js";
 import { formats } from "./formats.js";
+import { guardEvents } from "./en-guard.js";
 import { heatAdvice, heatEvents } from "./en-heat.js";
 import { imageNote, imageReason } from "./en-images.js";
 
@@ -152,7 +154,8 @@ function safe(event: RunEventOf<"ended">, headline: string): string[] {
         `💾 The newest state (batch ${integer(inMemory.batches)}) is still in memory (${inMemory.path}). Start the same command again before you switch the machine off: it is saved first.`,
       ]
     : [];
-  const work = event.how === "finished" || event.how === "limit" ? [] : [lost(batchesLost)];
+  const counts = event.how !== "finished" && event.how !== "limit" && batchesLost !== undefined;
+  const work = counts ? [lost(batchesLost)] : [];
   if (files.length > 0) return [headline, ...fileLines(files), ...left, ...work];
   if (missing.length > 0)
     return [
@@ -172,8 +175,54 @@ const preview = (path: string | undefined): string[] =>
 const lost = (batches: number): string =>
   batches === 0 ? "   Work lost: none." : `   Work lost: ${plural(batches, "batch", "batches")}.`;
 
+/** The end of a guarded process. */
+function guardedEnd(event: RunEventOf<"ended">, { name, exitCode, codeOf }: ChildEnd): readonly string[] {
+  switch (event.how) {
+    case "finished":
+    case "limit":
+      return [
+        rule,
+        `🎉 ${name} has ended after ${duration(event.seconds)}.`,
+        ...safe(event, "✅ Its newest checkpoint is kept and verified:"),
+        ...goOn(event),
+        rule,
+      ];
+    case "stopped":
+      return [
+        ...safe(event, "✅ Weights saved successfully:"),
+        "",
+        ...goOn(event),
+        rule,
+        "",
+        "👋 Goodbye...",
+      ];
+    case "overheated":
+      return [
+        rule,
+        `🔥 ${name} was ended because of heat.`,
+        ...safe(event, "✅ Weights saved successfully:"),
+        "",
+        ...heatAdvice,
+        "",
+        ...goOn(event),
+        rule,
+      ];
+    case "failed":
+      return [
+        rule,
+        codeOf === "script"
+          ? `💥 ${name} has ended with exit code ${exitCode}, after ${duration(event.seconds)}.`
+          : `💥 ${name} was ended because of an error, after ${duration(event.seconds)}.`,
+        ...safe(event, "✅ Your weights are safe here:"),
+        ...goOn(event),
+        rule,
+      ];
+  }
+}
+
 export const events: EventTexts = {
   ...heatEvents,
+  ...guardEvents,
   "run-started": (event) => [
     `🚀 Training ${event.class ?? event.label} from ${square(event.start)} to ${square(event.end)} (preset ${event.preset})`,
     `   Images: ${integer(event.images)} (${event.data === "phantom" ? "generated OCT phantoms" : event.data})`,
@@ -261,6 +310,7 @@ export const events: EventTexts = {
   ],
   warning: ({ code, detail }) => [`⚠ ${warnings[code](detail)}`],
   ended: (event) => {
+    if (event.child) return guardedEnd(event, event.child);
     switch (event.how) {
       case "finished":
         return [

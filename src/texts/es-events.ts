@@ -1,10 +1,12 @@
 /** Lo que un entrenamiento dice en español; la forma la fija el inglés. */
 import type { CheckpointKind } from "../checkpoint/checkpoint.js";
 import type { RunEventOf, SavedFile, WarningCode } from "../events/event.js";
+import type { ChildEnd } from "../events/guarded.js";
 import type { EventTexts, ProgressTexts } from "./en-events.js";
 import { rule } from "./en-events.js";
 import { damageOf, problemOf } from "./es-damage.js";
 import { formats } from "./formats.js";
+import { guardEvents } from "./es-guard.js";
 import { heatAdvice, heatEvents } from "./es-heat.js";
 import { imageNote, imageReason } from "./es-images.js";
 
@@ -119,7 +121,8 @@ function safe(event: RunEventOf<"ended">, headline: string): string[] {
         `💾 El estado más reciente (batch ${integer(inMemory.batches)}) sigue en memoria (${inMemory.path}). Ejecuta otra vez el mismo comando antes de apagar la máquina: es lo primero que se guarda.`,
       ]
     : [];
-  const work = event.how === "finished" || event.how === "limit" ? [] : [lost(batchesLost)];
+  const counts = event.how !== "finished" && event.how !== "limit" && batchesLost !== undefined;
+  const work = counts ? [lost(batchesLost)] : [];
   if (files.length > 0) return [headline, ...fileLines(files), ...left, ...work];
   if (missing.length > 0)
     return [
@@ -139,8 +142,54 @@ const preview = (path: string | undefined): string[] =>
 const lost = (batches: number): string =>
   batches === 0 ? "   Trabajo perdido: nada." : `   Trabajo perdido: ${plural(batches, "batch", "batches")}.`;
 
+/** The end of a guarded process. */
+function guardedEnd(event: RunEventOf<"ended">, { name, exitCode, codeOf }: ChildEnd): readonly string[] {
+  switch (event.how) {
+    case "finished":
+    case "limit":
+      return [
+        rule,
+        `🎉 ${name} ha terminado a los ${duration(event.seconds)}.`,
+        ...safe(event, "✅ Su último checkpoint está conservado y verificado:"),
+        ...goOn(event),
+        rule,
+      ];
+    case "stopped":
+      return [
+        ...safe(event, "✅ Pesos guardados exitosamente:"),
+        "",
+        ...goOn(event),
+        rule,
+        "",
+        "👋 Saliendo...",
+      ];
+    case "overheated":
+      return [
+        rule,
+        `🔥 ${name} se detuvo por el calor.`,
+        ...safe(event, "✅ Pesos guardados exitosamente:"),
+        "",
+        ...heatAdvice,
+        "",
+        ...goOn(event),
+        rule,
+      ];
+    case "failed":
+      return [
+        rule,
+        codeOf === "script"
+          ? `💥 ${name} ha terminado con el código de salida ${exitCode}, a los ${duration(event.seconds)}.`
+          : `💥 ${name} se detuvo por un error a los ${duration(event.seconds)}.`,
+        ...safe(event, "✅ Tus pesos están a salvo aquí:"),
+        ...goOn(event),
+        rule,
+      ];
+  }
+}
+
 export const events: EventTexts = {
   ...heatEvents,
+  ...guardEvents,
   "run-started": (event) => [
     `🚀 Entrenando ${event.class ?? event.label} de ${square(event.start)} a ${square(event.end)} (preset ${event.preset})`,
     `   Imágenes: ${integer(event.images)} (${event.data === "phantom" ? "OCT sintéticas" : event.data})`,
@@ -228,6 +277,7 @@ export const events: EventTexts = {
   ],
   warning: ({ code, detail }) => [`⚠ ${warnings[code](detail)}`],
   ended: (event) => {
+    if (event.child) return guardedEnd(event, event.child);
     switch (event.how) {
       case "finished":
         return [

@@ -8,7 +8,7 @@ import type { Output } from "../output.js";
 export type Stepped = RunEventOf<"stepped">;
 
 /** The emoji that lines of ours begin with. All others are somebody's: of a path, a name, a tensor. */
-const marks = /^(\s*)(?:[⏩⏭⏰⏳⏸⚠✅✨❄❌🌡🎉🏁👋💡💥💾📌📐📦🔄🔥🔧🔽🖼🗄🚀🛑🛟🛡🧹])\uFE0F? /u;
+const marks = /^(\s*)(?:[⏩⏭⏰⏳⏸⚠✅✨❄❌🌡🎉🏁👋💡💥💾📌📐📦🔄🔔🔥🔧🔽🖼🗄🚀🛑🛟🛡🧹])\uFE0F? /u;
 
 /** Takes the emoji that a line begins with, and the space after it, away. */
 function withoutSymbols(line: string): string {
