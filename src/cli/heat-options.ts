@@ -2,7 +2,7 @@
 import { GuardapesosError } from "../base/errors.js";
 import { isSimulated, parseSensor } from "../thermal/sensors/open.js";
 import { completeThresholds, disorder, type Temperature, type Thresholds } from "../thermal/thresholds.js";
-import type { HeatOptions } from "../training/heat.js";
+import type { HeatOptions } from "../thermal/watch.js";
 import { kebab, type heatTable, type Settings } from "./options.js";
 
 const optionOf = {

@@ -6,14 +6,14 @@
 import type { Damage, ErrorCode } from "../base/errors.js";
 import type { ImageNote } from "../base/image-note.js";
 import type { CheckpointKind, StoreProblem } from "../checkpoint/checkpoint.js";
-import type { HeatNews } from "../thermal/guard.js";
+import type { HeatEvent } from "../thermal/event.js";
 import type { HeatSummary } from "../thermal/history.js";
 import type { Thresholds } from "../thermal/thresholds.js";
 import type { ChildEnd, GuardedEventData } from "./guarded.js";
 
 export type { ImageNote };
 type Note<Type extends ImageNote["type"]> = Omit<Extract<ImageNote, { type: Type }>, "type">;
-type News<Type extends HeatNews["type"]> = Omit<Extract<HeatNews, { type: Type }>, "type">;
+type News<Type extends HeatEvent["type"]> = Omit<Extract<HeatEvent, { type: Type }>, "type">;
 
 /** Where in the plan training stands. Counts start at 0 and say what is done. */
 export interface Position {

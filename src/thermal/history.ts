@@ -1,17 +1,11 @@
 /** What heat did to a training: minutes in each band, the maximum, pauses and cool-downs, and the course of the temperature. */
+import type { HeatBand } from "./bands.js";
 import type { HeatMode } from "./policy.js";
-import type { Thresholds } from "./thresholds.js";
 
 /** Over all sessions; part of every checkpoint. Times in seconds. */
 export interface HeatSummary {
   /** Seconds in each band of the policy, and without a known temperature. */
-  readonly seconds: {
-    readonly fine: number;
-    readonly warm: number;
-    readonly hot: number;
-    readonly critical: number;
-    readonly unknown: number;
-  };
+  readonly seconds: Readonly<Record<HeatBand, number>>;
   /** °C; absent while no temperature was ever known. */
   readonly hottest?: number | undefined;
   readonly pauses: number;
@@ -36,18 +30,6 @@ export const noHeat: HeatSummary = {
 
 /** Minutes of the course that are kept. */
 export const keptMinutes = 120;
-
-export type HeatBand = keyof HeatSummary["seconds"];
-
-export function bandName(
-  temperature: number | undefined,
-  { warnAt, coolAt, stopAt }: Pick<Thresholds, "warnAt" | "coolAt" | "stopAt">,
-): HeatBand {
-  if (temperature === undefined) return "unknown";
-  if (temperature >= stopAt) return "critical";
-  if (temperature >= coolAt) return "hot";
-  return temperature >= warnAt ? "warm" : "fine";
-}
 
 /** Adds the time since the last reading, spent at that reading's temperature. */
 export function withTime(summary: HeatSummary, band: HeatBand, seconds: number): HeatSummary {

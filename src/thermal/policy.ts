@@ -4,6 +4,7 @@
  * It never flaps: pacing lasts at least `paceDwell` and ends only `hysteresis` below where it began, a cool-down lasts
  * its minutes. A temperature that is not known changes nothing, but ends a cool-down that has lasted long enough.
  */
+import { bandOf, type HeatBand, type HeatReason } from "./bands.js";
 import type { Reading } from "./reading.js";
 import { lowered, type Thresholds } from "./thresholds.js";
 
@@ -18,25 +19,10 @@ export interface HeatState {
   readonly severe: boolean;
 }
 
-/** Why: `threshold` is what `temperature` was compared with. */
-export interface HeatReason {
-  readonly code:
-    | "fine"
-    | "warm"
-    | "hot"
-    | "critical"
-    | "software-slowdown"
-    | "hardware-slowdown"
-    | "cooled"
-    | "unknown"
-    | "unknown-for-long";
-  readonly temperature: number | undefined;
-  readonly threshold: number | undefined;
-}
-
 export interface Verdict {
   readonly state: HeatState;
   readonly reason: HeatReason;
+  readonly band: HeatBand;
   /** The thresholds that held, lowered to the card's own. */
   readonly thresholds: Thresholds;
 }
@@ -46,27 +32,6 @@ export const hysteresis = 3;
 export const paceDwell = 60;
 
 export const firstHeatState: HeatState = { mode: "watch", since: 0, severe: false };
-
-type Band = "unknown" | "fine" | "warm" | "hot" | "critical";
-
-function bandOf(
-  reading: Reading | undefined,
-  { warnAt, coolAt, stopAt }: Thresholds,
-): { readonly band: Band; readonly reason: HeatReason } {
-  const temperature = reading?.temperature;
-  const because = (band: Band, code: HeatReason["code"], threshold?: number) => ({
-    band,
-    reason: { code, temperature, threshold },
-  });
-  if (reading?.slowdown?.includes("hardware-thermal")) return because("critical", "hardware-slowdown");
-  if (temperature === undefined) return because("unknown", "unknown");
-  if (temperature >= stopAt) return because("critical", "critical", stopAt);
-  // The driver already holds the card at its highest working temperature.
-  if (reading?.slowdown?.includes("software-thermal")) return because("hot", "software-slowdown");
-  if (temperature >= coolAt) return because("hot", "hot", coolAt);
-  if (temperature >= warnAt) return because("warm", "warm", warnAt);
-  return because("fine", "fine", warnAt);
-}
 
 interface Situation {
   readonly state: HeatState;
@@ -111,7 +76,7 @@ const endOfWaiting: Rule = ({ state, now, thresholds }) =>
     ? { mode: "watch", code: "unknown-for-long" }
     : state;
 
-const rules: Readonly<Record<HeatMode, Readonly<Record<Band, Rule>>>> = {
+const rules: Readonly<Record<HeatMode, Readonly<Record<HeatBand, Rule>>>> = {
   watch: { unknown: stay, fine: stay, warm: begin("pace"), hot: begin("cool"), critical },
   pace: { unknown: stay, fine: endOfPacing, warm: stay, hot: begin("cool"), critical },
   cool: { unknown: endOfWaiting, fine: endOfCooling, warm: stay, hot: stay, critical },
@@ -144,6 +109,12 @@ export function judge(
       code === undefined
         ? reason
         : { ...reason, code, threshold: code === "cooled" ? thresholds.resumeAt : undefined },
+    band,
     thresholds,
   };
+}
+
+/** What training would do at such a reading, if nothing had been before. */
+export function modeAt(reading: Reading, thresholds: Thresholds): HeatMode {
+  return judge(firstHeatState, reading, thresholds, reading.at).state.mode;
 }

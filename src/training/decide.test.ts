@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Advice } from "../thermal/guard.js";
+import type { Advice } from "../thermal/monitor.js";
 import type { HeatMode } from "../thermal/policy.js";
 import { decide, type Facts } from "./decide.js";
 

@@ -1,7 +1,7 @@
 /** What to do between two steps: facts in, a decision with its reasons out. Nothing here acts, waits or reads a clock. */
 import { decideSave, type SaveDecision, type SaveRules } from "../checkpoint/save-policy.js";
 import type { Autosave } from "../progan/config.js";
-import type { Advice } from "../thermal/guard.js";
+import type { Advice } from "../thermal/monitor.js";
 
 export interface Facts {
   /** Batches over all sessions; those of this session; those of the step that comes; those at the last save that was begun. */

@@ -14,7 +14,8 @@ import { textsOf } from "../texts/index.js";
 import { createClock } from "../thermal/clock.js";
 import { readingOf } from "../thermal/reading.js";
 import type { Sensor } from "../thermal/sensors/sensor.js";
-import { batchesDivided, divided, findSensor, watchHeat } from "./heat.js";
+import { findSensor } from "../thermal/watch.js";
+import { batchesDivided, divided, watchHeat } from "./heat.js";
 
 const hooks = vi.hoisted(() => ({
   refuses: ({ step }: Pick<Checkpoint, "kind" | "step">): boolean => step < 0,

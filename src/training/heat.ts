@@ -1,63 +1,95 @@
-/** A run's heat: which sensor it is watched with, and what becomes of its batches. */
+/** A run's heat: what it asks of the loop, and what becomes of the batches. */
 import type { Resolution, TrainingConfig } from "../progan/config.js";
 import { batchesPerStep, batchSizeAt } from "../progan/schedule.js";
-import { createClock, type Clock } from "../thermal/clock.js";
-import { createGuard, unwatched, type Guard } from "../thermal/guard.js";
+import { drive } from "../thermal/driver.js";
 import type { HeatSummary } from "../thermal/history.js";
-import { openSensor, type SensorChoice } from "../thermal/sensors/open.js";
-import type { Sensor } from "../thermal/sensors/sensor.js";
+import type { Advice } from "../thermal/monitor.js";
+import { pauseAfter } from "../thermal/pacing.js";
 import type { Thresholds } from "../thermal/thresholds.js";
+import { startMonitor, type HeatWatch } from "../thermal/watch.js";
 import type { Emit, RunEventOf } from "../events/event.js";
+import { createLoopActuator } from "./heat-actuator.js";
 
-export interface HeatOptions {
-  readonly sensor: SensorChoice;
-  readonly thresholds: Thresholds;
-  /** Simulated seconds in a real one. */
-  readonly timeScale: number;
+/** Heat as the loop asks for it, between two steps. */
+export interface LoopHeat {
+  /** What to do now. */
+  advice(): Advice;
+  /** °C; undefined when it is not known. */
+  temperature(): number | undefined;
+  /** Whether the sensor has fallen silent. */
+  isLost(): boolean;
+  /** Tells when training computes and when it does not. */
+  busy(computes: boolean): void;
+  /**
+   * Rests as long as pacing asks for after a step of so many real seconds; a wish to stop wakes it.
+   * @returns real seconds rested
+   */
+  rest(seconds: number, signal: AbortSignal): Promise<number>;
+  /**
+   * Waits until the cool-down ends, or `signal`.
+   * @returns whether it has become one for the critical temperature
+   */
+  coolDown(signal: AbortSignal): Promise<{ readonly worse: boolean }>;
 }
 
-export interface HeatWatch {
-  readonly sensor: Sensor | undefined;
-  readonly clock: Clock;
-  /** Why there is no sensor. */
-  readonly missing: RunEventOf<"heat-watch">["missing"];
+/** A run's heat: the loop's side, what a checkpoint says of it, and its end. */
+export interface RunHeat extends LoopHeat {
+  /** Undefined when nothing was ever watched. */
+  summary(): HeatSummary | undefined;
+  close(): Promise<void>;
 }
 
-/**
- * Finds the sensor. When the processor computes, no card gets hot by it, and "auto" looks for none.
- * @param signal gives it up
- * @throws SENSOR_UNAVAILABLE, TRACE_UNREADABLE, TRACE_INVALID
- */
-export async function findSensor(
-  { sensor: choice, timeScale }: HeatOptions,
-  device: string,
-  signal?: AbortSignal,
-): Promise<HeatWatch> {
-  const clock = createClock(timeScale);
-  if (choice.kind === "none") return { sensor: undefined, clock, missing: "not-wanted" };
-  if (choice.kind === "auto" && device === "cpu") return { sensor: undefined, clock, missing: "processor" };
-  const sensor = await openSensor(choice, clock, { signal });
-  if (sensor === undefined) return { sensor, clock, missing: "not-found" };
-  return { sensor, clock, missing: sensor.known ? undefined : "unknown" };
-}
+/** The shortest pause that a timer can make, in seconds. */
+const leastPause = 0.001;
 
-/** Begins to watch, and tells with what. @param before what heat did in the sessions before */
+/** Begins to watch the card and to drive the loop by it. @param before what heat did in the sessions before */
 export function watchHeat(
-  { sensor, clock, missing }: HeatWatch,
+  watch: HeatWatch,
   thresholds: Thresholds,
   emit: Emit,
   before: HeatSummary | undefined,
-): Guard {
-  const watch = { type: "heat-watch", sensor: sensor?.name, thresholds } as const;
-  emit({ ...watch, missing });
-  if (!sensor) return unwatched(before);
-  let unknown = missing === "unknown";
-  const tell: Emit = (event) => {
-    const isFirst = unknown && event.type === "sensor-back" && event.sensor === sensor.name;
-    if (isFirst) unknown = false;
-    emit(isFirst ? { ...watch, missing: undefined } : event);
+): RunHeat {
+  const { clock } = watch;
+  const monitor = startMonitor(watch, thresholds, emit, before);
+  const actuator = createLoopActuator();
+  const closing = new AbortController();
+  const driving = drive({ monitor, actuator, clock, emit, signal: closing.signal });
+  // Whoever closes hears of it.
+  driving.catch(() => undefined);
+  return {
+    advice() {
+      const { order } = actuator;
+      if (order.mode !== "run") return { mode: order.mode, ...order.cause };
+      return {
+        mode: order.idle === undefined ? "watch" : "pace",
+        severe: false,
+        reason: monitor.advice().reason,
+      };
+    },
+    temperature: () => monitor.temperature(),
+    isLost: () => monitor.isLost(),
+    busy: (computes) => monitor.busy(computes),
+    async rest(seconds, signal) {
+      const { order } = actuator;
+      const pause = order.mode === "run" ? pauseAfter(seconds, order.idle ?? 0) : 0;
+      if (pause < leastPause) return 0;
+      const started = performance.now();
+      await clock.sleep(pause * clock.scale, signal);
+      const rested = (performance.now() - started) / 1000;
+      monitor.rested(rested * clock.scale);
+      return rested;
+    },
+    coolDown(signal) {
+      monitor.busy(false);
+      return actuator.rest(signal);
+    },
+    summary: () => monitor.summary(),
+    async close() {
+      closing.abort();
+      await driving;
+      await monitor.close();
+    },
   };
-  return createGuard({ sensor, thresholds, clock, tell, before });
 }
 
 /** Beyond this, batches are as small as is of use. */

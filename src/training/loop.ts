@@ -25,11 +25,10 @@ import {
   type Place,
 } from "../progan/schedule.js";
 import type { SaveDecision } from "../checkpoint/save-policy.js";
-import type { Guard } from "../thermal/guard.js";
 import { decide, type Decision, type Facts } from "./decide.js";
 import type { Engine } from "./engine.js";
 import type { Emit } from "../events/event.js";
-import { batchesDivided, divided } from "./heat.js";
+import { batchesDivided, divided, type LoopHeat } from "./heat.js";
 import { createPace } from "./pace.js";
 import { positionOf } from "./progress.js";
 import { createSaveCost } from "./save-cost.js";
@@ -43,7 +42,7 @@ export interface Parts {
   readonly engine: Engine;
   readonly saves: Saves;
   readonly stop: Stop;
-  readonly heat: Guard;
+  readonly heat: LoopHeat;
   readonly emit: Emit;
   /** How a checkpoint says what training is set up with, once the images are known; asked at each save. */
   readonly setup: (images: ImageSet) => () => Setup;

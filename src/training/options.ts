@@ -1,6 +1,6 @@
 /** What a run is asked to do: the command line and the config file, already parsed and checked. */
 import type { PresetName, TrainingConfig } from "../progan/config.js";
-import type { HeatOptions } from "./heat.js";
+import type { HeatOptions } from "../thermal/watch.js";
 
 export type Device = "auto" | "cpu" | "webgpu" | "dml" | "cuda" | "coreml";
 export const devices = ["auto", "cpu", "webgpu", "dml", "cuda", "coreml"] as const;

@@ -5,6 +5,7 @@ import { GuardapesosError, reasonOf } from "../../base/errors.js";
 import { createClock } from "../../thermal/clock.js";
 import { createLosses } from "../../thermal/cards.js";
 import { readingOf, type Reading } from "../../thermal/reading.js";
+import { modeAt } from "../../thermal/policy.js";
 import { openSensor } from "../../thermal/sensors/open.js";
 import type { RunEventOf } from "../../events/event.js";
 import type { Thresholds } from "../../thermal/thresholds.js";
@@ -13,7 +14,7 @@ import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
 import { heatOptions } from "../heat-options.js";
 import type { commonOptions, configOption, monitorOptions, Settings } from "../options.js";
-import { modeAt, monitorSentence, monitorTable } from "../present/monitor-lines.js";
+import { monitorSentence, monitorTable } from "../present/monitor-lines.js";
 import { listenToSignals } from "../signals.js";
 
 /** Temperatures that the course on the screen shows. */

@@ -1,15 +1,10 @@
 /** A card's reading as lines: on a terminal a small table with the course of the temperature, elsewhere one sentence. */
-import { firstHeatState, judge } from "../../thermal/policy.js";
+import { modeAt } from "../../thermal/policy.js";
 import type { Reading } from "../../thermal/reading.js";
 import type { Thresholds } from "../../thermal/thresholds.js";
 import type { Texts } from "../../texts/index.js";
 import { sparkline } from "./sparkline.js";
 import { table } from "./table.js";
-
-/** What training would do at such a reading, if nothing had been before. */
-export function modeAt(reading: Reading, thresholds: Thresholds) {
-  return judge(firstHeatState, reading, thresholds, reading.at).state.mode;
-}
 
 type Row = readonly [name: string, value: string];
 
