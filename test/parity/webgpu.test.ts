@@ -8,16 +8,13 @@ import { sizeOf } from "../../src/base/named-arrays.js";
 import { normal } from "../../src/base/random.js";
 import { createGraph, input, isInput } from "../../src/engine/graph.js";
 import { conv, convInputGradient, convWeightGradient } from "../../src/engine/ops.js";
-import type { Resolution } from "../../src/progan/config.js";
-import { createTrainer } from "../../src/training/trainer.js";
-import type { Trainer } from "../../src/training/trainer-contract.js";
-import { freshState, type TrainState } from "../../src/training/train-state.js";
-import { createSession, fromEngine, requireHalf, toEngine, type Provider } from "../../src/engine/session.js";
+import { createSession, fromEngine, requireHalf, toEngine } from "../../src/engine/session.js";
 import { criticGradients, oneClock } from "../../src/training/step-graph.js";
 import { errorOf, eventsOf, start, tiny, train as trainCommand } from "../harness/cli.js";
 import { testFolder } from "../harness/folder.js";
 import { evaluate } from "../engine/reference.js";
 import { toFloat64 } from "./gold.js";
+import { distance, trainOn, type PlannedStep } from "./on-device.js";
 
 const driver = "/usr/lib/chromium/vk_swiftshader_icd.json";
 const loader = ["/usr/lib/x86_64-linux-gnu/libvulkan.so.1", "/usr/lib/aarch64-linux-gnu/libvulkan.so.1"].some(
@@ -27,52 +24,10 @@ const available = existsSync(driver) && loader;
 
 const architecture = { latent: 8, channels: 8, imageChannels: 1 };
 
-interface Plan {
-  readonly resolution: Resolution;
-  readonly alpha: number;
-  readonly sizes: readonly number[];
-}
-
-const plan: readonly Plan[] = [
+const plan: readonly PlannedStep[] = [
   { resolution: 4, alpha: 1, sizes: [1] },
   { resolution: 8, alpha: 0.5, sizes: [2, 1] },
 ];
-
-function trainerOn(provider: Provider): Trainer {
-  return createTrainer(
-    { architecture, seed: 7, engine: { provider, threads: 1 } },
-    freshState(architecture, 7),
-  );
-}
-
-async function train(
-  trainer: Trainer,
-): Promise<{ losses: number[]; before: TrainState; after: TrainState; images: Float32Array }> {
-  const losses: number[] = [];
-  let before: TrainState | undefined;
-  let index = 0;
-  for (const [k, { resolution, alpha, sizes }] of plan.entries()) {
-    const total = sizes.reduce((a, b) => a + b);
-    const batches = sizes.map((size) => {
-      const images = normal(1, "phantom", index, size * resolution ** 2).map(Math.tanh);
-      return { index: index++, start: 0, size, weight: size / total, images };
-    });
-    const handOver = k === plan.length - 1;
-    const result = await trainer.step({ resolution, alpha, learningRate: 1e-3, batches, handOver });
-    losses.push(...Object.values(result.losses as unknown as Record<string, number>));
-    before = result.before ?? before;
-  }
-  const latents = { shape: [2, architecture.latent], data: normal(7, "preview", 0, 2 * architecture.latent) };
-  const images = await trainer.images({ resolution: 8, alpha: 0.5, latents });
-  const after = await trainer.take();
-  await trainer.release();
-  return { losses, before: before!, after, images: images.data };
-}
-
-function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  expect(a.length).toBe(b.length);
-  return Array.from(a).reduce((max, v, i) => Math.max(max, Math.abs(v - b[i]!) / (1 + Math.abs(b[i]!))), 0);
-}
 
 // SwiftShader compiles every shader for the processor first.
 vi.setConfig({ testTimeout: 600_000 });
@@ -131,8 +86,8 @@ describe.skipIf(!available)("WebGPU", () => {
 
   it("trains as the CPU does, keeps its state on the device, and gives it back whole", async () => {
     process.env["VK_ICD_FILENAMES"] = driver;
-    const onCpu = await train(trainerOn("cpu"));
-    const onGpu = await train(trainerOn("webgpu"));
+    const onCpu = await trainOn("cpu", architecture, plan);
+    const onGpu = await trainOn("webgpu", architecture, plan);
     expect(distance(onGpu.losses, onCpu.losses)).toBeLessThan(1e-3);
     expect(distance(onGpu.images, onCpu.images)).toBeLessThan(1e-2);
     for (const state of ["before", "after"] as const) {
