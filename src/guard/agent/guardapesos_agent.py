@@ -403,6 +403,23 @@ def cuda_names(torch):
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
 
 
+class ForkWarning:
+    """Matches the text of Python's warning (3.12 on) that a process with threads forks: our thread alone must not cause it."""
+
+    @staticmethod
+    def match(text):
+        return text.startswith("This process (pid=") and "multi-threaded, use of fork" in text
+
+
+def expect_forks():
+    # A filter as warnings.filterwarnings() makes it; that one would import `re` at each start of Python.
+    if sys.version_info >= (3, 12):
+        import warnings
+
+        warnings.filters.insert(0, ("ignore", ForkWarning, DeprecationWarning, None, 0))
+        getattr(warnings, "_filters_mutated", lambda: None)()
+
+
 def after_fork():
     """In a forked child: it has no guard until it trains."""
     link, AGENT.link = AGENT.link, None
@@ -427,6 +444,7 @@ def start():
     AGENT.spawned = is_multiprocessing_child()
     if not AGENT.spawned:
         connect()
+    quiet(expect_forks)()
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=quiet(after_fork))
     atexit.register(quiet(at_exit))
