@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { access, readFile, readdir } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import type { ErrorCode } from "../base/errors.js";
 import { textsOf } from "../texts/index.js";
@@ -17,6 +17,56 @@ describe("docs/exit-codes.md", () => {
     expect(documented.sort()).toEqual(codes.map((code) => `${code} ${exitCodeOf(code)}`).sort());
     for (const signal of stopSignals) {
       expect(rows.find((row) => Number(row.split("|")[1]) === exitCodeOfStop(signal))).toContain(signal);
+    }
+  });
+});
+
+describe("docs/decisions", () => {
+  it("lists each decision once, by its number and under its title", async () => {
+    const names = await readdir(new URL("../../docs/decisions/", import.meta.url));
+    const files = names.filter((name) => name !== "README.md").sort();
+    const lines = await Promise.all(
+      files.map(async (name) => {
+        expect(name).toMatch(/^\d{4}(-[a-z0-9]+)+\.md$/);
+        const [first] = (await page(`decisions/${name}`)).split("\n");
+        const [, number, title] = /^# (\d{4})\. (.+)$/.exec(first!) ?? [];
+        expect(number).toBe(name.slice(0, 4));
+        return `- ${number!} [${title!}](${name})`;
+      }),
+    );
+    const index = (await page("decisions/README.md")).split("\n").filter((line) => line.startsWith("- "));
+    expect(index.sort()).toEqual(lines);
+    // Two people who add one at the same time take the same number.
+    expect(new Set(files.map((name) => name.slice(0, 4))).size).toBe(files.length);
+  });
+
+  it("says why in each", async () => {
+    const folder = new URL("../../docs/decisions/", import.meta.url);
+    for (const name of await readdir(folder))
+      if (name !== "README.md") expect(await page(`decisions/${name}`), name).toMatch(/^## Why\n\n\S/m);
+  });
+});
+
+describe("the links of the pages", () => {
+  it("lead to files that are there", async () => {
+    const root = new URL("../../", import.meta.url);
+    const below = async (folder: string) =>
+      (await readdir(new URL(folder, root)))
+        .filter((name) => name.endsWith(".md"))
+        .map((name) => folder + name);
+    const pages = [
+      "README.md",
+      "README.es.md",
+      ...(await below("docs/")),
+      ...(await below("docs/decisions/")),
+    ];
+    for (const name of pages) {
+      const text = await readFile(new URL(name, root), "utf8");
+      for (const [, target] of text.matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g))
+        await expect(
+          access(new URL(target!, new URL(name, root))),
+          `${name}: ${target!}`,
+        ).resolves.toBeUndefined();
     }
   });
 });
