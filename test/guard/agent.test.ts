@@ -1,6 +1,6 @@
 /**
- * The agent's own tests, which are in Python beside it: each file runs on each Python that is here. `bootstrap_test.py` needs
- * no torch, and runs on every Python from 3.8; the others run on those that have torch (GUARDAPESOS_PYTHON names one more).
+ * The agent's own tests, which are in Python beside it: each file runs on each Python that is here. Those that need no torch
+ * run on every Python from 3.8; the others run on those that have torch (GUARDAPESOS_PYTHON names one more).
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { agentFolder } from "../../src/guard/agent-folder.js";
 
-const isWithoutTorch = (file: string) => file.startsWith("bootstrap");
+const isWithoutTorch = (file: string) => /^(bootstrap|settings|numbers)_/.test(file);
 const files = readdirSync(agentFolder).filter((file) => file.endsWith("_test.py"));
 const system = "/usr/bin/python3";
 const own = process.env["GUARDAPESOS_PYTHON"];
