@@ -38,7 +38,8 @@ export interface ErrorData {
   DATA_GONE: { id: string; folder: string };
   /** More than a tenth went while training ran. */
   IMAGES_VANISHED: { folder: string; gone: number; of: number };
-  IMAGES_UNREADABLE: { folder: string; first: string; reason: string };
+  /** `problem`: what is wrong with the first, where it is none of the decoder's own `reason`s. */
+  IMAGES_UNREADABLE: { folder: string; first: string; reason: string; problem?: ImageProblem | undefined };
   IMAGE_NOT_READ: ImageProblem;
   // Command line
   COMMAND_UNKNOWN: { command: string; suggestion: string | undefined };
@@ -256,6 +257,27 @@ export class GuardapesosError<Code extends ErrorCode = ErrorCode> extends Error 
 /** Whether a thrown value is one that a user can do something about; anything else is a bug. */
 export function isGuardapesosError(error: unknown): error is GuardapesosError {
   return error instanceof GuardapesosError;
+}
+
+/** One of ours as data. */
+export type ErrorAsData = {
+  readonly [Code in ErrorCode]: { readonly code: Code; readonly data: ErrorData[Code] };
+}[ErrorCode];
+
+/**
+ * Any thrown value as data, for those who are told of it. `message` is what a value says that is not ours (the system's words,
+ * or a bug's); of one of ours it is code and data once more, in one text that nobody has to read.
+ */
+export type Failure = (ErrorAsData | { readonly code: undefined; readonly data?: undefined }) & {
+  readonly message: string;
+};
+
+/** Any thrown value -> data. */
+export function failureOf(error: unknown): Failure {
+  const message = reasonOf(error);
+  return isGuardapesosError(error)
+    ? ({ code: error.code, data: error.data, message } as Failure)
+    : { code: undefined, message };
 }
 
 /** What crosses a thread boundary, where classes are lost. */

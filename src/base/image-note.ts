@@ -1,5 +1,5 @@
 /** What is worth telling about all images of a data set together: their folder says it, and runs pass it on. */
-import type { LeftOut } from "./errors.js";
+import type { ImageProblem, LeftOut } from "./errors.js";
 
 /** How the samples of an image are stored. 8-bit unsigned ones need no range. */
 export const numberTypes = ["uint16", "int8", "int16", "int32", "uint32", "float16", "float32"] as const;
@@ -15,6 +15,21 @@ export interface Extent {
 export interface PixelRange {
   readonly black: number;
   readonly white: number;
+}
+
+/** Why an image cannot be used: ours as data, or the decoder's words. Of ours, `reason` is its data once more, in one text. */
+export interface ImageFault {
+  readonly reason: string;
+  readonly problem?: ImageProblem | undefined;
+}
+
+/** Why decoded images are not kept on a disk. `detail`: the system's words, empty for other reasons. */
+export interface SpillTrouble {
+  /** The one that failed, or all that there are. */
+  readonly folders: readonly string[];
+  /** Too little room; it gave back something else than was written; none of the folders is on a disk; the system's failure. */
+  readonly reason: "full" | "changed" | "no-disk" | "system";
+  readonly detail: string;
 }
 
 /** Counts are of images where nothing else is said. */
@@ -38,7 +53,7 @@ export type ImageNote =
       readonly type: "images-unusable";
       readonly unusable: number;
       readonly images: number;
-      readonly reasons: readonly { readonly reason: string; readonly count: number }[];
+      readonly reasons: readonly (ImageFault & { readonly count: number })[];
     }
   /** Images that are one single brightness, of all. */
   | { readonly type: "images-flat"; readonly flat: number; readonly images: number; readonly first: string };

@@ -69,7 +69,8 @@ export function tellError(context: Context, error: unknown): void {
   context.exitCode = exitCodeOfError(error);
   if (json) {
     const code = known ? error.code : "BUG";
-    output.write(jsonLine("error", { code, message, exitCode: context.exitCode }));
+    const data = known ? { data: error.data } : {};
+    output.write(jsonLine("error", { code, message, exitCode: context.exitCode, ...data }));
   }
   if (!json || output.failure() !== undefined) {
     const mark = output.symbols ? "❌" : texts.commands.error;

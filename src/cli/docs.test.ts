@@ -76,9 +76,18 @@ describe("docs/events.md", () => {
     const text = await page("events.md");
     for (const type of [...Object.keys(textsOf("en").events), "stepped"])
       expect(text).toMatch(new RegExp(`^\\| \`${type}\` +\\|`, "m"));
-    const source = await readFile(new URL("../events/event.ts", import.meta.url), "utf8");
-    const warnings = [...source.matchAll(/^ {2}\| "([A-Z_]+)"/gm)].map(([, code]) => code!);
+    const source = await readFile(new URL("../events/warning.ts", import.meta.url), "utf8");
+    const declared = source.slice(
+      source.indexOf("interface WarningData"),
+      source.indexOf("type WarningCode"),
+    );
+    const warnings = [...declared.matchAll(/^ {2}([A-Z_]+): (?:\{([^}]*)\})?/gm)];
     expect(warnings.length).toBeGreaterThan(5);
-    for (const code of warnings) expect(text).toContain(`\`${code}\``);
+    for (const [, code, fields = ""] of warnings) {
+      const [row] = new RegExp(`^\\| \`${code}\` +\\|.*$`, "m").exec(text) ?? [];
+      expect(row, code).toBeDefined();
+      for (const [, field] of fields.matchAll(/readonly (\w+):/g))
+        expect(row, code).toMatch(new RegExp(`\\b${field}\\b`));
+    }
   });
 });

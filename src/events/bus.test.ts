@@ -3,9 +3,10 @@ import fc from "fast-check";
 import { expect, it, vi } from "vitest";
 import { createBus, type Bus, type Listener } from "./bus.js";
 import type { RunEvent, Told } from "./event.js";
+import { warning as warningOf } from "./warning.js";
 import { notableKept, type RunView } from "./view.js";
 
-const warning = (detail: string): RunEvent => ({ type: "warning", code: "SAMPLES_NOT_WRITTEN", detail });
+const warning = (id: string): RunEvent => warningOf("STATE_TAKEN_UP", { id });
 const saving = (batches: number): RunEvent => ({ type: "save-started", kind: "auto", reason: "", batches });
 const now = () => new Date(0);
 const numbers = (all: readonly Told[]) => all.map(({ envelope }) => envelope.seq);

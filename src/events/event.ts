@@ -3,13 +3,14 @@
  * Additive only: a field or a type may be added, never renamed, removed or given another meaning (docs/events.md).
  * Times are in seconds unless the name says otherwise; `at` is ISO 8601.
  */
-import type { Damage, ErrorCode } from "../base/errors.js";
-import type { ImageNote } from "../base/image-note.js";
+import type { Damage, ErrorAsData, ErrorCode, Failure } from "../base/errors.js";
+import type { ImageFault, ImageNote } from "../base/image-note.js";
 import type { CheckpointKind, StoreProblem } from "../checkpoint/checkpoint.js";
 import type { HeatEvent } from "../thermal/event.js";
 import type { HeatSummary } from "../thermal/history.js";
 import type { Thresholds } from "../thermal/thresholds.js";
 import type { ChildEnd, GuardedEventData } from "./guarded.js";
+import type { Detailed } from "./warning.js";
 
 export type { ImageNote };
 type Note<Type extends ImageNote["type"]> = Omit<Extract<ImageNote, { type: Type }>, "type">;
@@ -93,7 +94,7 @@ interface EventData extends GuardedEventData {
   };
   "images-loading": { readonly done: number; readonly total: number; readonly resolution: number };
   /** `page`, from 1, of a file that has several. */
-  "image-skipped": { readonly path: string; readonly reason: string; readonly page?: number | undefined };
+  "image-skipped": ImageFault & { readonly path: string; readonly page?: number | undefined };
   /** The next six are told when the first resolution of a session is prepared, each only where there is something to tell. */
   "images-left-out": Note<"images-left-out">;
   "image-stacks": Note<"image-stacks">;
@@ -155,10 +156,8 @@ interface EventData extends GuardedEventData {
     readonly savesLeft: number | undefined;
   };
   /** Training goes on; the older checkpoints are as they were. */
-  "save-failed": {
+  "save-failed": Failure & {
     readonly kind: CheckpointKind;
-    readonly code: ErrorCode | undefined;
-    readonly message: string;
     /** In a row, with this one. */
     readonly failures: number;
     /** Until the next try; undefined when training is about to end. */
@@ -174,11 +173,7 @@ interface EventData extends GuardedEventData {
     readonly removed: readonly string[];
   };
   /** Training goes on, and the checkpoints are as they were. */
-  "backup-failed": {
-    readonly code: ErrorCode | undefined;
-    readonly message: string;
-    readonly retrySeconds: number;
-  };
+  "backup-failed": Failure & { readonly retrySeconds: number };
   /** Something beside a checkpoint did not work; the checkpoint itself is safe. */
   "store-problem": StoreProblem;
   "stop-requested": {
@@ -210,7 +205,7 @@ interface EventData extends GuardedEventData {
     /** Updates of this network that were skipped, over all sessions. */
     readonly skipped: number;
   };
-  warning: { readonly code: WarningCode; readonly detail: string };
+  warning: Detailed;
   /** The last event of every run. */
   ended: {
     readonly how: "finished" | "stopped" | "limit" | "overheated" | "failed";
@@ -232,41 +227,14 @@ interface EventData extends GuardedEventData {
     readonly batchesLost: number | undefined;
     /** What heat did, over all sessions; absent when it was never watched. */
     readonly heat?: HeatSummary | undefined;
+    /** Why it has failed, where that is one of ours; absent otherwise. */
     readonly code: ErrorCode | undefined;
+    /** What the sentence of `code` is made from. */
+    readonly data?: ErrorAsData["data"] | undefined;
     /** Of a guarded process; absent for our own training. Then `position` is absent, too. */
     readonly child?: ChildEnd | undefined;
   };
 }
-
-/** Things worth saying that stop nothing. */
-export type WarningCode =
-  | "THREADS_DIFFER" // other thread count than the checkpoint's: same training, other rounding
-  | "DEVICE_DIFFERS" // other device than the checkpoint's: the same
-  | "ARITHMETIC_DIFFERS" // another version of how steps are computed than the checkpoint's: the same
-  | "DATA_DIFFERS" // other images than the checkpoint's: the order cannot be the same
-  | "START_IGNORED" // --start is for a beginning: this training goes on where it was
-  | "HALF_IMITATED" // mixed precision on the processor: rounded like half, and slower than float32
-  | "PLAN_ALREADY_FINISHED"
-  | "NO_OPTIMIZER_STATE" // the imported pair has weights alone: Adam starts fresh
-  | "OPTIMIZER_NOT_ADAM" // the imported pair's optimizer is another one: Adam starts fresh
-  | "OPTIMIZER_UNCLEAR" // its parameters are not those of the weights, or several fit: Adam starts fresh
-  | "OPTIMIZER_OPTIONS_DIFFER" // options of the imported pair's Adam that are others here
-  | "LEARNING_RATE_TAKEN" // the imported pair's, because none was given
-  | "RESOLUTION_UNKNOWN" // the imported pair does not tell how far it is trained: it begins at the start
-  | "SAMPLES_NOT_WRITTEN"
-  | "IMAGES_NOT_CACHED" // neither in memory nor on disk: decoded again each time
-  | "WEIGHTS_UNCHANGED" // steps have passed, and every weight is the one of the checkpoint before
-  | "WAITING_FOR_FOLDER" // a clean-up or a restore holds the weights folder: the start waits for it
-  | "STATE_TAKEN_UP" // what a killed training had left in memory is a checkpoint now
-  | "STATE_NOT_UNDERSTOOD" // what a killed training has left in memory, and this version cannot read
-  | "FILE_MOVED_ASIDE" // a user's own file stood at a familiar name
-  | "NO_HARD_LINKS" // the familiar names are copies
-  | "CHECKPOINT_DAMAGED" // one that was whole when it was saved is not any more; older ones stay for it
-  | "SAVED_ELSEWHERE" // the weights folder did not take the last save, so it is in this folder
-  | "SAVED_IN_MEMORY" // the same, and that folder goes with the machine's power
-  | "ROOM_MADE" // the disk was full: older saves went so that this one found room
-  | "DISK_FILLING" // told again when the number of saves that fit has halved
-  | "WEIGHTS_NOT_FINITE"; // NaN or infinite weights were saved: the good ones before them are kept
 
 export type RunEvent = {
   [Type in keyof EventData]: { readonly type: Type } & EventData[Type];

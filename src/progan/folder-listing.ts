@@ -3,6 +3,7 @@ import type { Dirent } from "node:fs";
 import { lstat, open, readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { GuardapesosError, isGuardapesosError, reasonOf, type LeftOut } from "../base/errors.js";
+import type { ImageFault } from "../base/image-note.js";
 import { endingOf, headBytes, kindOf, promisesImage } from "./image-kind.js";
 
 export interface Listing {
@@ -77,7 +78,7 @@ export interface Found {
 /** Every image under a folder. `onUnreadable` is told of folders that cannot be read; they are passed over. */
 export async function findImages(
   root: string,
-  onUnreadable: (path: string, reason: string) => void,
+  onUnreadable: (path: string, fault: ImageFault) => void,
 ): Promise<Found> {
   const images: string[] = [];
   const counts = new Map<string, number>();
@@ -87,7 +88,7 @@ export async function findImages(
   async function search(folder: string, prefix: string): Promise<void> {
     const listing = await listOnce(folder, seen).catch((error: unknown) => {
       if (isGuardapesosError(error)) throw error;
-      onUnreadable(folder, reasonOf(error));
+      onUnreadable(folder, { reason: reasonOf(error) });
       return undefined;
     });
     if (!listing) return;

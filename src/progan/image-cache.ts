@@ -3,6 +3,7 @@
  * Which ones stay is decided by order (the first that fit), not by use: an epoch reads every image once in a random
  * order, so any fixed part is as good as a smarter one, and what a lost file is replaced by does not depend on chance.
  */
+import type { SpillTrouble } from "../base/image-note.js";
 import { totalmem } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { createReportPace } from "../base/report-pace.js";
@@ -20,7 +21,7 @@ export interface CacheOptions {
   /** Where those that do not fit may go. */
   readonly spillFolders?: readonly string[] | undefined;
   /** Told once where and why some of them are neither in memory nor on disk. */
-  readonly onUncached?: ((detail: string) => void) | undefined;
+  readonly onUncached?: ((trouble: SpillTrouble) => void) | undefined;
 }
 
 /** Holds the images of one resolution at a time. */
@@ -87,8 +88,8 @@ export function createImageCache(options: CacheOptions): ImageCache {
   let resident: Uint8Array[] = [];
   let spill: Spill | undefined;
   let told = false;
-  const onTrouble = (detail: string): void => {
-    if (!told) options.onUncached?.(detail);
+  const onTrouble = (trouble: SpillTrouble): void => {
+    if (!told) options.onUncached?.(trouble);
     told = true;
   };
   return {

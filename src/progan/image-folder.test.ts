@@ -55,7 +55,7 @@ async function open(options: Partial<ImageFolderOptions> = {}) {
     folder: root,
     className: undefined,
     channels: 1,
-    onSkipped: (path, reason) => skipped.push({ path, reason }),
+    onSkipped: (path, fault) => skipped.push({ path, ...fault }),
     onNote: (note) => notes.push(note),
     ...options,
   });
@@ -352,8 +352,8 @@ describe("what else people keep images in", () => {
         unusable: 3,
         images: 2,
         reasons: [
-          { reason: 'IMAGE_NOT_READ {"problem":"dicom"}', count: 2 },
-          { reason: 'IMAGE_NOT_READ {"problem":"no-image"}', count: 1 },
+          { reason: 'IMAGE_NOT_READ {"problem":"dicom"}', problem: { problem: "dicom" }, count: 2 },
+          { reason: 'IMAGE_NOT_READ {"problem":"no-image"}', problem: { problem: "no-image" }, count: 1 },
         ],
       },
     ]);

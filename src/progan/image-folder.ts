@@ -6,10 +6,11 @@ import { createHash } from "node:crypto";
 import { lstat, open, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { crc32 } from "node:zlib";
-import { GuardapesosError, reasonOf } from "../base/errors.js";
+import { GuardapesosError, isGuardapesosError, reasonOf, type ImageProblem } from "../base/errors.js";
 import {
   numberTypes,
   type Extent,
+  type ImageFault,
   type ImageNote,
   type NumberType,
   type PixelRange,
@@ -33,7 +34,7 @@ export interface ImageFolderOptions extends CacheOptions, Pick<PresenceOptions, 
   /** 1 (grey) or 3 (RGB). */
   readonly channels: number;
   /** Told once for each file, sub-folder or page (from 1) that cannot be used. */
-  readonly onSkipped: (path: string, reason: string, page?: number) => void;
+  readonly onSkipped: (path: string, fault: ImageFault, page?: number) => void;
   /** Told of what is worth knowing about all of them together. */
   readonly onNote?: (note: ImageNote) => void;
 }
@@ -78,10 +79,10 @@ export async function openImageFolder(options: ImageFolderOptions): Promise<Imag
   const files = createFileReader(folder);
   const pathOf = ({ name }: Item): string => join(folder, name);
   /** Why an image cannot be used; it stays out for good, so that all resolutions train on the same images. */
-  const unusable = new Map<Item, string>();
+  const unusable = new Map<Item, ImageFault>();
   const tellUnusable = (item: Item, error: unknown): void => {
-    unusable.set(item, oneLine(error));
-    onSkipped(pathOf(item), oneLine(error), item.several ? item.page + 1 : undefined);
+    unusable.set(item, faultOf(error));
+    onSkipped(pathOf(item), faultOf(error), item.several ? item.page + 1 : undefined);
     if (survey !== undefined) presence.gone(pathOf(item));
   };
   const lost = new Set<Item>();
@@ -139,7 +140,7 @@ export async function openImageFolder(options: ImageFolderOptions): Promise<Imag
           onLost(item, error) {
             if (lost.has(item)) return;
             lost.add(item);
-            onSkipped(pathOf(item), oneLine(error), item.several ? item.page + 1 : undefined);
+            onSkipped(pathOf(item), faultOf(error), item.several ? item.page + 1 : undefined);
             presence.gone(pathOf(item));
           },
         },
@@ -305,22 +306,27 @@ async function findRanges(
   return ranges;
 }
 
-function nothingUsable(folder: string, unusable: ReadonlyMap<Item, string>): GuardapesosError {
-  const [[item, reason] = [undefined, ""]] = unusable;
-  return new GuardapesosError("IMAGES_UNREADABLE", { folder, first: join(folder, item?.name ?? ""), reason });
+function nothingUsable(folder: string, unusable: ReadonlyMap<Item, ImageFault>): GuardapesosError {
+  const [[item, fault] = [undefined, { reason: "" }]] = unusable;
+  return new GuardapesosError("IMAGES_UNREADABLE", {
+    folder,
+    first: join(folder, item?.name ?? ""),
+    ...fault,
+  });
 }
 
 /** What the first look at every image has shown. */
 function tellOfAll(
   images: number,
-  unusable: ReadonlyMap<Item, string>,
+  unusable: ReadonlyMap<Item, ImageFault>,
   flat: readonly string[],
   onNote: (note: ImageNote) => void,
 ): void {
   if (unusable.size > 0) {
-    const counts = new Map<string, number>();
-    for (const reason of unusable.values()) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-    const reasons = [...counts].map(([reason, count]) => ({ reason, count }));
+    const counts = new Map<string, ImageFault & { readonly count: number }>();
+    for (const fault of unusable.values())
+      counts.set(fault.reason, { ...fault, count: (counts.get(fault.reason)?.count ?? 0) + 1 });
+    const reasons = [...counts.values()];
     reasons.sort((one, other) => other.count - one.count);
     onNote({ type: "images-unusable", unusable: unusable.size, images, reasons });
   }
@@ -355,6 +361,14 @@ function fingerprintOf(
     hash.update(`${name.normalize()}\0${numbers.get(name)!}${page === 0 ? "" : `\0${page}`}\n`);
   }
   return hash.digest("hex").slice(0, 16);
+}
+
+/** Why an image cannot be used. */
+function faultOf(error: unknown): ImageFault {
+  const reason = oneLine(error);
+  return isGuardapesosError(error) && error.code === "IMAGE_NOT_READ"
+    ? { reason, problem: error.data as ImageProblem }
+    : { reason };
 }
 
 /** The decoder's message; libvips writes several lines, some of them again and again. */

@@ -5,12 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { SpillTrouble } from "../base/image-note.js";
 import { createImageCache } from "./image-cache.js";
 import { createBatches } from "./batches.js";
 import { createSpill, type SpillOptions } from "./image-spill.js";
 
 let folder: string;
-let troubles: string[];
+let troubles: SpillTrouble[];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "guardapesos spill á-"));
@@ -19,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const imageBytes = 1000;
-const onTrouble = (detail: string): void => void troubles.push(detail);
+const onTrouble = (trouble: SpillTrouble): void => void troubles.push(trouble);
 const spillHere = (changes: Partial<SpillOptions> = {}) =>
   createSpill({ imageBytes, folders: [folder], onTrouble, ...changes });
 
@@ -110,7 +111,7 @@ describe("a spill", () => {
     const spill = spillHere({ folders: [missing] });
     expect(await spill.append(image(0))).toBe(false);
     expect(await spill.append(image(0))).toBe(false);
-    expect(troubles).toEqual([expect.stringMatching(/missing \(ENOENT/)]);
+    expect(troubles).toMatchObject([{ reason: "system", detail: expect.stringMatching(/ENOENT/) as string }]);
   });
 
   it.runIf(onLinux && existsSync("/dev/shm"))("takes a disk rather than memory", async () => {
@@ -119,7 +120,7 @@ describe("a spill", () => {
     expect(nameless()).toHaveLength(1);
     await onDisk.close();
     expect(await spillHere({ folders: ["/dev/shm"] }).append(image(0))).toBe(false);
-    expect(troubles).toEqual(["/dev/shm (tmpfs)"]);
+    expect(troubles).toEqual([{ folders: ["/dev/shm"], reason: "no-disk", detail: "" }]);
   });
 
   it.runIf(onLinux).each(Object.entries(damages))(
@@ -132,7 +133,7 @@ describe("a spill", () => {
       expect(await spill.read(3)).toBeUndefined();
       expect(await spill.append(image(10))).toBe(false);
       expect(nameless()).toEqual([]);
-      expect(troubles).toEqual([`${folder} (CRC-32)`]);
+      expect(troubles).toEqual([{ folders: [folder], reason: "changed", detail: "" }]);
     },
   );
 });

@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { reasonOf } from "../base/errors.js";
+import type { SpillTrouble } from "../base/image-note.js";
 import { isMemoryFileSystem } from "../base/memory-file-system.js";
 
 export interface Spill {
@@ -32,7 +33,7 @@ export interface SpillOptions {
   /** The first of them that is on a disk is taken. */
   readonly folders: readonly string[];
   /** Told where and why no more images are kept, or none any more. */
-  readonly onTrouble: (detail: string) => void;
+  readonly onTrouble: (trouble: SpillTrouble) => void;
 }
 
 /** Where temporary files go: what the environment says (TMPDIR, TEMP), then what Unix has for large ones. */
@@ -65,9 +66,9 @@ export function createSpill({ imageBytes, folders, onTrouble }: SpillOptions): S
     await unlink(before.path).catch(() => undefined);
   }
 
-  async function end(reason: string): Promise<void> {
+  async function end(reason: SpillTrouble["reason"], detail = ""): Promise<void> {
     if (closed) return;
-    onTrouble(`${opened?.folder ?? folders.join(", ")} (${reason})`);
+    onTrouble({ folders: opened ? [opened.folder] : folders, reason, detail });
     await close();
   }
 
@@ -86,7 +87,7 @@ export function createSpill({ imageBytes, folders, onTrouble }: SpillOptions): S
       const { file, folder } = opened;
       full = await isFull(folder);
       if (full) {
-        onTrouble(`${folder} (ENOSPC)`);
+        onTrouble({ folders: [folder], reason: "full", detail: "" });
         return false;
       }
       const sum = crc32(image);
@@ -97,7 +98,8 @@ export function createSpill({ imageBytes, folders, onTrouble }: SpillOptions): S
       sums.push(sum);
       return true;
     } catch (error) {
-      await end(reasonOf(error));
+      if (error instanceof NoDisk) await end("no-disk");
+      else await end("system", reasonOf(error));
       return false;
     }
   }
@@ -114,9 +116,9 @@ export function createSpill({ imageBytes, folders, onTrouble }: SpillOptions): S
       try {
         const { bytesRead } = await opened.file.read(image, 0, imageBytes, number * imageBytes);
         if (bytesRead === imageBytes && crc32(image) === sum) return image;
-        await end("CRC-32");
+        await end("changed");
       } catch (error) {
-        await end(reasonOf(error));
+        await end("system", reasonOf(error));
       }
       return undefined;
     },
@@ -128,9 +130,12 @@ export function createSpill({ imageBytes, folders, onTrouble }: SpillOptions): S
   };
 }
 
+/** None of the folders is on a disk. */
+class NoDisk extends Error {}
+
 /** A new, empty file that only this process can reach, in the first of the folders that is on a disk. */
 async function openWithoutName(folders: readonly string[]) {
-  let problem = "tmpfs";
+  let problem: unknown = new NoDisk();
   for (const folder of folders) {
     try {
       if (isMemoryFileSystem((await statfs(folder)).type)) continue;
@@ -141,10 +146,10 @@ async function openWithoutName(folders: readonly string[]) {
       await unlink(path).catch(() => undefined);
       return { file, folder, path };
     } catch (error) {
-      problem = reasonOf(error);
+      problem = error;
     }
   }
-  throw new Error(problem);
+  throw problem;
 }
 
 /** Of a process that was killed before its file lost its name. One that is still in use stays in use without it. */

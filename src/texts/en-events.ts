@@ -3,13 +3,16 @@
  * a terminal that cannot show it gets the line without.
  */
 import type { CheckpointKind } from "../checkpoint/checkpoint.js";
-import type { RunEvent, RunEventOf, SavedFile, WarningCode } from "../events/event.js";
+import type { RunEvent, RunEventOf, SavedFile } from "../events/event.js";
 import type { ChildEnd } from "../events/guarded.js";
 import { damageOf, problemOf } from "./en-damage.js";
 import { formats } from "./formats.js";
 import { guardEvents } from "./en-guard.js";
+import { errors } from "./en-errors.js";
 import { heatAdvice, heatEvents } from "./en-heat.js";
 import { imageNote, imageReason } from "./en-images.js";
+import { warningText } from "./en-warnings.js";
+import { failureText } from "./failure.js";
 
 const { bytes, clock, decimal, duration, integer, moment, percent } = formats("en");
 
@@ -69,69 +72,6 @@ const saving: Record<CheckpointKind, (batches: number, reason: string) => string
   emergency: (batches, reason) => `🛟 Emergency save at batch ${integer(batches)} (${reason})...`,
   manual: (batches) => `💾 Saving checkpoint at batch ${integer(batches)}...`,
   imported: () => "💾 Saving the imported weights as a checkpoint...",
-};
-
-const warnings: Record<WarningCode, (detail: string) => string> = {
-  THREADS_DIFFER: (detail) =>
-    `The checkpoint was trained with another number of threads (${detail}): the training is the same, its last decimals are not.`,
-  DEVICE_DIFFERS: (detail) =>
-    `The checkpoint was trained on another device (${detail}): the training is the same, its last decimals are not.`,
-  ARITHMETIC_DIFFERS: (detail) =>
-    `The checkpoint was trained with another version of the arithmetic (${detail}): the training is the same, its last decimals are not.`,
-  DATA_DIFFERS: (detail) => {
-    const [before, now] = detail.split(" → ");
-    return before === now
-      ? "The images are not those of the checkpoint: there are as many, but their contents are others. Training goes on with the new ones."
-      : `The images are not those of the checkpoint (${detail}): training goes on with the new ones, in a new order.`;
-  },
-  START_IGNORED: (detail) => {
-    const [wished = "", place = ""] = detail.split(" → ").map((side) => square(Number(side)));
-    return `--start is for the beginning of a training, and this one goes on where it was, at ${place}. To begin at ${wished}, start anew with --fresh.`;
-  },
-  HALF_IMITATED: () =>
-    "The processor does not compute in half precision: its rounding is imitated, which is slower than --precision float32. Mixed precision is for graphics cards.",
-  PLAN_ALREADY_FINISHED: () =>
-    "The whole plan is already trained; there is nothing left to do. Raise --epochs or --end to go on, or start anew with --fresh.",
-  NO_OPTIMIZER_STATE: (detail) =>
-    `Those files hold weights alone (${detail}): Adam starts without memory, so the first batches may be a bit rough.`,
-  OPTIMIZER_NOT_ADAM: (detail) =>
-    `The optimizer in those files is not Adam (${detail}), so Adam starts without memory and with its own options: the first batches may be a bit rough. Give --lr if you want another learning rate.`,
-  OPTIMIZER_UNCLEAR: (detail) =>
-    `The optimizer in those files cannot be matched with the weights (${detail}): Adam starts without memory, so the first batches may be a bit rough.`,
-  OPTIMIZER_OPTIONS_DIFFER: (detail) =>
-    `Training goes on with other options of Adam than those files have: ${detail}.`,
-  LEARNING_RATE_TAKEN: (detail) =>
-    `The learning rate is that of the files: ${detail}. Give --lr if you want another.`,
-  RESOLUTION_UNKNOWN: (detail) =>
-    `Those files do not say to which resolution they were trained, so training begins at ${detail}x${detail}. If they were trained further, stop and start again with --start, such as --start 64.`,
-  WEIGHTS_NOT_FINITE: (detail) =>
-    `The weights of ${detail} are not all numbers: training has diverged, and ends by itself if the next saves are no better. Good ones that were saved before stay, and so do the files with the familiar names.`,
-  WEIGHTS_UNCHANGED: (detail) =>
-    `All weights of ${detail} are those of the checkpoint before it, although steps have passed: nothing is being learnt. Check --lr; the older checkpoints are kept.`,
-  WAITING_FOR_FOLDER: (detail) =>
-    `The checkpoints are being looked after by another guardapesos (${detail}): training begins when it has ended, or gives up after half a minute.`,
-  STATE_TAKEN_UP: (detail) =>
-    `The training before was cut off before it could save, but its newest state was still in memory. It is saved and verified now: ${detail}`,
-  STATE_NOT_UNDERSTOOD: (detail) =>
-    `A training before was cut off, and this version cannot read what it left in memory. It stays there until the computer restarts, for the version that wrote it: ${detail}`,
-  FILE_MOVED_ASIDE: (detail) =>
-    `A file that is not one of these checkpoints stood where the newest weights go. It has another name now, and nothing was lost: ${detail}`,
-  NO_HARD_LINKS: (detail) =>
-    `The disk of ${detail} has no hard links: the files with the familiar names are copies there, so a checkpoint takes twice the room.`,
-  DISK_FILLING: (detail) =>
-    `The disk is filling up: room for ${plural(Number(detail), "more save", "more saves")}. Before one fails, old automatic and emergency saves go by themselves; what else lies on that disk is yours to remove.`,
-  CHECKPOINT_DAMAGED: (detail) =>
-    `${detail} It was whole when it was saved: look after that disk. Older checkpoints stay for it.`,
-  SAVED_ELSEWHERE: (detail) =>
-    `The weights folder did not take the last save, so it is in another one, whole and verified: ${detail}`,
-  SAVED_IN_MEMORY: (detail) =>
-    `The weights folder did not take the last save, and no disk did. It is in memory, whole and verified: ${detail}. Copy it to a disk before you switch the machine off.`,
-  ROOM_MADE: (detail) =>
-    `The disk was full, so older saves went to make room for this one: ${detail}. The newest ones stay.`,
-  IMAGES_NOT_CACHED: (detail) =>
-    `Not all decoded images fit in memory, and the disk does not take the others: ${detail}. They are decoded again each time, which may slow training down; nothing else changes. The variable TMPDIR (TEMP on Windows) chooses another folder.`,
-  SAMPLES_NOT_WRITTEN: (detail) =>
-    `The preview picture could not be written (${detail}). Training goes on and the weights are not affected.`,
 };
 
 const goOn = ({ resumeCommand, nonFinite, files }: RunEventOf<"ended">): string[] =>
@@ -237,8 +177,8 @@ export const events: EventTexts = {
     `🔄 Going on from ${from}: ${square(position.resolution)}, ${position.batch === 0 ? plural(position.epoch, "epoch done", "epochs done") : `epoch ${position.epoch + 1}, batch ${integer(position.batch)}`} (alpha ${decimal(position.alpha, 3)}, ${plural(position.batches, "batch", "batches")} in all).`,
   ],
   "images-loading": ({ done, total, resolution }) => [progress.loading(done, total, resolution)],
-  "image-skipped": ({ path, reason, page }) => [
-    `⚠ Skipping an image that cannot be read: ${path}${page === undefined ? "" : `, page ${page}`} (${imageReason(reason)})`,
+  "image-skipped": ({ path, page, ...fault }) => [
+    `⚠ Skipping an image that cannot be read: ${path}${page === undefined ? "" : `, page ${page}`} (${imageReason(fault)})`,
   ],
   "images-left-out": imageNote,
   "image-stacks": imageNote,
@@ -265,8 +205,8 @@ export const events: EventTexts = {
     ...files.map(({ path }) => `=> Saving checkpoint: ${path}`),
     `✅ Checkpoint saved and verified (${bytes(size)}, ${duration(seconds)})`,
   ],
-  "save-failed": ({ message, failures, retrySeconds }) => [
-    `❌ The checkpoint could not be saved: ${message}`,
+  "save-failed": ({ failures, retrySeconds, ...failure }) => [
+    `❌ The checkpoint could not be saved: ${failureText(errors, failure)}`,
     ...(failures > 1 ? [`   That is ${integer(failures)} saves in a row that have failed.`] : []),
     retrySeconds === undefined
       ? "   The older checkpoints are as they were."
@@ -275,8 +215,8 @@ export const events: EventTexts = {
   "backed-up": ({ folder, bytes: size, seconds }) => [
     `🗄 Backup of the day: ${folder} (${bytes(size)}, ${duration(seconds)})`,
   ],
-  "backup-failed": ({ message, retrySeconds }) => [
-    `❌ The backup of the day could not be made: ${message}`,
+  "backup-failed": ({ retrySeconds, ...failure }) => [
+    `❌ The backup of the day could not be made: ${failureText(errors, failure)}`,
     `   Training and its checkpoints are not affected. Next try in ${duration(retrySeconds)}; --backups 0 does without.`,
   ],
   "store-problem": ({ type, ...problem }) => [
@@ -308,7 +248,7 @@ export const events: EventTexts = {
   "update-skipped": ({ network, scale, skipped, batches }) => [
     `⏭ Batch ${integer(batches)}: the gradients of the ${network} overflowed half precision, so this update was skipped (${integer(skipped)} so far); loss scale ${decimal(scale, 0)} from now on.`,
   ],
-  warning: ({ code, detail }) => [`⚠ ${warnings[code](detail)}`],
+  warning: (event) => [`⚠ ${warningText(event)}`],
   ended: (event) => {
     if (event.child) return guardedEnd(event, event.child);
     switch (event.how) {

@@ -1,8 +1,8 @@
 /** What is said of images and their folders, in English. */
 import type { ErrorData, ImageProblem, LeftOut } from "../base/errors.js";
-import type { ImageNote } from "../events/event.js";
+import type { ImageFault, ImageNote } from "../base/image-note.js";
 import { formats } from "./formats.js";
-import { isDicom, packedProblem, shortened } from "./image-words.js";
+import { isDicom, shortened } from "./image-words.js";
 
 const { and, or, integer, figure } = formats("en");
 
@@ -43,8 +43,7 @@ function imageProblem(problem: ImageProblem): string {
 }
 
 /** The reason in words, whether it is ours or the decoder's. */
-export function imageReason(reason: string): string {
-  const problem = packedProblem(reason);
+export function imageReason({ reason, problem }: ImageFault): string {
   return problem ? imageProblem(problem) : reason;
 }
 
@@ -89,8 +88,8 @@ export const imageErrors = {
         : ` ${and(shortened(deeper, (more) => `${integer(more)} more`))} ${deeper.length === 1 ? "holds folders itself: look into it" : "hold folders themselves: look into one"} with --data ${folder}/${first}.`,
     ].join("");
   },
-  IMAGES_UNREADABLE: ({ folder, first, reason }: ErrorData["IMAGES_UNREADABLE"]): string =>
-    `Not one image in ${folder} can be read; the first, ${first}, fails with: ${imageReason(reason)}. Check that they are whole JPEG, PNG, WebP, TIFF, GIF or BMP files.`,
+  IMAGES_UNREADABLE: ({ folder, first, ...fault }: ErrorData["IMAGES_UNREADABLE"]): string =>
+    `Not one image in ${folder} can be read; the first, ${first}, fails with: ${imageReason(fault)}. Check that they are whole JPEG, PNG, WebP, TIFF, GIF or BMP files.`,
   IMAGE_NOT_READ: (problem: ImageProblem): string => `The image cannot be used: ${imageProblem(problem)}.`,
 };
 
@@ -131,7 +130,7 @@ export function imageNote(note: ImageNote): readonly string[] {
       ];
     }
     case "images-unusable": {
-      const reasons = note.reasons.map(({ reason, count }) => `${integer(count)}: ${imageReason(reason)}`);
+      const reasons = note.reasons.map(({ count, ...fault }) => `${integer(count)}: ${imageReason(fault)}`);
       return [
         `⚠ ${integer(note.unusable)} of ${integer(note.unusable + note.images)} images cannot be used and are left out:`,
         ...shortened(reasons, (more) => `${integer(more)} more reasons`).map((line) => `   ${line}`),

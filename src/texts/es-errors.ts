@@ -18,7 +18,7 @@ const { and, or, bytes, duration, integer, moment } = formats("es");
 const meant = (suggestion: string | undefined): string =>
   suggestion === undefined ? "" : ` ¿Querías decir ${suggestion}?`;
 
-const networkName = (network: string): string =>
+export const networkName = (network: string): string =>
   ({ generator: "generador", critic: "crítico" })[network] ?? network;
 
 /** Lo que admite una opción, para ir detrás de «admite». */

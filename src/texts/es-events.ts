@@ -1,14 +1,17 @@
 /** Lo que un entrenamiento dice en español; la forma la fija el inglés. */
 import type { CheckpointKind } from "../checkpoint/checkpoint.js";
-import type { RunEventOf, SavedFile, WarningCode } from "../events/event.js";
+import type { RunEventOf, SavedFile } from "../events/event.js";
 import type { ChildEnd } from "../events/guarded.js";
 import type { EventTexts, ProgressTexts } from "./en-events.js";
 import { rule } from "./en-events.js";
 import { damageOf, problemOf } from "./es-damage.js";
 import { formats } from "./formats.js";
 import { guardEvents } from "./es-guard.js";
+import { errors } from "./es-errors.js";
 import { heatAdvice, heatEvents } from "./es-heat.js";
 import { imageNote, imageReason } from "./es-images.js";
+import { warningText } from "./es-warnings.js";
+import { failureText } from "./failure.js";
 
 const { bytes, clock, decimal, duration, integer, moment, percent } = formats("es");
 
@@ -36,69 +39,6 @@ const saving: Record<CheckpointKind, (batches: number, reason: string) => string
   emergency: (batches, reason) => `🛟 Guardado de emergencia en batch ${integer(batches)} (${reason})...`,
   manual: (batches) => `💾 Guardando checkpoint en batch ${integer(batches)}...`,
   imported: () => "💾 Guardando los pesos importados como checkpoint...",
-};
-
-const warnings: Record<WarningCode, (detail: string) => string> = {
-  THREADS_DIFFER: (detail) =>
-    `El checkpoint se entrenó con otro número de hilos (${detail}): el entrenamiento es el mismo, cambian los últimos decimales.`,
-  DEVICE_DIFFERS: (detail) =>
-    `El checkpoint se entrenó en otro dispositivo (${detail}): el entrenamiento es el mismo, cambian los últimos decimales.`,
-  ARITHMETIC_DIFFERS: (detail) =>
-    `El checkpoint se entrenó con otra versión de la aritmética (${detail}): el entrenamiento es el mismo, cambian los últimos decimales.`,
-  DATA_DIFFERS: (detail) => {
-    const [before, now] = detail.split(" → ");
-    return before === now
-      ? "Las imágenes no son las del checkpoint: son tantas como antes, pero de otro contenido. El entrenamiento sigue con las nuevas."
-      : `Las imágenes no son las del checkpoint (${detail}): el entrenamiento sigue con las nuevas, en un orden nuevo.`;
-  },
-  START_IGNORED: (detail) => {
-    const [wished = "", place = ""] = detail.split(" → ").map((side) => square(Number(side)));
-    return `--start es para el comienzo de un entrenamiento, y este sigue donde estaba, en ${place}. Para comenzar en ${wished}, empieza de cero con --fresh.`;
-  },
-  HALF_IMITATED: () =>
-    "El procesador no calcula en media precisión: se imita su redondeo, que es más lento que --precision float32. La precisión mixta es para tarjetas gráficas.",
-  PLAN_ALREADY_FINISHED: () =>
-    "El plan ya está entrenado entero; no queda nada por hacer. Sube --epochs o --end para seguir, o empieza de cero con --fresh.",
-  NO_OPTIMIZER_STATE: (detail) =>
-    `Esos archivos solo contienen pesos (${detail}): Adam empieza sin memoria, así que los primeros batches pueden ir algo bruscos.`,
-  OPTIMIZER_NOT_ADAM: (detail) =>
-    `El optimizador de esos archivos no es Adam (${detail}), así que Adam empieza sin memoria y con sus propias opciones: los primeros batches pueden ir algo bruscos. Da --lr si quieres otra tasa de aprendizaje.`,
-  OPTIMIZER_UNCLEAR: (detail) =>
-    `El optimizador de esos archivos no se corresponde con los pesos (${detail}): Adam empieza sin memoria, así que los primeros batches pueden ir algo bruscos.`,
-  OPTIMIZER_OPTIONS_DIFFER: (detail) =>
-    `El entrenamiento sigue con otras opciones de Adam que las de esos archivos: ${detail}.`,
-  LEARNING_RATE_TAKEN: (detail) =>
-    `La tasa de aprendizaje es la de los archivos: ${detail}. Da --lr si quieres otra.`,
-  RESOLUTION_UNKNOWN: (detail) =>
-    `Esos archivos no dicen hasta qué resolución se entrenaron, así que el entrenamiento empieza en ${detail}x${detail}. Si llegaron más lejos, para y empieza otra vez con --start, por ejemplo --start 64.`,
-  WEIGHTS_NOT_FINITE: (detail) =>
-    `No todos los pesos de ${detail} son números: el entrenamiento ha divergido, y termina solo si los próximos guardados no son mejores. Los buenos que se guardaron antes se quedan, y los archivos de siempre también.`,
-  WEIGHTS_UNCHANGED: (detail) =>
-    `Todos los pesos de ${detail} son los del checkpoint anterior, aunque han pasado pasos: no se está aprendiendo nada. Revisa --lr; los checkpoints anteriores se conservan.`,
-  WAITING_FOR_FOLDER: (detail) =>
-    `Otro guardapesos se está ocupando de los checkpoints (${detail}): el entrenamiento empieza cuando termine, o lo deja tras medio minuto.`,
-  STATE_TAKEN_UP: (detail) =>
-    `El entrenamiento anterior se cortó sin poder guardar, pero su último estado seguía en la memoria. Ya está guardado y verificado: ${detail}`,
-  STATE_NOT_UNDERSTOOD: (detail) =>
-    `Un entrenamiento anterior quedó cortado, y esta versión no entiende lo que dejó en memoria. Ahí sigue hasta que el ordenador se reinicie, para la versión que lo escribió: ${detail}`,
-  FILE_MOVED_ASIDE: (detail) =>
-    `Había un archivo ajeno a estos checkpoints donde van los pesos más recientes. Ahora tiene otro nombre y no se ha perdido nada: ${detail}`,
-  NO_HARD_LINKS: (detail) =>
-    `El disco de ${detail} no tiene enlaces duros: ahí los archivos con los nombres de siempre son copias, así que un checkpoint ocupa el doble.`,
-  DISK_FILLING: (detail) =>
-    `El disco se está llenando: cabe${detail === "1" ? "" : "n"} ${plural(Number(detail), "guardado", "guardados")} más. Antes de que falle uno se borran solos los automáticos y los de emergencia más antiguos; lo demás que haya en ese disco te toca borrarlo a ti.`,
-  CHECKPOINT_DAMAGED: (detail) =>
-    `${detail} Estaba entero cuando se guardó: vigila ese disco. Por él se quedan otros más antiguos.`,
-  SAVED_ELSEWHERE: (detail) =>
-    `La carpeta de pesos no admitió el último guardado, así que está en otra, entero y verificado: ${detail}`,
-  SAVED_IN_MEMORY: (detail) =>
-    `La carpeta de pesos no admitió el último guardado, ni ningún disco. Está en memoria, entero y verificado: ${detail}. Cópialo a un disco antes de apagar la máquina.`,
-  ROOM_MADE: (detail) =>
-    `El disco estaba lleno, así que para hacer sitio a este guardado se han borrado otros más antiguos: ${detail}. Los más recientes se quedan.`,
-  IMAGES_NOT_CACHED: (detail) =>
-    `No todas las imágenes decodificadas caben en memoria, y el disco no admite el resto: ${detail}. Se decodifican de nuevo cada vez, lo que puede frenar el entrenamiento; nada más cambia. La variable TMPDIR (TEMP en Windows) elige otra carpeta.`,
-  SAMPLES_NOT_WRITTEN: (detail) =>
-    `No se pudo escribir la imagen de muestra (${detail}). El entrenamiento continúa y los pesos no corren peligro.`,
 };
 
 const goOn = ({ resumeCommand, nonFinite, files }: RunEventOf<"ended">): string[] =>
@@ -204,8 +144,8 @@ export const events: EventTexts = {
     `🔄 Reanudando desde ${from}: ${square(position.resolution)}, ${position.batch === 0 ? plural(position.epoch, "época hecha", "épocas hechas") : `época ${position.epoch + 1}, batch ${integer(position.batch)}`} (alfa ${decimal(position.alpha, 3)}, ${plural(position.batches, "batch", "batches")} en total).`,
   ],
   "images-loading": ({ done, total, resolution }) => [progress.loading(done, total, resolution)],
-  "image-skipped": ({ path, reason, page }) => [
-    `⚠ Se salta una imagen que no se puede leer: ${path}${page === undefined ? "" : `, página ${page}`} (${imageReason(reason)})`,
+  "image-skipped": ({ path, page, ...fault }) => [
+    `⚠ Se salta una imagen que no se puede leer: ${path}${page === undefined ? "" : `, página ${page}`} (${imageReason(fault)})`,
   ],
   "images-left-out": imageNote,
   "image-stacks": imageNote,
@@ -232,8 +172,8 @@ export const events: EventTexts = {
     ...files.map(({ path }) => `=> Guardando checkpoint: ${path}`),
     `✅ Checkpoint guardado y verificado (${bytes(size)}, ${duration(seconds)})`,
   ],
-  "save-failed": ({ message, failures, retrySeconds }) => [
-    `❌ No se pudo guardar el checkpoint: ${message}`,
+  "save-failed": ({ failures, retrySeconds, ...failure }) => [
+    `❌ No se pudo guardar el checkpoint: ${failureText(errors, failure)}`,
     ...(failures > 1 ? [`   Ya son ${integer(failures)} guardados seguidos que fallan.`] : []),
     retrySeconds === undefined
       ? "   Los checkpoints anteriores siguen como estaban."
@@ -242,8 +182,8 @@ export const events: EventTexts = {
   "backed-up": ({ folder, bytes: size, seconds }) => [
     `🗄 Copia de seguridad del día: ${folder} (${bytes(size)}, ${duration(seconds)})`,
   ],
-  "backup-failed": ({ message, retrySeconds }) => [
-    `❌ No se pudo hacer la copia de seguridad del día: ${message}`,
+  "backup-failed": ({ retrySeconds, ...failure }) => [
+    `❌ No se pudo hacer la copia de seguridad del día: ${failureText(errors, failure)}`,
     `   Ni el entrenamiento ni sus checkpoints corren peligro. Otro intento en ${duration(retrySeconds)}; con --backups 0 no se hace.`,
   ],
   "store-problem": ({ type, ...problem }) => [
@@ -275,7 +215,7 @@ export const events: EventTexts = {
   "update-skipped": ({ network, scale, skipped, batches }) => [
     `⏭ Batch ${integer(batches)}: los gradientes ${network === "critic" ? "del crítico" : "del generador"} desbordaron la media precisión y se saltó esa actualización (van ${integer(skipped)}); la escala de la pérdida baja a ${decimal(scale, 0)}.`,
   ],
-  warning: ({ code, detail }) => [`⚠ ${warnings[code](detail)}`],
+  warning: (event) => [`⚠ ${warningText(event)}`],
   ended: (event) => {
     if (event.child) return guardedEnd(event, event.child);
     switch (event.how) {

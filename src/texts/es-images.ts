@@ -1,8 +1,8 @@
 /** What is said of images and their folders, in Spanish. */
 import type { ErrorData, ImageProblem, LeftOut } from "../base/errors.js";
-import type { ImageNote } from "../events/event.js";
+import type { ImageFault, ImageNote } from "../base/image-note.js";
 import { formats } from "./formats.js";
-import { isDicom, packedProblem, shortened } from "./image-words.js";
+import { isDicom, shortened } from "./image-words.js";
 
 const { and, or, integer, figure } = formats("es");
 
@@ -43,8 +43,7 @@ function imageProblem(problem: ImageProblem): string {
 }
 
 /** The reason in words, whether it is ours or the decoder's. */
-export function imageReason(reason: string): string {
-  const problem = packedProblem(reason);
+export function imageReason({ reason, problem }: ImageFault): string {
   return problem ? imageProblem(problem) : reason;
 }
 
@@ -89,8 +88,8 @@ export const imageErrors = {
         : ` ${and(shortened(deeper, (more) => `${integer(more)} más`))} ${deeper.length === 1 ? "contiene a su vez carpetas: míralas" : "contienen a su vez carpetas: mira una"} con --data ${folder}/${first}.`,
     ].join("");
   },
-  IMAGES_UNREADABLE: ({ folder, first, reason }: ErrorData["IMAGES_UNREADABLE"]): string =>
-    `No se puede leer ninguna imagen de ${folder}; la primera, ${first}, falla así: ${imageReason(reason)}. Comprueba que sean archivos JPEG, PNG, WebP, TIFF, GIF o BMP completos.`,
+  IMAGES_UNREADABLE: ({ folder, first, ...fault }: ErrorData["IMAGES_UNREADABLE"]): string =>
+    `No se puede leer ninguna imagen de ${folder}; la primera, ${first}, falla así: ${imageReason(fault)}. Comprueba que sean archivos JPEG, PNG, WebP, TIFF, GIF o BMP completos.`,
   IMAGE_NOT_READ: (problem: ImageProblem): string => `La imagen no se puede usar: ${imageProblem(problem)}.`,
 };
 
@@ -131,7 +130,7 @@ export function imageNote(note: ImageNote): readonly string[] {
       ];
     }
     case "images-unusable": {
-      const reasons = note.reasons.map(({ reason, count }) => `${integer(count)}: ${imageReason(reason)}`);
+      const reasons = note.reasons.map(({ count, ...fault }) => `${integer(count)}: ${imageReason(fault)}`);
       return [
         `⚠ ${integer(note.unusable)} de ${integer(note.unusable + note.images)} imágenes no se pueden usar y quedan fuera:`,
         ...shortened(reasons, (more) => `${integer(more)} motivos más`).map((line) => `   ${line}`),

@@ -1,8 +1,9 @@
-/** Which catalogue to speak from, and how any thrown error becomes a sentence. */
-import type { ErrorCode, ErrorData, GuardapesosError } from "../base/errors.js";
+/** Which catalogue to speak from, and how an error becomes a sentence. */
+import { failureOf, type GuardapesosError } from "../base/errors.js";
 import type { Texts } from "./en.js";
 import { en } from "./en.js";
 import { es } from "./es.js";
+import { failureText } from "./failure.js";
 import type { Language } from "./formats.js";
 
 export type { Texts } from "./en.js";
@@ -22,12 +23,7 @@ export function textsOf(language: Language): Texts {
  * and its data are the sentence.
  */
 export function sentenceOf(texts: Texts, error: GuardapesosError): string {
-  const sentence = texts.errors[error.code] as (data: ErrorData[ErrorCode]) => string;
-  try {
-    return sentence(error.data);
-  } catch {
-    return error.message;
-  }
+  return failureText(texts.errors, failureOf(error));
 }
 
 /**
@@ -41,19 +37,4 @@ export function languageOf(
 ): Language {
   const set = ["LC_ALL", "LC_MESSAGES", "LANG", "LANGUAGE"].map((name) => environment[name]).find(Boolean);
   return /^es(?![a-z])/i.test(set ?? systemLocale) ? "es" : "en";
-}
-
-/**
- * What a person reads for the text of a thrown value that came through an event: our own errors carry their code and
- * data in their message, and get their sentence; others stay as they are.
- */
-export function readable(texts: Texts, message: string): string {
-  const [, code, data] = /^([A-Z_]+) (\{.*\})$/s.exec(message) ?? [];
-  if (code === undefined || data === undefined || !(code in texts.errors)) return message;
-  const sentence = texts.errors[code as ErrorCode] as (data: unknown) => string;
-  try {
-    return sentence(JSON.parse(data));
-  } catch {
-    return message; // it only looks like one of ours
-  }
 }

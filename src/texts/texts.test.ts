@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { ErrorCode, ErrorData, Expected, ImageProblem } from "../base/errors.js";
-import { GuardapesosError } from "../base/errors.js";
+import type { ErrorCode, ErrorData, Expected, Failure, ImageProblem } from "../base/errors.js";
+import { failureOf, GuardapesosError } from "../base/errors.js";
 import type { TorchFeature, TorchPart, TorchProblem } from "../base/torch-problem.js";
 import type { RunEvent, RunEventOf } from "../events/event.js";
-import { formats } from "./formats.js";
-import { languageOf, readable, sentenceOf, textsOf } from "./index.js";
+import { warning, type WarningCode, type WarningData } from "../events/warning.js";
+import { formats, type Language } from "./formats.js";
+import { failureText } from "./failure.js";
+import { languageOf, sentenceOf, textsOf } from "./index.js";
 
 /** One example of every error; the type makes it complete. */
 const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
@@ -433,11 +435,71 @@ describe("formats", () => {
   });
 });
 
-describe("a message that came through an event", () => {
-  it("is told as its sentence when it is one of ours, and as it is otherwise", () => {
+describe("what was thrown, as data", () => {
+  it("is told as its sentence when it is one of ours, and in its own words otherwise, whatever they look like", () => {
+    const { errors } = textsOf("es");
     const error = new GuardapesosError("DISK_FULL", examples.DISK_FULL);
-    expect(readable(textsOf("es"), error.message)).toBe(sentenceOf(textsOf("es"), error));
-    expect(readable(textsOf("es"), "EIO: i/o error, write")).toBe("EIO: i/o error, write");
-    expect(readable(textsOf("es"), 'NO_SUCH_CODE {"a":1}')).toBe('NO_SUCH_CODE {"a":1}');
+    expect(failureText(errors, failureOf(error))).toBe(sentenceOf(textsOf("es"), error));
+    const told = JSON.parse(JSON.stringify(failureOf(error))) as Failure;
+    expect(failureText(errors, told)).toBe(sentenceOf(textsOf("es"), error));
+    expect(failureText(errors, failureOf(new Error("EIO: i/o error, write")))).toBe("EIO: i/o error, write");
+    expect(failureText(errors, failureOf(new Error(error.message)))).toBe(error.message);
+    const unknown = { code: "NO_SUCH_CODE", data: {}, message: "of a newer version" };
+    expect(failureText(errors, unknown as unknown as Failure)).toBe("of a newer version");
   });
+});
+
+/** One example of every warning; the type makes it complete. */
+const warnings: { readonly [Code in WarningCode]: WarningData[Code] } = {
+  THREADS_DIFFER: { before: 2, now: 4 },
+  DEVICE_DIFFERS: { before: "cuda", now: "cpu" },
+  ARITHMETIC_DIFFERS: { before: 1, now: 2 },
+  DATA_DIFFERS: { before: 24, now: 12 },
+  START_IGNORED: { wanted: 64, resolution: 16 },
+  HALF_IMITATED: { device: "cpu" },
+  PLAN_ALREADY_FINISHED: { id: "7-auto" },
+  NO_OPTIMIZER_STATE: { id: "g.pth, c.pth", networks: ["critic"] },
+  OPTIMIZER_NOT_ADAM: { optimizers: [{ network: "critic", kind: undefined }] },
+  OPTIMIZER_UNCLEAR: { networks: ["generator", "critic"] },
+  OPTIMIZER_OPTIONS_DIFFER: { options: [{ network: "critic", name: "eps", there: 1e-6, here: 1e-8 }] },
+  LEARNING_RATE_TAKEN: { learningRate: 0.00001 },
+  RESOLUTION_UNKNOWN: { start: 4 },
+  SAMPLES_NOT_WRITTEN: failureOf(
+    new GuardapesosError("OUTPUT_NOT_WRITABLE", { path: "a.png", reason: "EIO" }),
+  ),
+  IMAGES_NOT_CACHED: { folders: ["/tmp"], reason: "full", detail: "" },
+  WEIGHTS_UNCHANGED: { id: "7-auto" },
+  WAITING_FOR_FOLDER: { purpose: "prune", pid: 7 },
+  STATE_TAKEN_UP: { id: "7-auto" },
+  STATE_NOT_UNDERSTOOD: { file: "/dev/shm/a" },
+  FILE_MOVED_ASIDE: { path: "OLD_a.pth" },
+  NO_HARD_LINKS: { folder: "weights" },
+  CHECKPOINT_DAMAGED: examples.CHECKPOINT_DAMAGED,
+  SAVED_ELSEWHERE: { folder: "/home/a/weights" },
+  SAVED_IN_MEMORY: { folder: "/dev/shm/a" },
+  ROOM_MADE: { ids: ["1-auto", "2-auto"] },
+  DISK_FILLING: { savesLeft: 1 },
+  WEIGHTS_NOT_FINITE: { id: "7-auto", values: 3 },
+};
+const saidOf = <Code extends WarningCode>(language: Language, code: Code): string =>
+  textsOf(language).events.warning(warning(code, warnings[code])).join("\n");
+
+it.each(Object.keys(warnings) as WarningCode[])("warns of %s in a sentence of each language", (code) => {
+  const [english, spanish] = [saidOf("en", code), saidOf("es", code)];
+  expect(english).not.toBe(spanish);
+  for (const said of [english, spanish]) expect(said).not.toMatch(/undefined|\[object|[A-Z]+_[A-Z]+ \{/);
+  // The words of data are nobody's language.
+  expect(spanish).not.toMatch(/\b(critic(?!\.pth)|generator|prune|full)\b/);
+});
+
+it("says each reason for which images are not kept in words of its own", () => {
+  const reasons = ["full", "changed", "no-disk", "system"] as const;
+  for (const language of ["en", "es"] as const) {
+    const said = reasons.map((reason) =>
+      textsOf(language).events.warning(
+        warning("IMAGES_NOT_CACHED", { folders: ["/tmp"], reason, detail: "EIO" }),
+      ),
+    );
+    expect(new Set(said.map(String)).size).toBe(reasons.length);
+  }
 });

@@ -88,8 +88,8 @@ describe("the backup of the day", () => {
     const full = new GuardapesosError("DISK_FULL", { folder: "weights/backups", needed: 2, free: 1 });
     const { asked, told, clock, consider } = withOutcomes(full, {});
     await consider();
-    const { code, message } = full;
-    expect(told).toEqual([{ type: "backup-failed", code, message, retrySeconds: 3600 }]);
+    const { code, data, message } = full;
+    expect(told).toEqual([{ type: "backup-failed", code, data, message, retrySeconds: 3600 }]);
     clock.now += hour - 1;
     await consider();
     expect(asked).toHaveLength(1);

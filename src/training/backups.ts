@@ -2,7 +2,7 @@
  * The backup of the day, made by itself beside training: a copy of the first checkpoint that is saved on a day that has none,
  * and every six hours a newer one in its place. One that fails is told and tried again an hour later; it never stops training.
  */
-import { isGuardapesosError, reasonOf } from "../base/errors.js";
+import { failureOf } from "../base/errors.js";
 import { leastInterval } from "../checkpoint/backup-policy.js";
 import type { Generation, Writer } from "../checkpoint/index.js";
 import type { Emit } from "../events/event.js";
@@ -49,8 +49,7 @@ export function createBackups(
     } catch (error) {
       if (closed) return;
       notBefore = now() + retrySeconds * 1000;
-      const code = isGuardapesosError(error) ? error.code : undefined;
-      emit({ type: "backup-failed", code, message: reasonOf(error), retrySeconds });
+      emit({ type: "backup-failed", ...failureOf(error), retrySeconds });
     }
   }
 

@@ -15,6 +15,12 @@ const position = z.object({
   alpha: z.number(),
 });
 
+const child = z.object({
+  name: z.string(),
+  exitCode: z.int(),
+  codeOf: z.enum(["script", "guardapesos"]),
+});
+
 const schema = z.looseObject({
   type: z.literal("ended"),
   how: z.enum(["finished", "stopped", "limit", "overheated", "failed"]),
@@ -22,12 +28,15 @@ const schema = z.looseObject({
   position: position.optional(),
   seconds: amount,
   files: z.array(z.object({ path: z.string(), bytes: amount })).readonly(),
+  missing: z.array(z.string()).readonly().optional().catch(undefined),
+  inMemory: z.object({ path: z.string(), batches: count }).optional().catch(undefined),
   preview: z.string().optional(),
   nonFinite: count,
   resumeCommand: z.string().optional(),
-  batchesLost: count,
+  batchesLost: count.optional(),
   heat: heatSchema.optional().catch(undefined),
   code: z.string().optional(),
+  child: child.optional().catch(undefined),
 });
 
 /** @returns undefined for anything else; an unknown `code`, of another version, is left to the caller */

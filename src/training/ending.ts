@@ -63,6 +63,6 @@ export async function endedAs(how: Ended["how"], error: unknown, facts: EndFacts
       how === "finished" ? undefined : resumeCommand(facts.command, process.platform, changesOf(facts)),
     batchesLost: batchesLost(facts),
     ...(inMemory ? { inMemory } : {}),
-    code: isGuardapesosError(error) ? error.code : undefined,
+    ...(isGuardapesosError(error) ? { code: error.code, data: error.data } : { code: undefined }),
   };
 }

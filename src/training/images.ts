@@ -4,6 +4,7 @@
  */
 import * as z from "zod";
 import { GuardapesosError, isGuardapesosError } from "../base/errors.js";
+import type { ImageFault, SpillTrouble } from "../base/image-note.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { listGenerations, type Generation, type Series } from "../checkpoint/index.js";
 import { seriesFilter } from "../checkpoint/series.js";
@@ -12,6 +13,7 @@ import { openImageFolder } from "../progan/image-folder.js";
 import type { ImageSource } from "../progan/image-source.js";
 import { openPhantoms, phantomFingerprint } from "../progan/phantom.js";
 import type { Emit } from "../events/event.js";
+import { warning } from "../events/warning.js";
 import type { RunOptions } from "./options.js";
 import { fromJson, trainedOn, type Progress, type TrainedOn } from "./progress.js";
 import type { Beginning } from "./resume.js";
@@ -179,7 +181,7 @@ export async function openImages(
   emit: Emit,
 ): Promise<ImageSource> {
   const { imageChannels: channels, phantoms: count, seed } = config;
-  const onUncached = (detail: string): void => emit({ type: "warning", code: "IMAGES_NOT_CACHED", detail });
+  const onUncached = (trouble: SpillTrouble): void => emit(warning("IMAGES_NOT_CACHED", trouble));
   const isPlain = from !== undefined && from.saved === undefined;
   const drawn: Wanted = { from: "phantoms" };
   const isAskedFor = isPlain && overrides.phantoms !== undefined;
@@ -187,8 +189,8 @@ export async function openImages(
   if (wanted.from === "phantoms") return openPhantoms({ count, seed, channels, onUncached });
   const options = {
     channels,
-    onSkipped: (path: string, reason: string, page?: number) =>
-      emit({ type: "image-skipped", path, reason, ...(page === undefined ? {} : { page }) }),
+    onSkipped: (path: string, fault: ImageFault, page?: number) =>
+      emit({ type: "image-skipped", path, ...fault, ...(page === undefined ? {} : { page }) }),
     onNote: emit,
     onUncached,
   };

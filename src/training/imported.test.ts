@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ImportedOptimizer } from "../checkpoint/checkpoint.js";
 import { presets } from "../progan/config.js";
+import { warning } from "../events/warning.js";
 import { learningRateOf, remarksOn, trainedTo } from "./imported.js";
 
 const here = { lr: 0.001, betas: "(0, 0.99)", eps: 1e-8, weight_decay: 0, amsgrad: "false" };
@@ -15,7 +16,7 @@ const optimizer = (facts: Partial<Omit<ImportedOptimizer, "options">> = {}, opti
 const networks = ["generator", "critic"];
 const both = (one: ImportedOptimizer, other = one) => new Map([["generator", one], ["critic", other]]); // prettier-ignore
 const said = (optimizers: Map<string, ImportedOptimizer>, learningRate = 0.001, wished = { learningRate: false, start: false }) =>
-  remarksOn("a, b", { optimizers }, networks, { ...presets.demo, learningRate }, wished, 0.001).map(({ code, detail }) => [code, detail]); // prettier-ignore
+  remarksOn("a, b", { optimizers }, networks, { ...presets.demo, learningRate }, wished, 0.001).map(({ code, data }) => [code, warning(code, data).detail]); // prettier-ignore
 
 describe("a plain pair's optimizer", () => {
   it("like ours needs no word", () => {

@@ -2,13 +2,7 @@
 import type { Checkpoint, ImportedOptimizer } from "../checkpoint/checkpoint.js";
 import { adamBetas, adamEps, resolutions, type Resolution, type TrainingConfig } from "../progan/config.js";
 import { rgbLayer } from "../progan/parameters.js";
-import type { WarningCode } from "../events/event.js";
-
-/** A warning without its moment. */
-export interface Remark {
-  readonly code: WarningCode;
-  readonly detail: string;
-}
+import { otherOption, type OtherOption, type Warning } from "../events/warning.js";
 
 type Optimizers = ReadonlyMap<string, ImportedOptimizer>;
 
@@ -27,14 +21,8 @@ export function learningRateOf(optimizers: Optimizers): number | undefined {
   return rates.every((one) => one === rate) && typeof rate === "number" && rate > 0 ? rate : undefined;
 }
 
-/** As people write them: 0.00001, but 1e-8. */
-const decimals = (value: number | string): string =>
-  typeof value === "string" || Math.abs(value) < 1e-6
-    ? String(value)
-    : value.toFixed(12).replace(/\.?0+$/, "");
-
-/** "betas (0.5, 0.999) → (0, 0.99)" for each option of an Adam that is another one here. */
-function otherOptions(optimizers: Optimizers, learningRate: number): string[] {
+/** Each option of an Adam that is another one here, with its value as PyTorch writes it; once where both networks have it. */
+function otherOptions(optimizers: Optimizers, learningRate: number): OtherOption[] {
   const here = new Map<string, number | string>([
     ["lr", learningRate],
     ["betas", `(${adamBetas.join(", ")})`],
@@ -43,17 +31,18 @@ function otherOptions(optimizers: Optimizers, learningRate: number): string[] {
     ["amsgrad", "false"],
     ["maximize", "false"],
   ]);
-  const said = new Set<string>();
+  const found = new Map<string, OtherOption>();
   for (const [network, { left, options }] of optimizers) {
     if (left === "kind") continue;
     for (const [name, own] of here) {
       const there = options.get(name);
       if (there === undefined || there === own) continue;
       const all = [...optimizers.values()].every((other) => other.options.get(name) === there);
-      said.add(`${all ? "" : `${network}: `}${name} ${decimals(there)} → ${decimals(own)}`);
+      const option = { network: all ? undefined : network, name, there, here: own };
+      found.set(otherOption(option), option);
     }
   }
-  return [...said];
+  return [...found.values()];
 }
 
 /**
@@ -69,22 +58,22 @@ export function remarksOn(
   config: TrainingConfig,
   wished: { readonly learningRate: boolean; readonly start: boolean },
   preset: number,
-): Remark[] {
-  const remarks: Remark[] = [];
+): Warning[] {
+  const remarks: Warning[] = [];
   const because = (left: ImportedOptimizer["left"]) =>
     [...optimizers].filter(([, optimizer]) => optimizer.left === left);
-  const foreign = because("kind").map(([network, { kind = "?" }]) => `${network}: ${kind}`);
-  if (foreign.length > 0) remarks.push({ code: "OPTIMIZER_NOT_ADAM", detail: foreign.join(", ") });
+  const foreign = because("kind").map(([network, { kind }]) => ({ network, kind }));
+  if (foreign.length > 0) remarks.push({ code: "OPTIMIZER_NOT_ADAM", data: { optimizers: foreign } });
   const unclear = [...because("fit"), ...because("several")].map(([network]) => network);
-  if (unclear.length > 0) remarks.push({ code: "OPTIMIZER_UNCLEAR", detail: unclear.join(", ") });
+  if (unclear.length > 0) remarks.push({ code: "OPTIMIZER_UNCLEAR", data: { networks: unclear } });
   const without = networks.filter((network) => !optimizers.has(network));
-  const whose = without.length === networks.length ? id : without.join(", ");
-  if (without.length > 0) remarks.push({ code: "NO_OPTIMIZER_STATE", detail: whose });
+  const whose = without.length === networks.length ? [] : without;
+  if (without.length > 0) remarks.push({ code: "NO_OPTIMIZER_STATE", data: { id, networks: whose } });
   const others = otherOptions(optimizers, config.learningRate);
-  if (others.length > 0) remarks.push({ code: "OPTIMIZER_OPTIONS_DIFFER", detail: others.join(", ") });
+  if (others.length > 0) remarks.push({ code: "OPTIMIZER_OPTIONS_DIFFER", data: { options: others } });
   if (!wished.learningRate && config.learningRate !== preset)
-    remarks.push({ code: "LEARNING_RATE_TAKEN", detail: decimals(config.learningRate) });
+    remarks.push({ code: "LEARNING_RATE_TAKEN", data: { learningRate: config.learningRate } });
   if (!wished.start && trainedTo(optimizers.get("generator")) === undefined)
-    remarks.push({ code: "RESOLUTION_UNKNOWN", detail: String(config.start) });
+    remarks.push({ code: "RESOLUTION_UNKNOWN", data: { start: config.start } });
   return remarks;
 }

@@ -13,6 +13,7 @@ import { presets, resolutions } from "../progan/config.js";
 import { float32Tensor, pythonFloat, writeTorchFile } from "../torch/index.js";
 import { begin } from "./resume.js";
 import { toNetworks } from "./train-state.js";
+import { warning } from "../events/warning.js";
 
 const series = { label: "DRUSEN", name: "local" };
 const wish = (weights: string, wishes: Partial<Parameters<typeof begin>[0]> = {}) =>
@@ -176,8 +177,11 @@ describe("a training begins", { timeout: 120_000 }, () => {
     expect(begun.place).toMatchObject({ step: 8, resolution: 8 });
     expect(begun.state.counters.size).toBeGreaterThan(0);
     expect(begun.from!.remarks).toEqual([
-      { code: "OPTIMIZER_OPTIONS_DIFFER", detail: "weight_decay 0.01 → 0" },
-      { code: "LEARNING_RATE_TAKEN", detail: "0.002" },
+      {
+        code: "OPTIMIZER_OPTIONS_DIFFER",
+        data: { options: [{ network: undefined, name: "weight_decay", there: 0.01, here: 0 }] },
+      },
+      { code: "LEARNING_RATE_TAKEN", data: { learningRate: 0.002 } },
     ]);
     expect(
       (await wish(none, { preset: "demo", resume, overrides: { learningRate: 0.5 } })).config.learningRate,
@@ -189,7 +193,15 @@ describe("a training begins", { timeout: 120_000 }, () => {
     expect(other.config.learningRate).toBe(presets.demo.learningRate);
     expect(other.state.counters.size).toBe(0);
     expect(other.from!.remarks).toEqual([
-      { code: "OPTIMIZER_NOT_ADAM", detail: "generator: SGD, critic: SGD" },
+      {
+        code: "OPTIMIZER_NOT_ADAM",
+        data: {
+          optimizers: [
+            { network: "generator", kind: "SGD" },
+            { network: "critic", kind: "SGD" },
+          ],
+        },
+      },
     ]);
   });
 
@@ -205,6 +217,6 @@ describe("a training begins", { timeout: 120_000 }, () => {
 
     const { events } = await trainHere(join(folder, "next"), { resume, maxBatches: 1 });
     expect(events).toContainEqual(expect.objectContaining({ type: "warning", code: "NO_OPTIMIZER_STATE" }));
-    expect(events).toContainEqual({ type: "warning", code: "RESOLUTION_UNKNOWN", detail: "4" });
+    expect(events).toContainEqual(warning("RESOLUTION_UNKNOWN", { start: 4 }));
   });
 });

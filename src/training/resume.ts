@@ -27,9 +27,10 @@ import {
   type Resolution,
   type TrainingConfig,
 } from "../progan/config.js";
+import type { Warning } from "../events/warning.js";
 import { networkOf, networks, parametersOf } from "../progan/parameters.js";
 import { firstPlace, recounted, type Place } from "../progan/schedule.js";
-import { learningRateOf, remarksOn, trainedTo, type Remark } from "./imported.js";
+import { learningRateOf, remarksOn, trainedTo } from "./imported.js";
 import type { RunOptions } from "./options.js";
 import { requireFinite } from "./finite.js";
 import { readProgress, type Progress } from "./progress.js";
@@ -60,7 +61,7 @@ export interface Beginning {
         /** The resolution that was asked to begin with: of no use to a training that has begun at another. */
         readonly startIgnored: Resolution | undefined;
         /** What is to be said of a plain pair. */
-        readonly remarks: readonly Remark[];
+        readonly remarks: readonly Warning[];
         /** Begins a line of descent of its own, because checkpoints of others bear its names. */
         readonly apart: boolean;
       }

@@ -10,6 +10,7 @@ import { GuardapesosError } from "../base/errors.js";
 import { listBackups, verifyGeneration, type Checkpoint } from "../checkpoint/index.js";
 import { parseManifest, renderManifest } from "../checkpoint/manifest.js";
 import type { RunEvent } from "../events/event.js";
+import { warning } from "../events/warning.js";
 
 const hooks = vi.hoisted(() => ({
   beforeWriter: (): Promise<void> => Promise.resolve(),
@@ -295,7 +296,7 @@ describe("a run", { timeout: 300_000 }, () => {
     expect(arithmetic).toBe(2);
     await rm(path);
     await writeFile(path, renderManifest({ ...manifest, progress }));
-    const differs = { type: "warning", code: "ARITHMETIC_DIFFERS", detail: "1 → 2" };
+    const differs = warning("ARITHMETIC_DIFFERS", { before: 1, now: 2 });
     expect((await trainHere(folder, { maxBatches: 4 })).events).toContainEqual(differs);
     expect((await trainHere(folder, { maxBatches: 6 })).events).not.toContainEqual(
       expect.objectContaining({ code: "ARITHMETIC_DIFFERS" }),
@@ -306,9 +307,7 @@ describe("a run", { timeout: 300_000 }, () => {
     const folder = await testFolder();
     await trainHere(folder, { maxBatches: 2 }); // 16 images into the epoch
     const { events, ended } = await trainHere(folder, { maxBatches: 4, overrides: { phantoms: 12 } });
-    expect(events).toContainEqual(
-      expect.objectContaining({ type: "warning", code: "DATA_DIFFERS", detail: "24 → 12" }),
-    );
+    expect(events).toContainEqual(warning("DATA_DIFFERS", { before: 24, now: 12 }));
     const steps = events.filter((event) => event.type === "stepped");
     expect(steps.map(({ step, epoch, batch }) => [step, epoch, batch])).toEqual([
       [3, 1, 1],

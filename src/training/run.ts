@@ -1,5 +1,5 @@
 /** One run, from options to its last event: opens what is needed, in an order in which bad input is found first. */
-import { isGuardapesosError, reasonOf, type ErrorCode } from "../base/errors.js";
+import { failureOf, isGuardapesosError, type ErrorCode } from "../base/errors.js";
 import type { Owner } from "../checkpoint/lock.js";
 import { arithmeticOf } from "../engine/arithmetic.js";
 import { listenForStop, listGenerations, startWriter } from "../checkpoint/index.js";
@@ -7,7 +7,8 @@ import { defaultThreads, resolveDevice } from "../engine/device.js";
 import type { ImageSet } from "../progan/image-source.js";
 import { planDone } from "../progan/schedule.js";
 import { EngineLeft, startEngine, type Engine } from "./engine.js";
-import type { Emit, RunEventOf, WarningCode } from "../events/event.js";
+import type { Emit, RunEventOf } from "../events/event.js";
+import { warning, type WarningCode, type WarningData } from "../events/warning.js";
 import { batchesDivided, watchHeat } from "./heat.js";
 import { findSensor } from "../thermal/watch.js";
 import { differs, localOf, openImages, purposeOf, seriesOf } from "./images.js";
@@ -73,7 +74,7 @@ async function open(options: RunOptions, told: Emit, { aborted }: Stop) {
     options.fresh ? undefined : (await listGenerations(options.weights)).whole[0]?.id;
   let waits = false;
   const onWaiting = ({ pid, purpose: what = "train" }: Owner): void => {
-    if (!waits) emit({ type: "warning", code: "WAITING_FOR_FOLDER", detail: `${what} ${pid}` });
+    if (!waits) emit(warning("WAITING_FOR_FOLDER", { purpose: what, pid }));
     waits = true;
   };
   const asked = options.data === undefined ? undefined : await purposeOf(options);
@@ -174,7 +175,8 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
   };
   begun.track = track;
   const rescue = createRescue(saves, track, stop);
-  const warn = (code: WarningCode, detail: string): void => emit({ type: "warning", code, detail });
+  const warn = <Code extends WarningCode>(code: Code, data: WarningData[Code]): void =>
+    emit(warning(code, data));
 
   emit({
     type: "run-started",
@@ -196,28 +198,28 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     () => writer.opening.lock,
     () => stop.request("stop"),
   );
-  for (const path of movedAside) warn("FILE_MOVED_ASIDE", path);
+  for (const path of movedAside) warn("FILE_MOVED_ASIDE", { path });
   for (const problem of problems) emit({ type: "store-problem", ...problem });
-  if (!links) warn("NO_HARD_LINKS", options.weights);
-  for (const id of takenUp.saved) warn("STATE_TAKEN_UP", id);
-  for (const file of takenUp.staying) warn("STATE_NOT_UNDERSTOOD", file);
+  if (!links) warn("NO_HARD_LINKS", { folder: options.weights });
+  for (const id of takenUp.saved) warn("STATE_TAKEN_UP", { id });
+  for (const file of takenUp.staying) warn("STATE_NOT_UNDERSTOOD", { file });
   if (from) {
     const { id, kind, skipped, saved } = from;
     emit({ type: "resumed", id, kind, position: positionOf(track.place), skipped });
     if (from.startIgnored !== undefined) {
-      warn("START_IGNORED", `${from.startIgnored} → ${track.place.resolution}`);
+      warn("START_IGNORED", { wanted: from.startIgnored, resolution: track.place.resolution });
     }
-    for (const { code, detail } of from.remarks) warn(code, detail);
-    if (!from.hasOptimizer && from.remarks.length === 0) warn("NO_OPTIMIZER_STATE", id);
-    if (saved && saved.device !== device) warn("DEVICE_DIFFERS", `${saved.device} → ${device}`);
-    if (saved && saved.threads !== threads) warn("THREADS_DIFFER", `${saved.threads} → ${threads}`);
+    for (const { code, data } of from.remarks) warn(code, data);
+    if (!from.hasOptimizer && from.remarks.length === 0) warn("NO_OPTIMIZER_STATE", { id, networks: [] });
+    if (saved && saved.device !== device) warn("DEVICE_DIFFERS", { before: saved.device, now: device });
+    if (saved && saved.threads !== threads) warn("THREADS_DIFFER", { before: saved.threads, now: threads });
     // Another device is said already.
     if (saved?.device === device && saved.arithmetic !== arithmetic)
-      warn("ARITHMETIC_DIFFERS", `${saved.arithmetic} → ${arithmetic}`);
-    if (planDone(track.place, config)) warn("PLAN_ALREADY_FINISHED", id);
+      warn("ARITHMETIC_DIFFERS", { before: saved.arithmetic, now: arithmetic });
+    if (planDone(track.place, config)) warn("PLAN_ALREADY_FINISHED", { id });
     if (config.batchDivisor > 1) emit(batchesDivided(config, track.place.resolution));
   }
-  if (config.precision === "mixed" && device === "cpu") warn("HALF_IMITATED", device);
+  if (config.precision === "mixed" && device === "cpu") warn("HALF_IMITATED", { device });
   const heat = watchHeat(watch, options.heat.thresholds, emit, from?.saved?.heat);
 
   let warnedOfData = false;
@@ -227,7 +229,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
     const before = from?.saved?.data;
     if (before && differs(before, images) && !warnedOfData) {
       warnedOfData = true;
-      warn("DATA_DIFFERS", `${before.images} → ${images.images}`);
+      warn("DATA_DIFFERS", { before: before.images, now: images.images });
     }
     return () => ({
       config: track.config,
@@ -273,7 +275,7 @@ export async function run(options: RunOptions, emit: Emit, stop: Stop): Promise<
       return await draw();
     } catch (error) {
       if (!isGuardapesosError(error) || !ofPictures.has(error.code)) throw error;
-      warn("SAMPLES_NOT_WRITTEN", reasonOf(error));
+      warn("SAMPLES_NOT_WRITTEN", failureOf(error));
       return undefined;
     }
   };

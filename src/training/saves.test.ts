@@ -65,6 +65,9 @@ describe("saves", () => {
       [1, 5],
     ]);
     expect(saves.failures).toBe(1);
+    // What it says is made from data; the text that was there before stays.
+    const { code, data, message } = full;
+    for (const event of failed) expect(event).toMatchObject({ code, data, message });
   });
 
   it("promise no other try, and begin no backup, when training ends with them", async () => {
@@ -78,7 +81,7 @@ describe("saves", () => {
     const room = [undefined, 30, 19, 18, 10, 9, 8, 4, 2, 1, 0, 25, 19];
     const { told } = await saveWith(room.map((savesLeft) => ({ savesLeft })));
     const warned = told.flatMap((event) =>
-      event.type === "warning" && event.code === "DISK_FILLING" ? [Number(event.detail)] : [],
+      event.type === "warning" && event.code === "DISK_FILLING" ? [event.data.savesLeft] : [],
     );
     expect(warned).toEqual([19, 9, 4, 2, 1, 0, 19]);
   });
@@ -87,8 +90,8 @@ describe("saves", () => {
     const problem = { what: "mark", name: "7-auto", detail: "EIO" } as const;
     const { told } = await saveWith([{ stale: true, movedAside: ["OLD_a.pth"], problems: [problem] }]);
     expect(told.slice(2)).toEqual([
-      { type: "warning", code: "WEIGHTS_UNCHANGED", detail: "7-auto" },
-      { type: "warning", code: "FILE_MOVED_ASIDE", detail: "OLD_a.pth" },
+      { type: "warning", code: "WEIGHTS_UNCHANGED", detail: "7-auto", data: { id: "7-auto" } },
+      { type: "warning", code: "FILE_MOVED_ASIDE", detail: "OLD_a.pth", data: { path: "OLD_a.pth" } },
       { type: "store-problem", ...problem },
     ]);
   });

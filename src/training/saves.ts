@@ -2,12 +2,13 @@
  * Saves beside training: one at a time, in the writer's thread, from a state that nobody changes any more. A save that
  * fails is told and soon tried again; it never stops training.
  */
-import { GuardapesosError, isGuardapesosError, reasonOf } from "../base/errors.js";
+import { failureOf, reasonOf } from "../base/errors.js";
 import { retryAfter, type SaveDecision } from "../checkpoint/save-policy.js";
 import type { Checkpoint, CheckpointKind } from "../checkpoint/checkpoint.js";
 import type { Generation, SaveReport, Writer } from "../checkpoint/index.js";
 import type { Place } from "../progan/schedule.js";
-import type { Emit, SavedFile, WarningCode } from "../events/event.js";
+import type { Emit, SavedFile } from "../events/event.js";
+import { warning } from "../events/warning.js";
 import { areThere } from "./saved-files.js";
 import { positionOf, toJson, type Progress } from "./progress.js";
 import type { SealedState, TrainState } from "./train-state.js";
@@ -134,11 +135,7 @@ export function createSaves(
       if (!refuge) return undefined;
       // It is safe, and not where it was wanted: the run has failed.
       elsewhere = refuge.folder;
-      emit({
-        type: "warning",
-        code: isMemory(elsewhere) ? "SAVED_IN_MEMORY" : "SAVED_ELSEWHERE",
-        detail: elsewhere,
-      });
+      emit(warning(isMemory(elsewhere) ? "SAVED_IN_MEMORY" : "SAVED_ELSEWHERE", { folder: elsewhere }));
       return refuge.cause;
     } catch (error) {
       return tellFailure(error, kind, last);
@@ -150,9 +147,8 @@ export function createSaves(
   function tellFailure(error: unknown, kind: CheckpointKind, last: boolean): Error {
     failures++;
     begunAt = performance.now();
-    const code = isGuardapesosError(error) ? error.code : undefined;
     const retrySeconds = last ? undefined : retryAfter(failures);
-    emit({ type: "save-failed", kind, code, message: reasonOf(error), failures, retrySeconds });
+    emit({ type: "save-failed", kind, ...failureOf(error), failures, retrySeconds });
     return error instanceof Error ? error : new Error(reasonOf(error));
   }
 
@@ -174,20 +170,16 @@ export function createSaves(
       nonFinite,
       savesLeft,
     });
-    const warn = (code: WarningCode, detail: string): void => emit({ type: "warning", code, detail });
-    if (nonFinite > 0) warn("WEIGHTS_NOT_FINITE", id);
-    if (report.stale) warn("WEIGHTS_UNCHANGED", id);
-    if (report.spared.length > 0) warn("ROOM_MADE", report.spared.join(", "));
-    for (const damage of report.damaged) {
-      // As a thrown one would say it, so that the texts can.
-      warn("CHECKPOINT_DAMAGED", new GuardapesosError("CHECKPOINT_DAMAGED", damage).message);
-    }
-    for (const path of report.movedAside) warn("FILE_MOVED_ASIDE", path);
+    if (nonFinite > 0) emit(warning("WEIGHTS_NOT_FINITE", { id, values: nonFinite }));
+    if (report.stale) emit(warning("WEIGHTS_UNCHANGED", { id }));
+    if (report.spared.length > 0) emit(warning("ROOM_MADE", { ids: report.spared }));
+    for (const damage of report.damaged) emit(warning("CHECKPOINT_DAMAGED", damage));
+    for (const path of report.movedAside) emit(warning("FILE_MOVED_ASIDE", { path }));
     for (const problem of report.problems) emit({ type: "store-problem", ...problem });
     if (savesLeft === undefined || savesLeft >= fewSaves) warnedAt = 2 * fewSaves;
     else if (savesLeft <= warnedAt / 2) {
       warnedAt = savesLeft;
-      warn("DISK_FILLING", String(savesLeft));
+      emit(warning("DISK_FILLING", { savesLeft }));
     }
   }
 

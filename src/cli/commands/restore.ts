@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { GuardapesosError } from "../../base/errors.js";
 import type { Generation } from "../../checkpoint/index.js";
+import { warning } from "../../events/warning.js";
 import { ask, canAsk } from "../ask.js";
 import type { Context } from "../context.js";
 import { say, sayProblems, settingsOf, tell } from "../context.js";
@@ -14,10 +15,10 @@ import { weightsFolder } from "../weights.js";
 /** What a killed training has left in memory would be superseded by what is restored: it is a checkpoint first. */
 async function saveLeft(context: Context, weights: string): Promise<void> {
   const { takeUpLeft } = await import("../../training/outlive.js");
-  for (const detail of (await takeUpLeft(weights)).saved) {
-    const event = { type: "warning", code: "STATE_TAKEN_UP", detail } as const;
-    tell(context, event.type, { code: event.code, detail });
-    for (const line of context.texts.events.warning(event)) say(context, line);
+  for (const id of (await takeUpLeft(weights)).saved) {
+    const { type, ...event } = warning("STATE_TAKEN_UP", { id });
+    tell(context, type, event);
+    for (const line of context.texts.events.warning({ type, ...event })) say(context, line);
   }
 }
 

@@ -2,7 +2,6 @@
 import { escapeControls } from "../../base/printable.js";
 import type { RunEvent, RunEventOf } from "../../events/event.js";
 import type { Place, Texts } from "../../texts/index.js";
-import { readable } from "../../texts/index.js";
 import type { Output } from "../output.js";
 
 export type Stepped = RunEventOf<"stepped">;
@@ -29,15 +28,6 @@ export function styled(line: string, { symbols, colors }: Output): string {
 
 /** What an event says. */
 export function linesOf(texts: Texts, event: Exclude<RunEvent, Stepped>): readonly string[] {
-  if (event.type === "save-failed") {
-    return texts.events["save-failed"]({ ...event, message: readable(texts, event.message) });
-  }
-  if (event.type === "backup-failed") {
-    return texts.events["backup-failed"]({ ...event, message: readable(texts, event.message) });
-  }
-  if (event.type === "warning") {
-    return texts.events.warning({ ...event, detail: readable(texts, event.detail) });
-  }
   const sentence = texts.events[event.type] as (event: RunEvent) => readonly string[];
   return sentence(event);
 }
