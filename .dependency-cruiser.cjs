@@ -13,6 +13,7 @@ const below = {
   events: ["checkpoint", "thermal", "base"],
   progan: ["engine", "base"],
   training: ["events", "progan", "engine", "checkpoint", "thermal", "base"],
+  guard: ["events", "checkpoint", "torch", "thermal", "base"],
   dashboard: ["training", "texts", "base"],
 };
 
@@ -34,6 +35,7 @@ const inputAndOutput = [
   "checkpoint/mirror-file",
   "checkpoint/refuge",
   "training/saved-files",
+  "guard/(agent-server|child|program|process-tree|run|system)",
   "thermal/sensors",
   "engine/device",
   "progan/folder-listing",
@@ -64,7 +66,7 @@ const packages = {
   commander: ["cli/"],
   "cli-progress": ["cli/present/"],
   picocolors: ["cli/output"],
-  zod: ["cli/config-file", "checkpoint/", "training/progress", "training/ended", "training/images"],
+  zod: ["cli/config-file", "checkpoint/", "training/progress", "training/ended", "training/images", "guard/"],
 };
 
 const at = (places) => `^src/(${places.join("|")})`;

@@ -47,6 +47,13 @@ export interface ErrorData {
   OPTION_VALUE_MISSING: { option: string };
   ARGUMENT_MISSING: { argument: string };
   ARGUMENT_UNEXPECTED: { command: string; argument: string };
+  // A guarded command
+  PROGRAM_NOT_GIVEN: Record<string, never>;
+  PROGRAM_NOT_FOUND: { program: string };
+  PROGRAM_NOT_EXECUTABLE: { program: string };
+  /** Its guard was killed; `script` goes on as process `pid`. */
+  SCRIPT_STILL_RUNS: { folder: string; script: string; pid: number; since: string };
+
   // Options
   OPTION_INVALID: { option: string; value: string; expected: Expected };
   OPTIONS_CONFLICT: { option: string; other: string };
@@ -226,6 +233,8 @@ export type Damage = Fault & { readonly file: string };
 /** What an option would have accepted; the texts say it in words. */
 export type Expected =
   | { readonly kind: "text" | "name" | "boolean" | "object" }
+  /** A text; the option may stand there several times. */
+  | { readonly kind: "texts" }
   | { readonly kind: "integer"; readonly min: number; readonly max?: number }
   | { readonly kind: "number"; readonly above: number }
   | { readonly kind: "number-from"; readonly min: number; readonly max: number; readonly example: number }

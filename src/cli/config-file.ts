@@ -13,11 +13,23 @@ import { parseSensor } from "../thermal/sensors/open.js";
 import { nearest } from "./nearest.js";
 import type { Settings } from "./options.js";
 import { durationOf, timeOfDay } from "./stop-time.js";
-import { isName, isText, kebab, perResolutionList, specialFault, trainingOptions } from "./options.js";
+import {
+  isName,
+  isText,
+  kebab,
+  perResolutionList,
+  runOptions,
+  specialFault,
+  trainingOptions,
+} from "./options.js";
 
 const configFileName = "guardapesos.config.json";
 
 export type TrainingSettings = Settings<typeof trainingOptions>;
+
+/** What the file may hold: the options of `train` and of `run`. Each command takes its own, and others' do not disturb. */
+const fileOptions = { ...trainingOptions, ...runOptions } as const;
+export type FileSettings = Settings<typeof fileOptions>;
 
 function schemaOf(expected: Expected): z.ZodType {
   switch (expected.kind) {
@@ -28,6 +40,10 @@ function schemaOf(expected: Expected): z.ZodType {
         .string()
         .transform((value) => value.normalize())
         .pipe(z.string().refine(isName));
+    case "texts": {
+      const one = z.string().trim().refine(isText);
+      return z.union([one.transform((value) => [value]), z.array(one)]);
+    }
     case "boolean":
       return z.boolean();
     case "object":
@@ -70,13 +86,13 @@ function shown(value: unknown): string {
   }
 }
 
-const keys = Object.keys(trainingOptions) as (keyof TrainingSettings)[];
+const keys = Object.keys(fileOptions) as (keyof FileSettings)[];
 const schema = z.strictObject(
-  Object.fromEntries(keys.map((key) => [key, schemaOf(trainingOptions[key]).optional()])),
+  Object.fromEntries(keys.map((key) => [key, schemaOf(fileOptions[key]).optional()])),
 );
 
 /** Content of a config file -> settings. Throws the CONFIG_* errors, and those of the options themselves. */
-export function parseConfig(file: string, content: string): TrainingSettings {
+export function parseConfig(file: string, content: string): FileSettings {
   let json: unknown;
   try {
     json = JSON.parse(content.replace(/^\ufeff/, ""));
@@ -107,7 +123,7 @@ export function parseConfig(file: string, content: string): TrainingSettings {
   const result = schema.safeParse(normalised);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
-  const key = issue.path[0] as OptionName & keyof TrainingSettings;
+  const key = issue.path[0] as OptionName & keyof FileSettings;
   const value = normalised[key];
   throw (
     specialFault(key, Array.isArray(value) ? value.map(shown) : [shown(value)]) ??
@@ -115,7 +131,7 @@ export function parseConfig(file: string, content: string): TrainingSettings {
       file,
       key: typed.get(key) ?? key,
       value: typeof value === "string" ? JSON.stringify(value) : shown(value),
-      expected: trainingOptions[key],
+      expected: fileOptions[key],
     })
   );
 }
@@ -124,7 +140,7 @@ export function parseConfig(file: string, content: string): TrainingSettings {
  * The settings of the config file: `path` if it is given, else guardapesos.config.json of `folder` if it is there.
  * Throws CONFIG_NOT_FOUND when the file that was asked for cannot be read.
  */
-export async function readConfig(path: string | undefined, folder: string): Promise<TrainingSettings> {
+export async function readConfig(path: string | undefined, folder: string): Promise<FileSettings> {
   const file = path ?? join(folder, configFileName);
   let content: string;
   try {

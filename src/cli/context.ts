@@ -4,7 +4,7 @@ import { isGuardapesosError, reasonOf, stackOf } from "../base/errors.js";
 import type { StoreProblem } from "../checkpoint/index.js";
 import type { Texts } from "../texts/index.js";
 import { sentenceOf, textsOf } from "../texts/index.js";
-import type { TrainingSettings } from "./config-file.js";
+import type { FileSettings } from "./config-file.js";
 import type { commonOptions, configOption, Settings } from "./options.js";
 import { exitCodeOfError } from "./exit-codes.js";
 import type { Output } from "./output.js";
@@ -23,6 +23,8 @@ export interface Context {
   readonly version: string;
   texts: Texts;
   json: boolean;
+  /** Whether our own lines go to standard error: standard output is the guarded command's. */
+  outputIsTaken: boolean;
   exitCode: number;
   /** Whether the process ends without waiting for its threads. */
   leaveAtOnce: boolean;
@@ -35,9 +37,9 @@ export interface Context {
 export async function settingsOf<Flags extends Settings<typeof commonOptions & typeof configOption>>(
   context: Context,
   flags: Flags,
-): Promise<TrainingSettings & Flags> {
+): Promise<FileSettings & Flags> {
   const { readConfig } = await import("./config-file.js");
-  const settings: TrainingSettings & Flags = {
+  const settings: FileSettings & Flags = {
     ...(await readConfig(flags.config, context.folder)),
     ...flags,
   };
@@ -70,7 +72,8 @@ export function tellError(context: Context, error: unknown): void {
   if (json) {
     const code = known ? error.code : "BUG";
     const data = known ? { data: error.data } : {};
-    output.write(jsonLine("error", { code, message, exitCode: context.exitCode, ...data }));
+    const write = context.outputIsTaken ? output.writeError : output.write;
+    write(jsonLine("error", { code, message, exitCode: context.exitCode, ...data }));
   }
   if (!json || output.failure() !== undefined) {
     const mark = output.symbols ? "❌" : texts.commands.error;

@@ -53,6 +53,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "CONFIRMATION_NEEDED":
     case "LOOSE_PAIR_AMBIGUOUS":
     case "THRESHOLDS_ORDER":
+    case "PROGRAM_NOT_GIVEN":
       return 64; // EX_USAGE: the command line
     case "IMAGES_UNREADABLE":
     case "NAME_NOT_DECODED":
@@ -110,6 +111,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "OUTPUT_INCOMPLETE":
       return 74; // EX_IOERR
     case "WEIGHTS_IN_USE":
+    case "SCRIPT_STILL_RUNS":
       return 75; // EX_TEMPFAIL: works once the other training has ended
     case "CONFIG_NOT_JSON":
     case "CONFIG_UNKNOWN_KEY":
@@ -117,6 +119,10 @@ export function exitCodeOf(code: ErrorCode): number {
     case "CONFIG_INVALID":
     case "CONFIG_NOT_FOUND":
       return 78; // EX_CONFIG
+    case "PROGRAM_NOT_EXECUTABLE":
+      return 126; // as a shell says it
+    case "PROGRAM_NOT_FOUND":
+      return 127;
   }
 }
 

@@ -41,7 +41,10 @@ export async function runProgram(
   output: Output,
   { environment, locale, folder, version, services, fault }: Surroundings,
 ): Promise<Context> {
-  const flag = languageFlag(typed);
+  // What stands after the dashes is another program's.
+  const dashes = typed.indexOf("--");
+  const words = dashes < 0 ? typed : typed.slice(0, dashes);
+  const flag = languageFlag(words);
   const language = languages.find((one) => one === flag) ?? languageOf(environment, locale);
   const context: Context = {
     output,
@@ -50,7 +53,8 @@ export async function runProgram(
     folder: folder ?? "",
     version,
     texts: textsOf(language),
-    json: typed.includes("--json"),
+    json: words.includes("--json"),
+    outputIsTaken: false,
     exitCode: 0,
     leaveAtOnce: false,
   };

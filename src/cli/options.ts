@@ -17,6 +17,7 @@ import { durationOf, timeOfDay } from "./stop-time.js";
 export type OptionTable = Readonly<Partial<Record<OptionName, Expected>>>;
 
 const text = { kind: "text" } as const satisfies Expected;
+const texts = { kind: "texts" } as const satisfies Expected;
 const name = { kind: "name" } as const satisfies Expected;
 const atLeastOne = { kind: "integer", min: 1 } as const satisfies Expected;
 const aboveZero = { kind: "number", above: 0 } as const satisfies Expected;
@@ -94,6 +95,28 @@ export const trainingOptions = {
   stateDict: text,
   ...commonOptions,
 } as const satisfies OptionTable;
+
+/** Of `run`, and keys of the config file, too. In the order of the help. */
+export const runOptions = {
+  weights: placeOptions.weights,
+  name,
+  from: texts,
+  autosave: trainingOptions.autosave,
+  backups: trainingOptions.backups,
+  stopAfter: trainingOptions.stopAfter,
+  stopAt: trainingOptions.stopAt,
+  restart: { kind: "integer", min: 0, max: 1000 },
+  coolBy: { kind: "one-of", values: ["pause", "restart"] },
+  heatSet: texts,
+  ...heatTable,
+  hangKill: onOff,
+  agent: onOff,
+  events: text,
+  ...commonOptions,
+} as const satisfies OptionTable;
+
+/** Switches that are on by themselves: the help shows how to switch them off. */
+const switchedOn: readonly OptionName[] = ["agent"];
 
 /** Options with a value that the command line can take back from a config file: `--no-max-batches`. */
 export const revocable = [
@@ -188,9 +211,11 @@ type ValueOf<E extends Expected> = E extends {
       ? readonly number[]
       : E extends { kind: "boolean" }
         ? boolean
-        : E extends { kind: "one-of"; values: readonly (infer Value)[] }
-          ? Value
-          : string;
+        : E extends { kind: "texts" }
+          ? readonly string[]
+          : E extends { kind: "one-of"; values: readonly (infer Value)[] }
+            ? Value
+            : string;
 
 /** The values of the options that were given; those that were not are absent. */
 export type Settings<Table extends OptionTable> = {
@@ -232,6 +257,8 @@ function parsed(typed: string, expected: Expected): unknown {
   switch (expected.kind) {
     case "text":
       return isText(typed) ? typed : undefined;
+    case "texts":
+      return isText(typed) ? [typed] : undefined;
     case "name":
       return isName(value.normalize()) ? value.normalize() : undefined;
     case "integer": {
@@ -305,12 +332,19 @@ export function addOptions(command: Command, table: OptionTable, texts: Texts): 
     const { value, help } = texts.help.option[option];
     const flag = `--${kebab(option)}`;
     const takesValue = expected.kind !== "boolean";
-    const positive = new Option(takesValue ? `${flag} <${value ?? option}>` : flag, help);
-    if (takesValue) positive.argParser((typed: string) => parseOption(option, typed, expected));
+    const isOn = switchedOn.includes(option);
+    const positive = new Option(takesValue ? `${flag} <${value ?? option}>` : flag, help).hideHelp(isOn);
+    if (takesValue)
+      positive.argParser((typed: string, before: unknown) => {
+        const parsedValue = parseOption(option, typed, expected);
+        return expected.kind === "texts"
+          ? [...((before as readonly string[] | undefined) ?? []), ...(parsedValue as readonly string[])]
+          : parsedValue;
+      });
     command.addOption(positive);
     // So that the command line can win over a config file that has it.
     if (!takesValue || revocable.some((one) => one === option)) {
-      command.addOption(new Option(`--no-${kebab(option)}`).hideHelp());
+      command.addOption(new Option(`--no-${kebab(option)}`, isOn ? help : undefined).hideHelp(!isOn));
     }
   }
 }

@@ -3,7 +3,7 @@
  * written, and everything else goes on. A reader that has left (a pipe's EPIPE, a closed terminal's EIO) has read enough;
  * words that a disk did not take are missing, which a command must not end without saying.
  */
-import { fstatSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import pc from "picocolors";
 import { escapeOutput } from "../base/printable.js";
 
@@ -18,6 +18,8 @@ export interface Output {
   readonly colors: Colors;
   readonly write: (text: string) => void;
   readonly writeError: (text: string) => void;
+  /** Writes whole lines to standard output, begun on a line of their own: another program writes there, too. */
+  readonly writeBlock: (lines: string) => void;
   /** Aborted when standard output takes nothing any more: nobody reads it, or it cannot be written to. */
   readonly ended: AbortSignal;
   /** Why words for standard output are missing where they were to be kept; undefined when none are. */
@@ -49,6 +51,37 @@ function fileOf({ fd, isTTY }: { readonly fd?: number; readonly isTTY: boolean }
   if (fd === undefined || isTTY) return undefined;
   const info = fstatSync(fd);
   return info.isFile() || info.isCharacterDevice() ? fd : undefined;
+}
+
+/**
+ * What is written first so that what follows begins on a line of its own, wherever another program has left the cursor. On a
+ * terminal as many spaces as a line has: on an empty line they end there, else on the next one (as zsh does before its prompt).
+ * @param columns of the terminal; undefined for what is none
+ * @param midLine whether a line has begun there; undefined where nobody can tell
+ */
+export function freshLine(columns: number | undefined, midLine: boolean | undefined): string {
+  if (columns !== undefined && columns > 0) return `${" ".repeat(columns)}\r`;
+  return midLine === false ? "" : "\n";
+}
+
+/** Whether a regular file ends in the middle of a line; undefined for what is none. Never throws. */
+function endsMidLine(descriptor: number | undefined): boolean | undefined {
+  try {
+    if (descriptor === undefined) return undefined;
+    const info = fstatSync(descriptor);
+    if (!info.isFile()) return undefined;
+    if (info.size === 0) return false;
+    const file = openSync(`/dev/fd/${descriptor}`, "r");
+    try {
+      const last = Buffer.alloc(1);
+      readSync(file, last, 0, 1, info.size - 1);
+      return last[0] !== 10;
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return undefined;
+  }
 }
 
 /** Writes all of it: a disk that has just run full takes a part, and refuses only the next write. Node's streams do not look. */
@@ -112,6 +145,11 @@ export function createOutput(
     symbols: isTerminal && showsSymbols(surroundings),
     colors: pc.createColors(hasColors),
     write: (text) => write(escapeOutput(text, hasColors)),
+    writeBlock: (lines) => {
+      const columns = ((stdout.isTTY as boolean | undefined) ?? false) ? stdout.columns : undefined;
+      const start = freshLine(columns, endsMidLine(fileOf(stdout)));
+      write(`${start}${escapeOutput(lines, hasColors)}`);
+    },
     writeError: (text) => writeError(escapeOutput(text, hasColors)),
     ended: ending.signal,
     failure: () => failure,

@@ -16,6 +16,7 @@ import { monitor } from "./commands/monitor.js";
 import { plan } from "./commands/plan.js";
 import { prune } from "./commands/prune.js";
 import { restore } from "./commands/restore.js";
+import { run } from "./commands/run.js";
 import { stats } from "./commands/stats.js";
 import { stop } from "./commands/stop.js";
 import { train } from "./commands/train.js";
@@ -37,6 +38,7 @@ import {
   planOptions,
   pruneOptions,
   restoreOptions,
+  runOptions,
   seriesListOptions,
   trainingOptions,
   verifyOptions,
@@ -51,6 +53,7 @@ interface CommandNames {
 /** Each command's names; all work in both languages, the help shows the reader's first. */
 const names: Readonly<Record<CommandName, CommandNames>> = {
   train: { en: "train", es: "entrenar" },
+  run: { en: "run", es: "ejecutar" },
   stop: { en: "stop", es: "parar", other: "detener" },
   plan: { en: "plan", es: "planificar" },
   generate: { en: "generate", es: "generar" },
@@ -116,6 +119,8 @@ interface Definition {
   readonly arguments?: readonly {
     readonly name: keyof Texts["help"]["argument"];
     readonly optional?: true;
+    /** All the words that are left, other programs' options among them. */
+    readonly rest?: true;
   }[];
   /** @param flags as commander gives them: those of `options` that were typed */
   readonly act: (context: Context, flags: never, parameters: readonly string[]) => Promise<void>;
@@ -123,6 +128,12 @@ interface Definition {
 
 const definitions: readonly Definition[] = [
   { name: "train", options: { ...trainingOptions, ...configOption }, act: train },
+  {
+    name: "run",
+    options: { ...runOptions, ...configOption },
+    arguments: [{ name: "program", optional: true, rest: true }],
+    act: run,
+  },
   { name: "plan", options: { ...planOptions, ...configOption }, act: plan },
   { name: "stop", options: { ...listOptions, ...configOption }, act: stop },
   {
@@ -167,11 +178,13 @@ function addCommand(program: Command, context: Context, definition: Definition):
   const command = program.command(name).alias(alias).description(description);
   if (other !== undefined) command.alias(other);
   const words = [help.optionsPlaceholder];
-  for (const { name: key, optional } of definition.arguments ?? []) {
+  for (const { name: key, optional, rest } of definition.arguments ?? []) {
     const argument = help.argument[key];
-    const word = optional ? `[${argument.name}]` : `<${argument.name}>`;
+    const name = rest ? `${argument.name}...` : argument.name;
+    const word = optional ? `[${name}]` : `<${name}>`;
     command.argument(word, argument.help);
-    words.push(word);
+    words.push(...(rest ? ["--", `${argument.name}...`] : [word]));
+    if (rest) command.passThroughOptions();
   }
   command.usage(words.join(" "));
   addOptions(command, { ...definition.options, ...commonOptions }, context.texts);
@@ -180,7 +193,10 @@ function addCommand(program: Command, context: Context, definition: Definition):
     command.addHelpText("after", `\n${context.output.colors.bold(help.examples)}\n${lines}`);
   }
   command.action(async (...given: unknown[]) => {
-    const parameters = given.slice(0, -2).filter((one) => typeof one === "string");
+    const parameters = given
+      .slice(0, -2)
+      .flat()
+      .filter((one) => typeof one === "string");
     await definition.act(context, command.optsWithGlobals<never>(), parameters);
   });
 }
@@ -200,6 +216,9 @@ export function createProgram(context: Context): Command {
   // `guardapesos --lang es entrenar`: these two may stand before the command as well as after it.
   addOptions(program.enablePositionalOptions(), commonOptions, texts);
   program.version(context.version, "-V, --version", texts.help.displayVersion);
+  program.hook("preSubcommand", (_, command) => {
+    context.outputIsTaken = command.name() === names.run.en || command.aliases().includes(names.run.en);
+  });
   for (const definition of definitions) addCommand(program, context, definition);
   return program;
 }

@@ -24,6 +24,8 @@ function expectation(expected: Expected): string {
   switch (expected.kind) {
     case "text":
       return "a text that is not empty";
+    case "texts":
+      return "a text that is not empty; in a file, also a list of them";
     case "name":
       return "at most 100 letters (140 bytes), digits, dots, dashes and underscores (it becomes part of a file name)";
     case "boolean":
@@ -73,6 +75,14 @@ export const errors: ErrorTexts = {
     `There is no command ${command}.${meant(suggestion)} See all of them with guardapesos --help.`,
   OPTION_UNKNOWN: ({ option, suggestion }) =>
     `There is no option ${option}.${meant(suggestion)} See all of them with --help.`,
+  PROGRAM_NOT_GIVEN: () =>
+    "Say what to run, after two dashes: guardapesos run -- python progan_local.py. Nothing was started.",
+  PROGRAM_NOT_FOUND: ({ program }) =>
+    `There is no program ${program}: look at how it is spelled, or give its whole path. Nothing was started.`,
+  PROGRAM_NOT_EXECUTABLE: ({ program }) =>
+    `${program} cannot be run: it is a folder, or is not marked as a program. A Python script is run with python ${program}. Nothing was started.`,
+  SCRIPT_STILL_RUNS: ({ folder, script, pid, since }) =>
+    `${script} still runs: it is process ${pid} (since ${moment(since)}), which goes on although the guardapesos that started it was killed. Two that write to the same files would spoil them, so nothing was started. Wait until it ends, or end it (Ctrl+C is kill -INT ${pid}), or give another folder with --weights instead of that of ${folder}.`,
   OPTION_VALUE_MISSING: ({ option }) => `${option} needs a value after it.`,
   ARGUMENT_MISSING: ({ argument }) => `Something is missing: ${argument}. See how to write it with --help.`,
   ARGUMENT_UNEXPECTED: ({ command, argument }) =>

@@ -117,6 +117,19 @@ const options = {
   yes: { help: "restore the newest backup without asking" },
   daily: { help: "only when today has none, or one that is six hours old" },
   undo: { help: "take the mark away again" },
+  from: {
+    value: "folder",
+    help: "where to look for checkpoints that no agent tells of; may be given several times",
+  },
+  restart: {
+    value: "n",
+    help: "start it again so many times after a crash, where something says how it goes on (default: 0)",
+  },
+  coolBy: { value: "how", help: "cool the card by pause (in place, the default), or by restart" },
+  heatSet: { value: "name=value", help: "like --set, when it is started again after heat" },
+  hangKill: { help: "kill a script that has shown no progress for far too long (default: only say so)" },
+  agent: { help: "put nothing into the script: no whole saves, no snapshots, plain signals" },
+  events: { value: "file", help: "add every event to this file, one JSON object per line" },
   log: {
     value: "file",
     help: "write every reading to this new CSV file, which --sensor simulated: plays again",
@@ -136,6 +149,15 @@ const commands = {
       "guardapesos train --preset demo",
       "guardapesos train --data images --class DRUSEN",
       "guardapesos train --data images --class DRUSEN --resume emergency",
+    ],
+  },
+  run: {
+    description:
+      "Runs a PyTorch training of yours, unedited, and guards it: whole saves, one safe Ctrl+C, automatic saves, verified checkpoints, heat.",
+    examples: [
+      "guardapesos run -- python progan_local.py",
+      "guardapesos run --autosave 500 --stop-at 07:00 -- python train.py --epochs 20",
+      "guardapesos run -- torchrun --nproc-per-node 2 train.py",
     ],
   },
   plan: {
@@ -230,6 +252,7 @@ export interface HelpTexts {
     readonly kept: { readonly name: string; readonly help: string };
     readonly destination: { readonly name: string; readonly help: string };
     readonly backup: { readonly name: string; readonly help: string };
+    readonly program: { readonly name: string; readonly help: string };
     readonly file: { readonly name: string; readonly help: string };
     readonly from: { readonly name: string; readonly help: string };
     readonly to: { readonly name: string; readonly help: string };
@@ -263,6 +286,7 @@ export const help: HelpTexts = {
       name: "ref",
       help: "the day of a backup, an id, or the folder of either (without one: shows them and asks)",
     },
+    program: { name: "command", help: "what to run, with its own options: after two dashes" },
     file: { name: "file", help: "a .pth or .safetensors file" },
     from: { name: "from", help: "the file to read" },
     to: { name: "to", help: "the file to write" },

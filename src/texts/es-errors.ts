@@ -26,6 +26,8 @@ function expectation(expected: Expected): string {
   switch (expected.kind) {
     case "text":
       return "un texto que no esté vacío";
+    case "texts":
+      return "un texto que no esté vacío; en un archivo, también una lista de ellos";
     case "name":
       return "hasta 100 letras (140 bytes), cifras, puntos, guiones y guiones bajos (pasa a ser parte del nombre de un archivo)";
     case "boolean":
@@ -75,6 +77,14 @@ export const errors: ErrorTexts = {
     `No existe el comando ${command}.${meant(suggestion)} Los tienes todos en guardapesos --help.`,
   OPTION_UNKNOWN: ({ option, suggestion }) =>
     `No existe la opción ${option}.${meant(suggestion)} Las tienes todas en --help.`,
+  PROGRAM_NOT_GIVEN: () =>
+    "Di qué hay que ejecutar, detrás de dos guiones: guardapesos ejecutar -- python progan_local.py. No se ha iniciado nada.",
+  PROGRAM_NOT_FOUND: ({ program }) =>
+    `No existe el programa ${program}: mira cómo se escribe o da su ruta entera. No se ha iniciado nada.`,
+  PROGRAM_NOT_EXECUTABLE: ({ program }) =>
+    `${program} no se puede ejecutar: es una carpeta, o no está marcado como programa. Un script de Python se ejecuta con python ${program}. No se ha iniciado nada.`,
+  SCRIPT_STILL_RUNS: ({ folder, script, pid, since }) =>
+    `${script} sigue en marcha: es el proceso ${pid} (desde ${moment(since)}), que continúa aunque mataron al guardapesos que lo inició. Dos que escriben en los mismos archivos los estropearían, así que no se ha iniciado nada. Espera a que termine, termínalo (Ctrl+C es kill -INT ${pid}) o da otra carpeta con --weights en lugar de la de ${folder}.`,
   OPTION_VALUE_MISSING: ({ option }) => `A ${option} le falta un valor detrás.`,
   ARGUMENT_MISSING: ({ argument }) => `Falta algo: ${argument}. En --help está cómo se escribe.`,
   ARGUMENT_UNEXPECTED: ({ command, argument }) =>

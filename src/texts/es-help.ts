@@ -25,6 +25,15 @@ export const help: HelpTexts = {
         "guardapesos entrenar --data imagenes --class DRUSEN --resume emergency",
       ],
     },
+    run: {
+      description:
+        "Ejecuta un entrenamiento tuyo de PyTorch, sin editarlo, y lo protege: guardados enteros, un solo Ctrl+C seguro, guardados automáticos, checkpoints verificados, temperatura.",
+      examples: [
+        "guardapesos ejecutar -- python progan_local.py",
+        "guardapesos ejecutar --autosave 500 --stop-at 07:00 -- python train.py --epochs 20",
+        "guardapesos ejecutar -- torchrun --nproc-per-node 2 train.py",
+      ],
+    },
     plan: {
       description:
         "Dice cuánto trabajo, tiempo, memoria y disco pedirá un entrenamiento, resolución a resolución, antes de empezarlo.",
@@ -221,6 +230,26 @@ export const help: HelpTexts = {
     yes: { help: "restaurar la última copia sin preguntar" },
     daily: { help: "solo si hoy no hay ninguna o la que hay tiene seis horas" },
     undo: { help: "quitar la marca" },
+    from: {
+      value: "carpeta",
+      help: "dónde buscar los checkpoints que ningún agente anuncia; se puede dar varias veces",
+    },
+    restart: {
+      value: "n",
+      help: "volver a iniciarlo tantas veces tras un fallo, si algo dice cómo reanuda (por defecto: 0)",
+    },
+    coolBy: {
+      value: "cómo",
+      help: "enfriar la tarjeta con pause (en su sitio, por defecto) o con restart",
+    },
+    heatSet: { value: "nombre=valor", help: "como --set, cuando se vuelve a iniciar tras el calor" },
+    hangKill: {
+      help: "matar un script que lleva demasiado tiempo sin avanzar (por defecto: solo decirlo)",
+    },
+    agent: {
+      help: "no poner nada dentro del script: sin guardados enteros ni instantáneas, con señales simples",
+    },
+    events: { value: "archivo", help: "añadir cada evento a este archivo, un objeto JSON por línea" },
     log: {
       value: "archivo",
       help: "escribir cada lectura en este CSV nuevo, que --sensor simulated: vuelve a reproducir",
@@ -239,6 +268,10 @@ export const help: HelpTexts = {
     backup: {
       name: "ref",
       help: "el día de una copia, un id, o la carpeta de cualquiera de los dos (sin ella: las muestra y pregunta)",
+    },
+    program: {
+      name: "comando",
+      help: "lo que hay que ejecutar, con sus propias opciones: detrás de dos guiones",
     },
     file: { name: "archivo", help: "un archivo .pth o .safetensors" },
     from: { name: "origen", help: "el archivo que se lee" },

@@ -31,6 +31,15 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   COMMAND_UNKNOWN: { command: "trian", suggestion: "train" },
   OPTION_UNKNOWN: { option: "--epoch", suggestion: "--epochs" },
   OPTION_VALUE_MISSING: { option: "--lr" },
+  PROGRAM_NOT_GIVEN: {},
+  PROGRAM_NOT_FOUND: { program: "pyton" },
+  PROGRAM_NOT_EXECUTABLE: { program: "train.py" },
+  SCRIPT_STILL_RUNS: {
+    folder: "weights/guardapesos",
+    script: "train.py",
+    pid: 4242,
+    since: "2025-11-06T15:30:45Z",
+  },
   ARGUMENT_MISSING: { argument: "file" },
   ARGUMENT_UNEXPECTED: { command: "train", argument: "DRUSEN" },
   OPTION_INVALID: { option: "--lr", value: "-1", expected: { kind: "number", above: 0 } },
@@ -276,6 +285,7 @@ describe.each(both)("the catalogue in %s", (language) => {
   it("says what every kind of option accepts", () => {
     const kinds: Expected[] = [
       { kind: "text" },
+      { kind: "texts" },
       { kind: "name" },
       { kind: "boolean" },
       { kind: "object" },

@@ -1,0 +1,154 @@
+/** `guardapesos run -- COMMAND`: guards somebody else's training; its end as an exit code. */
+import { randomBytes } from "node:crypto";
+import { appendFileSync, closeSync, openSync } from "node:fs";
+import { GuardapesosError, reasonOf, stackOf } from "../../base/errors.js";
+import { createBus, type Bus, type Listener } from "../../events/bus.js";
+import type { GuardOptions, StopSource } from "../../guard/run.js";
+import type { StopCause } from "../../guard/exit.js";
+import type { FileSettings } from "../config-file.js";
+import type { Context } from "../context.js";
+import { settingsOf } from "../context.js";
+import { heatOptions } from "../heat-options.js";
+import type { configOption, runOptions, Settings } from "../options.js";
+import { createOutput, type Output } from "../output.js";
+import { createGuardedPresenter } from "../present/guarded.js";
+import { jsonLine } from "../present/json.js";
+import { listenToFaults, listenToSignals } from "../signals.js";
+import { stopInTime } from "../stop-time.js";
+
+type Flags = Settings<typeof runOptions & typeof configOption>;
+
+/** Who asks for a stop, for the guard: requests wait until it listens. */
+interface Stops extends StopSource {
+  readonly request: (cause: string) => void;
+}
+
+function createStops(): Stops {
+  const causes: StopCause[] = [];
+  const listeners: ((cause: StopCause) => void)[] = [];
+  return {
+    request(cause) {
+      causes.push(cause as StopCause);
+      for (const listener of listeners) listener(cause as StopCause);
+    },
+    listen(listener) {
+      for (const cause of causes) listener(cause);
+      listeners.push(listener);
+    },
+  };
+}
+
+/** Batches or seconds, as the agent counts them. */
+function autosaveOf(autosave: FileSettings["autosave"]): GuardOptions["autosave"] {
+  if (autosave === undefined || autosave === "auto") return "auto";
+  return typeof autosave === "number" ? { batches: autosave } : { seconds: 60 * Number.parseFloat(autosave) };
+}
+
+/** The lines of `--json`, on standard error, and of `--events`. */
+function jsonListener(write: (line: string) => void): Listener {
+  return {
+    event({ envelope: { run, seq, at }, event: { type, ...data } }) {
+      write(jsonLine(type, { seq, run, ...data }, new Date(at)));
+    },
+  };
+}
+
+/**
+ * The file of `--events`: one that cannot be opened is told before anything starts; one that fails later disturbs nothing.
+ * @throws OUTPUT_NOT_WRITABLE
+ */
+function listenInto(bus: Bus, path: string): () => void {
+  let file: number;
+  try {
+    file = openSync(path, "a");
+  } catch (error) {
+    throw new GuardapesosError("OUTPUT_NOT_WRITABLE", { path, reason: reasonOf(error) }, error);
+  }
+  const deafen = bus.listen(
+    jsonListener((line) => {
+      try {
+        appendFileSync(file, line);
+      } catch {
+        // A full disk: the next line may fit again.
+      }
+    }),
+  );
+  return () => {
+    deafen();
+    closeSync(file);
+  };
+}
+
+function guardOptions(
+  settings: FileSettings,
+  context: Context,
+  command: readonly string[],
+): Omit<GuardOptions, "series"> {
+  heatOptions(settings);
+  return {
+    command,
+    weights: settings.weights ?? "weights",
+    agent: settings.agent ?? true,
+    autosave: autosaveOf(settings.autosave),
+    language: context.texts.language,
+    environment: process.env,
+    again: "",
+  };
+}
+
+/** Our own words: on standard error, as the command has standard output. */
+function ownOutput(): Output {
+  const { stderr, env: environment, platform } = process;
+  return createOutput(stderr, stderr, { environment, platform });
+}
+
+/** Runs the command under guard. Its own exit code is ours, unless it was asked to stop. */
+export async function run(context: Context, flags: Flags, command: readonly string[]): Promise<void> {
+  const settings = await settingsOf(context, flags);
+  if (command.length === 0) throw new GuardapesosError("PROGRAM_NOT_GIVEN", {});
+  const [{ guard }, { seriesName }, { againCommand }] = await Promise.all([
+    import("../../guard/run.js"),
+    import("../../guard/script-name.js"),
+    import("../again.js"),
+  ]);
+  const output = ownOutput();
+  let faultTold = false;
+  const bus = createBus({
+    run: randomBytes(16).toString("hex"),
+    onFault: (error) => {
+      if (!faultTold)
+        output.writeBlock(`${context.texts.commands.bug(reasonOf(error))}\n${stackOf(error)}\n`);
+      faultTold = true;
+    },
+  });
+  const presenter = createGuardedPresenter(output, context.texts);
+  bus.listen(
+    context.json ? jsonListener(output.writeBlock) : { event: ({ event }) => presenter.emit(event) },
+  );
+  const options: GuardOptions = {
+    ...guardOptions(settings, context, command),
+    series: settings.name ?? seriesName(command),
+    again: againCommand(context.typed),
+  };
+  const stops = createStops();
+  const ears = [
+    settings.events === undefined ? () => undefined : listenInto(bus, settings.events),
+    listenToSignals(stops),
+    listenToFaults((error) => {
+      output.writeBlock(`${context.texts.commands.bug(reasonOf(error))}\n${stackOf(error)}\n`);
+    }),
+  ];
+  try {
+    const { stopAfter: after, stopAt: at } = settings;
+    ears.push(
+      stopInTime(stops, { after, at }, (time) => {
+        bus.emit({ type: "stop-planned", time: time.toISOString() });
+      }),
+    );
+    // A terminal that is gone must not be asked for anything more.
+    context.leaveAtOnce = true;
+    context.exitCode = await guard(options, bus.emit, stops);
+  } finally {
+    for (const deafen of ears) deafen();
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * A guarded training from beginning to end: the folder, the socket, the command, its interrupt, and what is said at the end.
+ * Everything that is opened here is closed here, whatever happens.
+ */
+import { mkdir, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import type { Emit } from "../events/event.js";
+import { listenForStop } from "../checkpoint/index.js";
+import { openAgentServer, type AgentServer } from "./agent-server.js";
+import { createAgents, type Agents } from "./agents.js";
+import { environmentOf, startChild, type Child } from "./child.js";
+import { exitOf, type CommandEnd, type Exit, type StopCause } from "./exit.js";
+import { openGuardedFolder, type GuardedFolder } from "./guarded-folder.js";
+import { createInterrupter, type Interrupter } from "./interrupt.js";
+import { noExtras, type Launch } from "./launch.js";
+import { eventOf, processOf } from "./news.js";
+import { createPauser, type Pauser } from "./pause.js";
+import { systemOf, type System } from "./system.js";
+import { requireProgram } from "./program.js";
+import { scriptName } from "./script-name.js";
+import { watchForAgents } from "./watch-for-agents.js";
+import { listenToTerminal } from "./terminal.js";
+
+export interface GuardOptions {
+  /** The words after `--`. */
+  readonly command: readonly string[];
+  readonly weights: string;
+  readonly series: string;
+  /** Whether the agent goes into the command. */
+  readonly agent: boolean;
+  /** What the agent does by itself: a snapshot every so many batches or seconds. */
+  readonly autosave: { readonly batches: number } | { readonly seconds: number } | "auto" | undefined;
+  readonly language: string;
+  /** What a person types to start it again. */
+  readonly again: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What is added to a start. */
+  readonly launch?: Launch;
+}
+
+/** Who asks for a stop: signals, the clock, other processes. */
+export interface StopSource {
+  /** Told of every request; of those before, too. */
+  readonly listen: (listener: (cause: StopCause) => void) => void;
+}
+
+/** One guarded command while it runs. */
+interface Session {
+  readonly options: GuardOptions;
+  readonly emit: Emit;
+  readonly now: () => number;
+  readonly agents: Agents;
+  readonly server: AgentServer | undefined;
+  readonly folder: GuardedFolder;
+  readonly system: System;
+  readonly pauser: Pauser;
+  readonly interrupter: Interrupter;
+}
+
+/** Seconds for a boundary at Ctrl+Z: a person waits. */
+const terminalPatience = 5;
+/** Milliseconds for the last words of agents whose process has ended. */
+const lastWords = 2000;
+
+/** Tells what the agents tell, and keeps the note of which processes are guarded. */
+function tellOfAgents({ agents, emit, folder, options, system }: Session, welcome: () => object): void {
+  const name = scriptName(options.command);
+  const note = (): void => {
+    const pids = agents.mains().map(({ state }) => state.hello.pid);
+    const root = system.root();
+    void folder.note(name, [...new Set([...pids, ...(root === undefined ? [] : [root])])]);
+  };
+  agents.observe({
+    connected({ connection, state }) {
+      connection.send({ t: "welcome", lang: options.language, ...welcome() } as never);
+      const { python, executable, main, module, world } = state.hello;
+      const { rank } = state.hello;
+      const whose = processOf(state);
+      emit({
+        type: "agent-connected",
+        ...whose,
+        python,
+        executable,
+        script: main,
+        module,
+        ...(rank === undefined ? {} : { world }),
+      });
+    },
+    message({ state }, message, before) {
+      const event = eventOf(message, state);
+      if (event) emit(event);
+      if (message.t === "no-snapshot") {
+        const { reason: why, detail } = message;
+        emit({ type: "no-snapshot", ...processOf(state), reason: "asked", why, detail });
+      }
+      if (state.trains && !before.trains) note();
+    },
+    closed({ state }) {
+      if (state.leaving || !state.trains) return;
+      // A process that ends takes its connection with it, a moment earlier.
+      setTimeout(() => {
+        if (system.isAlive(state.hello.pid)) emit({ type: "agent-lost", ...processOf(state) });
+      }, lastWords).unref();
+    },
+  });
+}
+
+/** What the agent is told first. "auto" is decided here, from what a snapshot costs. */
+function welcomeOf({ autosave }: GuardOptions): object {
+  return { autosave: typeof autosave === "object" ? autosave : null };
+}
+
+/** Waits for the command, and for what trains on after it has gone: a launcher may leave first. */
+async function ended(child: Child, { agents }: Session): Promise<CommandEnd> {
+  const end = await child.ended;
+  const until = performance.now() + lastWords;
+  const isTraining = (): boolean =>
+    agents.all().some(({ state }) => state.trains && !state.leaving && state.hello.pid !== child.pid);
+  while (agents.all().length > 0 && (performance.now() < until || isTraining())) await wait(20);
+  return end;
+}
+
+/** Starts the command, and hands it everything that reaches us for it until it has ended. */
+async function guardOnce(session: Session, attempt: number): Promise<CommandEnd> {
+  const { options, emit, server, folder, system, agents, pauser } = session;
+  const launch = await (options.launch ?? noExtras)({ attempt, cause: "start" });
+  const snapshots = resolve(folder.path, "snapshots");
+  const agent = server && {
+    port: server.port,
+    token: server.token,
+    folder: snapshots,
+    set: launch.set === undefined ? undefined : JSON.stringify(launch.set),
+  };
+  const command = [...options.command, ...launch.args];
+  const child = await startChild(command, environmentOf(options.environment, launch.environment, agent));
+  system.began(child.pid);
+  emit({ type: "child-started", pid: child.pid, command, attempt, from: launch.from });
+  void folder.note(scriptName(command), [child.pid]);
+  const watcher = watchForAgents(child.pid, agents, command, options.agent, emit);
+  const stopListening = listenToTerminal({
+    resized: () => system.resized(),
+    passOn: (signal) => system.passOn(signal, agents.mains()),
+    dump: () => void dumpStacks(session),
+    pause: () => pauser.pause("terminal", { snapshot: false, patience: terminalPatience }),
+    resume: () => pauser.resume("terminal"),
+  });
+  try {
+    const end = await ended(child, session);
+    const { interrupter } = session;
+    const seconds = (performance.now() - child.startedAt) / 1000;
+    emit({
+      type: "child-ended",
+      pid: child.pid,
+      ...codeOrSignal(end),
+      seconds,
+      interrupted: interrupter.delivered(),
+    });
+    watcher.close(true);
+    return end;
+  } finally {
+    watcher.close(false);
+    stopListening();
+    system.ended();
+  }
+}
+
+const codeOrSignal = ({ code, signal }: CommandEnd) => ({
+  code: signal === undefined ? code : undefined,
+  signal,
+});
+
+/** Ctrl+\: what all threads of the processes that train are doing. */
+async function dumpStacks({ agents, emit }: Session): Promise<void> {
+  for (const agent of agents.mains()) {
+    const answer = await agents.ask(agent, { t: "stacks" }, ["stacks"]);
+    if (answer) emit({ type: "stacks", ...processOf(agent.state), why: "asked", text: answer.text });
+  }
+}
+
+/** Says how it has ended, and what is safe. */
+function tellEnd(session: Session, end: CommandEnd, startedAt: number): Exit {
+  const { options, emit, interrupter } = session;
+  const cause = interrupter.cause();
+  const exit = exitOf({ end, cause, delivered: interrupter.delivered(), saveFailed: false });
+  const isStopped = exit.of === "guardapesos";
+  const how = isStopped
+    ? cause === "heat"
+      ? "overheated"
+      : "stopped"
+    : exit.code === 0
+      ? "finished"
+      : "failed";
+  emit({
+    type: "ended",
+    how,
+    signal: isStopped ? cause : end.signal,
+    position: undefined,
+    seconds: (performance.now() - startedAt) / 1000,
+    files: [],
+    preview: undefined,
+    nonFinite: 0,
+    resumeCommand: how === "finished" ? undefined : options.again,
+    batchesLost: undefined,
+    code: undefined,
+    child: { name: scriptName(options.command), exitCode: exit.code, codeOf: exit.of },
+  });
+  return exit;
+}
+
+/**
+ * Runs a command under guard until it has ended.
+ * @returns the exit code
+ * @throws PROGRAM_NOT_FOUND, PROGRAM_NOT_EXECUTABLE, and what openGuardedFolder throws: nothing was started then
+ */
+export async function guard(options: GuardOptions, emit: Emit, stop: StopSource): Promise<number> {
+  const startedAt = performance.now();
+  const now = (): number => (performance.now() - startedAt) / 1000;
+  requireProgram(options.command[0]!, options.environment["PATH"]);
+  const folder = await openGuardedFolder(options.weights);
+  const agents = createAgents(now);
+  const system = systemOf();
+  const snapshots = join(folder.path, "snapshots");
+  let server: AgentServer | undefined;
+  const pauser = createPauser(agents, system, emit, now);
+  const interrupter = createInterrupter(agents, system, emit, now);
+  const request = (cause: StopCause): void => {
+    interrupter.request(cause);
+    pauser.resumeAll();
+  };
+  const asked = listenForStop(folder.lock, () => request("stop"));
+  let last: unknown;
+  try {
+    await mkdir(snapshots, { recursive: true });
+    if (options.agent) server = await openAgentServer(agents.listener);
+    const session: Session = { options, emit, now, agents, server, folder, system, pauser, interrupter };
+    const { command, weights, series } = options;
+    emit({ type: "guard-started", command, folder: process.cwd(), weights, series, newest: undefined });
+    tellOfAgents(session, () => welcomeOf(options));
+    stop.listen(request);
+    const end = await guardOnce(session, 1);
+    const exit = tellEnd(session, end, startedAt);
+    return exit.code;
+  } finally {
+    interrupter.close();
+    server?.close();
+    await asked.close(last);
+    await rm(snapshots, { recursive: true, force: true }).catch(() => undefined);
+    await folder.note("", []);
+    await folder.release();
+  }
+}
