@@ -231,6 +231,8 @@ export async function guard(options: GuardOptions, emit: Emit, stop: StopSource)
   const asked = listenForStop(folder.lock, () => request("stop"));
   let last: unknown;
   try {
+    // What a killed guard has left.
+    await rm(snapshots, { recursive: true, force: true });
     await mkdir(snapshots, { recursive: true });
     if (options.agent) server = await openAgentServer(agents.listener);
     const session: Session = { options, emit, now, agents, server, folder, system, pauser, interrupter };

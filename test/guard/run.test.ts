@@ -195,7 +195,8 @@ describe.runIf(linux)("a guarded training without a terminal", { timeout: 60_000
     onTestFinished(() => void child.kill("SIGKILL"));
     let stderr = "";
     child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
-    const ended = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
+    // Not "close": the command has inherited standard error, and may live on.
+    const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
     for (let tries = 0; tries < 200; tries++) {
       if ((await ofLog(folder, "batch 3").catch(() => [])).length > 0) break;
       await wait(50);
@@ -241,11 +242,21 @@ describe.runIf(linux)("a guarded training without a terminal", { timeout: 60_000
     child.kill("SIGKILL");
     await ended;
     const pid = Number((await ofLog(folder, "pid"))[0]!.slice(4));
-    onTestFinished(() => void process.kill(pid, "SIGKILL"));
+    const kill = (): void => {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended.
+      }
+    };
+    onTestFinished(kill);
     const second = await call(folder, guarded(["touch", "started"]));
     expect(second.code).toBe(75);
     expect(second.stderr).toContain(String(pid));
     expect((await call(folder, ["ls"])).stdout).not.toContain("started");
+    kill();
+    while ((await call(folder, ["ps", "-p", String(pid)])).code === 0) await wait(50);
+    expect((await call(folder, guarded(["touch", "started"]))).code).toBe(0);
   });
 
   it("keeps a second guard out of its folder", async () => {
