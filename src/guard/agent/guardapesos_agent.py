@@ -9,6 +9,8 @@ Sections: 1 tools - 2 link to the guard - 3 imports - 4 who this process is - 5 
 
 import atexit
 import collections
+import contextlib
+import errno
 import functools
 import json
 import os
@@ -16,6 +18,7 @@ import re
 import selectors
 import signal
 import socket
+import stat
 import sys
 import threading
 import time
@@ -304,6 +307,363 @@ def hello():
         "restart": number_of_environment("TORCHELASTIC_RESTART_COUNT") or 0,
         "spawned": AGENT.spawned,
     }
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Signals that wait until a save is done
+# ----------------------------------------------------------------------------------------------------------------------
+
+# SIGINT last: while the others get their handlers back, its handler, the likeliest to raise, still waits.
+HELD_NAMES = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGBREAK", "SIGINT")
+HELD_SIGNALS = [getattr(signal, name) for name in HELD_NAMES if hasattr(signal, name)]
+
+
+class HeldBack:
+    """`with HELD:` keeps the signals that a script handles (or dies of) waiting, and delivers each of them once right after.
+
+    Only in the main thread, where Python runs handlers; anywhere else it does nothing. It nests.
+    """
+
+    def __init__(self):
+        self.depth = 0
+        self.before = {}  # signal -> the script's handler
+        self.waiting = []
+
+    def __enter__(self):
+        if in_main_thread():
+            self.depth += 1
+            if self.depth == 1:
+                self._hold()
+
+    def __exit__(self, *failure):
+        if in_main_thread():
+            self.depth -= 1
+            if self.depth == 0:
+                try:
+                    self._give_back(list(self.before))
+                finally:
+                    self._deliver()
+
+    def _hold(self):
+        for signum in HELD_SIGNALS:
+            handler = signal.getsignal(signum)
+            if handler is signal.SIG_DFL or callable(handler):
+                self.before[signum] = handler
+                try:
+                    signal.signal(signum, self._note)
+                except (ValueError, OSError):  # not the main interpreter
+                    del self.before[signum]
+
+    def _give_back(self, signums):
+        # Each step also happens when a handler that is back already raises in the one before.
+        if signums:
+            try:
+                if signal.getsignal(signums[0]) == self._note:
+                    signal.signal(signums[0], self.before[signums[0]])
+            finally:
+                self._give_back(signums[1:])
+
+    def _deliver(self):
+        if self.waiting:
+            try:
+                signal.raise_signal(self.waiting.pop(0))
+            finally:
+                self._deliver()
+
+    def _note(self, signum, frame):
+        if self.depth == 0:  # It came while its handler was on its way back.
+            signal.signal(signum, self.before[signum])
+            signal.raise_signal(signum)
+        elif signum not in self.waiting:
+            self.waiting.append(signum)
+
+
+HELD = HeldBack()
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Whole saves: written beside, synced, and put in place by one rename
+# ----------------------------------------------------------------------------------------------------------------------
+
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+REFUSED_SECONDS = 10.0  # how long Windows may refuse a replace (a scanner has the file open) before a sibling is left
+LONGEST_PATH = 250 if os.name == "nt" else 4000
+
+
+def wrap_save(original, form, keyword, is_path, after=None):
+    """The function that saves (object, path, ...), but whole. `after(object, path, form, options)` is told of each."""
+
+    @functools.wraps(original)
+    def save(*args, **kwargs):
+        given = kwargs[keyword] if keyword in kwargs else args[1] if len(args) > 1 else None
+        path = os.fspath(given) if is_path(given) else None
+
+        def write(to):
+            if keyword in kwargs:
+                return original(*args, **dict(kwargs, **{keyword: to}))
+            return original(args[0], to, *args[2:], **kwargs)
+
+        with HELD:
+            if isinstance(path, str) and "\0" not in path:
+                job = quiet(Save)(path, form)
+            else:
+                job = quiet(Save.of_file_object)(given)
+            if job is None:
+                return original(*args, **kwargs)
+            if job.form == "object":
+                return job.in_place(lambda: original(*args, **kwargs))
+            result = job.run(write)
+            if after is not None and job.sent_saved:
+                thing = args[0] if args else kwargs.get("obj", kwargs.get("tensors"))
+                quiet(after)(thing, job, kwargs, args[2:])
+            return result
+
+    return save
+
+
+class Save:
+    """One save of the script to a path."""
+
+    def __init__(self, path, form):
+        AGENT.saves += 1
+        self.number, self.path, self.form = AGENT.saves, path, form
+        self.absolute = os.path.abspath(path)
+        self.target = follow_links(path)  # None where it can't be replaced
+        self.begun = time.monotonic()
+        self.sent_saved = False
+
+    @classmethod
+    def of_file_object(cls, file):
+        """Only what has a name on the disk is a checkpoint: not a BytesIO."""
+        name = getattr(file, "name", None)
+        return cls(name, "object") if isinstance(name, str) and os.path.exists(name) else None
+
+    def run(self, write):
+        """Calls write(path) with a path beside the target and puts the result in place; as torch would where that can't be."""
+        target, old = self.target, look_at(self.target)
+        if target is None or not can_be_replaced(target, old):
+            return self.in_place(lambda: write(self.path))
+        try:
+            folder = self._hidden_folder(target)
+        except OSError as error:
+            if error.errno in FULL and old is not None:
+                # In place, torch would empty the old file first. What torch raises on a full disk is a RuntimeError, too.
+                with self._open():
+                    raise RuntimeError("no space left on the disk for %s: the old file is still there" % self.path)
+            return self.in_place(lambda: write(self.path))
+        with self._open():
+            try:
+                result = self._write_beside(write, folder, target, old)
+            finally:
+                remove_folder(folder)
+        if result is REPLACE_REFUSED:
+            return self.in_place(lambda: write(self.path))
+        return result
+
+    def in_place(self, write):
+        """As without us: an open file, a device, a folder in which nothing can be made."""
+        with self._open():
+            result = write()
+            at = look_at(self.path)
+            if at is not None and stat.S_ISREG(at.st_mode) and self.form != "object":
+                quiet(sync)(self.path)
+            self._tell_saved(atomic=False)
+            return result
+
+    def _write_beside(self, write, folder, target, old):
+        beside = os.path.join(folder, os.path.basename(self.path))
+        result = write(beside)
+        if not os.path.exists(beside):  # It did not write a file: there is nothing to put in place.
+            return result
+        if old is not None and self.form == "torch":
+            keep_owner_and_mode(beside, old)
+        try:
+            sync(beside)
+        except OSError as error:
+            raise RuntimeError("writing %s failed: %s" % (self.path, error))
+        try:
+            replace(beside, target)
+        except OSError as error:
+            if os.name != "nt":
+                return REPLACE_REFUSED
+            sibling = sibling_of(target, self.number)
+            os.replace(beside, sibling)
+            notice("replace-refused", "%s: %s" % (self.absolute, error))
+            self._tell_saved(atomic=False, sibling=os.path.abspath(sibling))
+            return result
+        quiet(sync_folder)(os.path.dirname(target))
+        self._tell_saved(atomic=True)
+        return result
+
+    def _hidden_folder(self, target):
+        parent = os.path.dirname(target)
+        while True:
+            AGENT.folders += 1
+            folder = os.path.join(parent, ".guardapesos-%d-%d" % (os.getpid(), AGENT.folders))
+            if len(os.path.join(folder, os.path.basename(self.path))) > LONGEST_PATH:
+                raise OSError(errno.ENAMETOOLONG, "too long", folder)
+            try:
+                os.mkdir(folder)
+                return folder
+            except FileExistsError:  # left by a kill, or of the same number in another container
+                continue
+
+    @contextlib.contextmanager
+    def _open(self):
+        """While it is open nobody is interrupted. What goes wrong in it goes on to the script as it came."""
+        AGENT.open_saves.add(self.number)
+        send("save-started", save=self.number, path=self.absolute, format=self.form)
+        try:
+            yield
+        except BaseException as error:
+            if not self.sent_saved:
+                text = "%s: %s" % (type(error).__name__, error)
+                send("save-failed", save=self.number, path=self.absolute, error=text[:2000])
+            raise
+        finally:
+            AGENT.open_saves.discard(self.number)
+            AGENT.wake()
+
+    def _tell_saved(self, atomic, sibling=None):
+        self.sent_saved = True
+        at = look_at(sibling or self.path)
+        send(
+            "saved",
+            save=self.number,
+            path=self.absolute,
+            format=self.form,
+            bytes=at.st_size if at else None,
+            steps=AGENT.steps,
+            batches=AGENT.batches,
+            atomic=atomic,
+            sibling=sibling,
+            seconds=round(time.monotonic() - self.begun, 6),
+        )
+
+
+REPLACE_REFUSED = object()
+
+
+def follow_links(path):
+    """Where a save to the path really writes, since torch writes through links. None for a circle and for what is not a place
+    on a disk: /dev/stdout leads to a file that others have open, too."""
+    path = steady(path)
+    for _ in range(40):
+        if path.startswith(("/proc/", "/dev/")) and not path.startswith("/dev/shm/"):
+            return None
+        if not os.path.islink(path):
+            return path
+        path = os.path.join(os.path.dirname(path), os.readlink(path))
+    return None
+
+
+def steady(path):
+    """The path made absolute, so that os.chdir in another thread can't mislead us.
+
+    Not where that would bring in letters beyond ASCII: torch names the records inside the file differently for such paths.
+    """
+    absolute = os.path.join(os.getcwd(), path)
+    return absolute if absolute.isascii() or not path.isascii() else path
+
+
+def look_at(path):
+    try:
+        return os.stat(path)
+    except (OSError, TypeError, ValueError):
+        return None
+
+
+def can_be_replaced(target, old):
+    """A file that we may write to, or none yet. Not a FIFO, a device, a folder, nor what a file system makes up (/proc)."""
+    if not os.path.basename(target) or not os.path.isdir(os.path.dirname(target) or os.curdir):
+        return False
+    return old is None or (stat.S_ISREG(old.st_mode) and os.access(target, os.W_OK))
+
+
+def keep_owner_and_mode(path, old):
+    """Writing in place would have kept them."""
+    try:
+        new = os.stat(path)
+        if hasattr(os, "chown") and (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+            os.chown(path, old.st_uid, old.st_gid)
+    except OSError:
+        pass
+    try:
+        os.chmod(path, stat.S_IMODE(old.st_mode))
+    except OSError:
+        pass
+
+
+def sync(path):
+    """Returns when the file's bytes are on the disk. A file system that can't say so is believed."""
+    try:
+        fd = os.open(path, (os.O_RDWR if os.name == "nt" else os.O_RDONLY) | getattr(os, "O_BINARY", 0))
+    except PermissionError:  # a umask that takes even the owner's right to read
+        return
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, getattr(errno, "ENOTSUP", errno.EINVAL), errno.EROFS):
+            raise
+    finally:
+        os.close(fd)
+
+
+def sync_folder(path):
+    if os.name != "nt":
+        fd = os.open(path or os.curdir, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def replace(source, target):
+    """os.replace; on Windows again and again for a while, since whoever reads a file there keeps it from being replaced."""
+    end = time.monotonic() + (REFUSED_SECONDS if os.name == "nt" else 0)
+    pause = 0.02
+    while True:
+        try:
+            return os.replace(source, target)
+        except PermissionError:
+            if time.monotonic() >= end:
+                raise
+        time.sleep(pause)
+        pause = min(0.5, pause * 2)
+
+
+def sibling_of(target, number):
+    stem, extension = os.path.splitext(target)
+    return "%s.guardapesos-%d-%d%s" % (stem, os.getpid(), number, extension)
+
+
+def remove_folder(folder):
+    """A hidden folder of ours with whatever an interrupted write left in it."""
+    try:
+        for name in os.listdir(folder):
+            os.unlink(os.path.join(folder, name))
+        os.rmdir(folder)
+    except OSError:
+        pass
+
+
+def is_path(value):
+    return isinstance(value, (str, os.PathLike))
+
+
+def guard_torch_saves(torch):
+    serialization = torch.serialization
+    save = wrap_save(serialization.save, "torch", "f", getattr(serialization, "_is_path", is_path), remember)
+    serialization.save = save
+    torch.save = save
+
+
+def guard_safetensors(module):
+    after = remember if module.__name__ == "safetensors.torch" else None
+    module.save_file = wrap_save(module.save_file, "safetensors", "filename", is_path, after)
+
+
+def remember(thing, job, options, more):
+    """What the script saved last, so that it can be saved again."""
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -1258,10 +1618,19 @@ class Agent:
         self.spawned = False  # a child of multiprocessing: it connects with its first optimizer step
         self.batches = 0
         self.steps = 0
+        self.saves = 0  # of the script, so far
+        self.folders = 0  # hidden ones, so far
+        self.open_saves = set()  # their numbers; an interrupt waits until there is none
         self.phase = "import"
         self.settings = None  # of --set
         self.numbers = Numbers()
         self.last_beat = time.monotonic()
+
+    def wake(self):
+        """Lets the link's thread look again at what there is to do."""
+        link = self.link
+        if link is not None:
+            link.wake()
 
 
 AGENT = Agent()
@@ -1333,6 +1702,7 @@ def after_fork():
     link, AGENT.link = AGENT.link, None
     AGENT.spawned = True
     AGENT.batches = AGENT.steps = 0
+    AGENT.open_saves.clear()
     if link is not None:
         link.forget()
 
@@ -1358,6 +1728,9 @@ def start():
     atexit.register(quiet(at_exit))
     sys.meta_path.insert(0, ImportWatcher)
     when_imported("torch", on_torch)
+    when_imported("torch", guard_torch_saves)
+    when_imported("safetensors.torch", guard_safetensors)
+    when_imported("safetensors.numpy", guard_safetensors)
     wanted = os.environ.get("GUARDAPESOS_AGENT_SET")
     if wanted:
         quiet(install_set)(json.loads(wanted))
