@@ -20,6 +20,8 @@ export interface Output {
   readonly writeError: (text: string) => void;
   /** Writes whole lines to standard output, begun on a line of their own: another program writes there, too. */
   readonly writeBlock: (lines: string) => void;
+  /** What standard output has been given and its reader has not taken, in bytes or UTF-16 units. */
+  readonly backlog: () => number;
   /** Aborted when standard output takes nothing any more: nobody reads it, or it cannot be written to. */
   readonly ended: AbortSignal;
   /** Why words for standard output are missing where they were to be kept; undefined when none are. */
@@ -150,6 +152,7 @@ export function createOutput(
       const start = freshLine(columns, endsMidLine(fileOf(stdout)));
       write(`${start}${escapeOutput(lines, hasColors)}`);
     },
+    backlog: () => stdout.writableLength,
     writeError: (text) => writeError(escapeOutput(text, hasColors)),
     ended: ending.signal,
     failure: () => failure,

@@ -1,4 +1,6 @@
 /** Who listens delays nobody, and misses nothing that it is not told of. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { expect, it, vi } from "vitest";
 import { createBus, type Bus, type Listener } from "./bus.js";
@@ -111,6 +113,36 @@ it("keeps the newest of each type and a bounded number of notable ones", () => {
   expect(notable).toHaveLength(notableKept);
   expect(new Set(notable.map(({ event }) => event.type))).toEqual(new Set(["warning"]));
   expect(numbers(notable)).toEqual(Array.from({ length: notableKept }, (_, i) => 1 + 2 * i + notableKept));
+});
+
+it("keeps no more of ten days than of ten minutes, though one listener never answers", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const heap = (): number => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const { bus } = busWith(1000);
+  bus.listen({ event: () => new Promise<void>(() => undefined) });
+  bus.listen({ event: () => undefined });
+  const emitSome = (count: number): void => {
+    for (let i = 0; i < count; i++) {
+      // Each with a text of its own: some 100 bytes.
+      if (i % 10 === 0) bus.emit(warning(`${i} ${"x".repeat(50)}`));
+      else if (i % 10 === 1) bus.emit({ type: "image-skipped", path: `${i}.jpg`, reason: `${i}`.repeat(10) });
+      else bus.emit(saving(i));
+    }
+  };
+  emitSome(5000);
+  const before = heap();
+  emitSome(100_000);
+  // 100,000 events that are kept take some 30 MB.
+  expect(heap() - before).toBeLessThan(5e6);
+  const { listener, views } = recorder();
+  bus.listen(listener);
+  expect(JSON.stringify(views[0]).length).toBeLessThan(100_000);
+  // Files that cannot be read, however many, leave what somebody would want to read afterwards.
+  expect(views[0]!.notable.map(({ event }) => event.type)).not.toContain("image-skipped");
 });
 
 it("tells what a listener emits to everyone after what it was told of", () => {

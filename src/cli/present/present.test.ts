@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { PassThrough } from "node:stream";
+import { PassThrough, Writable } from "node:stream";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { failureOf, GuardapesosError } from "../../base/errors.js";
 import { textsOf } from "../../texts/index.js";
@@ -298,6 +298,33 @@ describe("JSON lines", () => {
     expect(JSON.parse(first!)).toEqual({ ...envelope, ...saved });
     expect(JSON.parse(second!)).toMatchObject({ seq: 8, ...step() });
     expect(end).toBe("");
+  });
+
+  it("leave progress out while their reader takes nothing, in bounded memory, and never a save or the end", () => {
+    const given: string[] = [];
+    const stuck = new Writable({ highWaterMark: 1, decodeStrings: false, write: () => undefined });
+    const write = stuck.write.bind(stuck);
+    stuck.write = ((line: string) => {
+      if (line !== "") given.push(line.slice(0, 40));
+      return write(line);
+    }) as typeof stuck.write;
+    const stream = Object.assign(stuck, { isTTY: false }) as unknown as NodeJS.WriteStream;
+    const output = createOutput(stream, new PassThrough() as unknown as NodeJS.WriteStream, {
+      environment: {},
+      platform: "linux",
+    });
+    const { event: tell } = jsonListener(output);
+    const envelope = { run: "5f", seq: 7, at: "2025-11-06T15:30:45.000Z" };
+    for (let i = 0; i < 30_000; i++) void tell({ envelope, event: step() });
+    const full = given.length;
+    expect(full).toBeLessThan(30_000);
+    expect(output.backlog()).toBeLessThan(2 ** 23 + 1000);
+    void tell({ envelope, event: saved });
+    expect(given.slice(full)).toEqual([expect.stringContaining('"saved"')]);
+    for (let i = 0; i < 80_000; i++) void tell({ envelope, event: { ...saved, reason: "x".repeat(1000) } });
+    expect(output.backlog()).toBeLessThan(2 ** 26 + 2000);
+    void tell({ envelope, event: stopped });
+    expect(given.at(-1)).toContain('"ended"');
   });
 });
 
