@@ -59,6 +59,8 @@ export interface Unpickled {
 export interface UnpickleOptions {
   /** Bytes by which memory is allowed, fewer than its own where it is packed. */
   readonly worth?: number;
+  /** How many times the memory of other pickles it may take: a list of many small objects takes more for each byte. */
+  readonly memoryTimes?: number;
   /** Keeps what a name that is not on the allow-list makes as data: the name, and what it was called with. Nothing is run. */
   readonly skipUnknown?: boolean;
 }
@@ -73,7 +75,7 @@ export function unpickle(
   bytes: Uint8Array,
   origin: Origin,
   storageOf: (id: readonly TorchValue[]) => TorchStorage | NoStorage,
-  { worth = bytes.length, skipUnknown = false }: UnpickleOptions = {},
+  { worth = bytes.length, memoryTimes = 1, skipUnknown = false }: UnpickleOptions = {},
 ): Unpickled {
   const m: Machine = {
     bytes,
@@ -88,7 +90,7 @@ export function unpickle(
     shared: new Set(),
     memory: 0,
     acceptsKey: keyGuard(),
-    packing: bytes.length === 0 ? 1 : Math.min(1, worth / bytes.length),
+    packing: memoryTimes * (bytes.length === 0 ? 1 : Math.min(1, worth / bytes.length)),
     storageOf,
     skipped: skipUnknown ? new Set() : undefined,
   };

@@ -58,7 +58,8 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   }
 }
 
-async function readHeader(
+/** The same for any source of bytes, which stays open. */
+export async function readHeader(
   source: Source,
 ): Promise<Pick<SafetensorsFile, "metadata" | "tensors" | "allTensors">> {
   const origin: Origin = { file: source.path, where: "header", base: 0 };

@@ -1,0 +1,3 @@
+/** Checkpoints that other programs wrote: which there are, whether each is whole, and what is in it. */
+export { findForeign, judgeForeign, type Candidate } from "./judge.js";
+export type { ForeignArtifact, ForeignCheckpoint, ForeignProgress, ForeignTensor } from "./types.js";
