@@ -72,6 +72,21 @@ export interface ErrorData {
   /** `key` is empty when the whole file is meant. */
   CONFIG_INVALID: { file: string; key: string; value: string; expected: Expected };
   CONFIG_NOT_FOUND: { file: string };
+  // What a guarded script is given
+  /** `problem`: no = in it, or what stands before it is no name of Python's, or none that a variable can have. */
+  SETTING_INVALID: { option: string; value: string; problem: "no-sign" | "name" | "variable" };
+  /** `imported`: the module's name (`config.LR`) where the script only imports it. */
+  SETTING_MISSING: {
+    name: string;
+    file: string;
+    suggestion: string | undefined;
+    imported: string | undefined;
+  };
+  PLACEHOLDER_UNKNOWN: { option: string; placeholder: string; known: readonly string[] };
+  /** Checkpoint `id` has no such file, or several. */
+  PLACEHOLDER_EMPTY: { placeholder: string; id: string; several: boolean; files: readonly string[] };
+  QUOTE_NOT_CLOSED: { option: string; value: string };
+  RECIPE_UNKNOWN: { recipe: string; recipes: readonly string[]; suggestion: string | undefined };
   // Engine
   DEVICE_UNAVAILABLE: { device: string; available: readonly string[]; reason: string };
   /** It computes in float32 alone. `reason`: ONNX Runtime's words. */

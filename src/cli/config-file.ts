@@ -10,7 +10,7 @@ import { GuardapesosError, reasonOf } from "../base/errors.js";
 import type { OptionName } from "../texts/index.js";
 import { autosaveOf } from "../progan/config.js";
 import { parseSensor } from "../thermal/sensors/open.js";
-import { nearest } from "./nearest.js";
+import { nearest } from "../base/nearest.js";
 import type { Settings } from "./options.js";
 import { durationOf, timeOfDay } from "./stop-time.js";
 import {

@@ -54,6 +54,12 @@ export function exitCodeOf(code: ErrorCode): number {
     case "LOOSE_PAIR_AMBIGUOUS":
     case "THRESHOLDS_ORDER":
     case "PROGRAM_NOT_GIVEN":
+    case "SETTING_INVALID":
+    case "SETTING_MISSING":
+    case "PLACEHOLDER_UNKNOWN":
+    case "PLACEHOLDER_EMPTY":
+    case "QUOTE_NOT_CLOSED":
+    case "RECIPE_UNKNOWN":
       return 64; // EX_USAGE: the command line
     case "IMAGES_UNREADABLE":
     case "NAME_NOT_DECODED":

@@ -22,7 +22,7 @@ import { stop } from "./commands/stop.js";
 import { train } from "./commands/train.js";
 import { verify } from "./commands/verify.js";
 import type { Context } from "./context.js";
-import { nearest } from "./nearest.js";
+import { nearest } from "../base/nearest.js";
 import type { OptionTable } from "./options.js";
 import {
   addOptions,

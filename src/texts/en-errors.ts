@@ -116,6 +116,27 @@ export const errors: ErrorTexts = {
       : `In ${file}, "${key}" takes ${expectation(expected)}; ${value} is not that.`,
   CONFIG_NOT_FOUND: ({ file }) => `The config file ${file} cannot be read. Check the path given to --config.`,
 
+  SETTING_INVALID: ({ option, value, problem }) =>
+    problem === "no-sign"
+      ? `${option} takes NAME=VALUE; "${value}" has no = in it.`
+      : problem === "name"
+        ? `${option} takes NAME=VALUE or MODULE.NAME=VALUE with names as Python has them; "${value}" is none.`
+        : `${option} takes NAME=VALUE; "${value}" can't be the name of an environment variable.`,
+  SETTING_MISSING: ({ name, file, suggestion, imported }) =>
+    `${file} assigns no ${name} at its top level, so it can't be set, and nothing was started.${
+      imported === undefined
+        ? `${meant(suggestion)} Names inside functions and classes can't be set.`
+        : ` It imports that name: set it where it is assigned, as ${imported}=VALUE.`
+    }`,
+  PLACEHOLDER_UNKNOWN: ({ option, placeholder, known }) =>
+    `${option} has ${placeholder} in it, which stands for nothing. There are ${and(known)}.`,
+  PLACEHOLDER_EMPTY: ({ placeholder, id, several, files }) =>
+    `${several ? `Several files of the checkpoint ${id} could be` : `The checkpoint ${id} has nothing for`} ${placeholder}: it holds ${files.length === 0 ? "no files" : and(files)}. Name one as {file:NAME}; the checkpoint is as it was, and nothing was started.`,
+  QUOTE_NOT_CLOSED: ({ option, value }) =>
+    `In ${option}, a quote is opened and not closed: ${value}. Close it, or put a backslash before it.`,
+  RECIPE_UNKNOWN: ({ recipe, recipes, suggestion }) =>
+    `There is no recipe "${recipe}".${meant(suggestion)} There are ${and(recipes)}; your own stand in the config file, under "recipes".`,
+
   DEVICE_UNAVAILABLE: ({ device, available, reason }) =>
     `The device ${device} cannot be used here: ${reason}. Choose --device ${or(available)}.`,
   DEVICE_NO_HALF: ({ device, reason }) =>

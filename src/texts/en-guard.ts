@@ -108,6 +108,10 @@ const caught: Record<string, string> = {
   heat: "The card is too hot!",
 };
 
+/** Windows' own statuses are known by their hexadecimal form. */
+const statusOf = (code: number): string =>
+  code >= 0x80000000 ? `0x${code.toString(16).toUpperCase()}` : String(code);
+
 function causeOf(cause: CrashCause): string {
   switch (cause.kind) {
     case "exception":
@@ -117,11 +121,13 @@ function causeOf(cause: CrashCause): string {
     case "cuda":
       return `the card: ${raised(cause)}`;
     case "signal":
-      return `killed by ${cause.signal}`;
+      return cause.signal === "SIGKILL"
+        ? "killed by SIGKILL; if nobody did that, it was probably the system, for lack of memory"
+        : `killed by ${cause.signal}`;
     case "memory-killer":
       return "killed by the system, which had no memory left";
     case "exit-code":
-      return `exit code ${cause.code}`;
+      return `exit code ${statusOf(cause.code)}`;
   }
 }
 

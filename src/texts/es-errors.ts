@@ -119,6 +119,27 @@ export const errors: ErrorTexts = {
   CONFIG_NOT_FOUND: ({ file }) =>
     `No se puede leer el archivo de configuración ${file}. Revisa la ruta que diste en --config.`,
 
+  SETTING_INVALID: ({ option, value, problem }) =>
+    problem === "no-sign"
+      ? `${option} admite NOMBRE=VALOR; «${value}» no lleva ningún =.`
+      : problem === "name"
+        ? `${option} admite NOMBRE=VALOR o MÓDULO.NOMBRE=VALOR con nombres como los de Python; «${value}» no lo es.`
+        : `${option} admite NOMBRE=VALOR; «${value}» no puede ser el nombre de una variable de entorno.`,
+  SETTING_MISSING: ({ name, file, suggestion, imported }) =>
+    `${file} no asigna ningún ${name} en su nivel superior, así que no se puede cambiar, y no se ha iniciado nada.${
+      imported === undefined
+        ? `${meant(suggestion)} Los nombres de dentro de funciones y clases no se pueden cambiar.`
+        : ` Ese nombre lo importa: cámbialo donde se asigna, como ${imported}=VALOR.`
+    }`,
+  PLACEHOLDER_UNKNOWN: ({ option, placeholder, known }) =>
+    `${option} lleva ${placeholder}, que no representa nada. Existen ${and(known)}.`,
+  PLACEHOLDER_EMPTY: ({ placeholder, id, several, files }) =>
+    `${several ? `Varios archivos del checkpoint ${id} podrían ser` : `El checkpoint ${id} no tiene nada para`} ${placeholder}: contiene ${files.length === 0 ? "ningún archivo" : and(files)}. Nombra uno como {file:NOMBRE}; el checkpoint está como estaba, y no se ha iniciado nada.`,
+  QUOTE_NOT_CLOSED: ({ option, value }) =>
+    `En ${option} se abren unas comillas que no se cierran: ${value}. Ciérralas, o pon una barra invertida delante.`,
+  RECIPE_UNKNOWN: ({ recipe, recipes, suggestion }) =>
+    `No hay ninguna receta «${recipe}».${meant(suggestion)} Existen ${and(recipes)}; las tuyas van en el archivo de configuración, en "recipes".`,
+
   DEVICE_UNAVAILABLE: ({ device, available, reason }) =>
     `El dispositivo ${device} no se puede usar aquí: ${reason}. Elige --device ${or(available)}.`,
   DEVICE_NO_HALF: ({ device, reason }) =>

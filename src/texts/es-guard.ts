@@ -102,6 +102,10 @@ const caught: Record<string, string> = {
   heat: "¡La tarjeta está demasiado caliente!",
 };
 
+/** Los estados propios de Windows se conocen por su forma hexadecimal. */
+const statusOf = (code: number): string =>
+  code >= 0x80000000 ? `0x${code.toString(16).toUpperCase()}` : String(code);
+
 function causeOf(cause: CrashCause): string {
   switch (cause.kind) {
     case "exception":
@@ -111,11 +115,13 @@ function causeOf(cause: CrashCause): string {
     case "cuda":
       return `la tarjeta: ${raised(cause)}`;
     case "signal":
-      return `lo mató ${cause.signal}`;
+      return cause.signal === "SIGKILL"
+        ? "lo mató SIGKILL; si no fue nadie, probablemente fue el sistema, por falta de memoria"
+        : `lo mató ${cause.signal}`;
     case "memory-killer":
       return "lo mató el sistema, que se quedó sin memoria";
     case "exit-code":
-      return `código de salida ${cause.code}`;
+      return `código de salida ${statusOf(cause.code)}`;
   }
 }
 
