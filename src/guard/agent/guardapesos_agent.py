@@ -3,15 +3,19 @@
 Standard library only, Python 3.8 to 3.15. `sitecustomize.py` beside it starts it. Its side of the protocol is written down in
 docs/guard-agent.md. Two rules stand above everything here: it never raises anything of its own, and it never changes a number.
 
-Sections: 1 tools - 2 link to the guard - 3 imports - 4 who this process is - 5 settings (--set) - 6 numbers (tqdm, TensorBoard)
+Sections: 1 tools - 2 link to the guard - 3 imports - 4 who this process is - signals held back - whole saves - requests and
+boundaries - where the boundaries are - live snapshots - screen - Windows - 5 settings (--set) - 6 numbers (tqdm, TensorBoard)
 - 7 stacks and crashes - 8 start.
 """
 
+import _thread
 import atexit
 import collections
 import contextlib
 import errno
 import functools
+import gc
+import io
 import json
 import os
 import re
@@ -22,6 +26,7 @@ import stat
 import sys
 import threading
 import time
+import types
 import weakref
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -413,8 +418,9 @@ def wrap_save(original, form, keyword, is_path, after=None):
                 return job.in_place(lambda: original(*args, **kwargs))
             result = job.run(write)
             if after is not None and job.sent_saved:
+                options = {name: value for name, value in kwargs.items() if name not in (keyword, "obj", "tensors")}
                 thing = args[0] if args else kwargs.get("obj", kwargs.get("tensors"))
-                quiet(after)(thing, job, kwargs, args[2:])
+                quiet(after)(thing, job, lambda value, to: original(value, to, *args[2:], **options))
             return result
 
     return save
@@ -511,6 +517,8 @@ class Save:
     def _open(self):
         """While it is open nobody is interrupted. What goes wrong in it goes on to the script as it came."""
         AGENT.open_saves.add(self.number)
+        phase = AGENT.phase
+        enter_phase("save")
         send("save-started", save=self.number, path=self.absolute, format=self.form)
         try:
             yield
@@ -521,6 +529,8 @@ class Save:
             raise
         finally:
             AGENT.open_saves.discard(self.number)
+            AGENT.idle_seconds += time.monotonic() - self.begun
+            enter_phase(phase)
             AGENT.wake()
 
     def _tell_saved(self, atomic, sibling=None):
@@ -646,12 +656,16 @@ def remove_folder(folder):
         pass
 
 
+ORIGINALS = {}  # name -> function, without the agent
+
+
 def is_path(value):
     return isinstance(value, (str, os.PathLike))
 
 
 def guard_torch_saves(torch):
     serialization = torch.serialization
+    ORIGINALS["torch.save"] = serialization.save
     save = wrap_save(serialization.save, "torch", "f", getattr(serialization, "_is_path", is_path), remember)
     serialization.save = save
     torch.save = save
@@ -662,8 +676,1059 @@ def guard_safetensors(module):
     module.save_file = wrap_save(module.save_file, "safetensors", "filename", is_path, after)
 
 
-def remember(thing, job, options, more):
+# ----------------------------------------------------------------------------------------------------------------------
+# What the guard has asked for, and the boundaries at which the main thread does it
+# ----------------------------------------------------------------------------------------------------------------------
+
+BEAT_PAUSE = 0.25  # seconds between two beats at boundaries
+PATIENCE_BATCHES = 4  # learnt batch times until an interrupt no longer waits for a boundary
+LEAST_PATIENCE = 1.0  # seconds
+SMOOTHING = 0.2  # weight of the newest batch in the learnt batch time
+
+
+class Bell:
+    """Wakes one waiting thread from another, without a lock that a signal handler could meet."""
+
+    def __init__(self):
+        self._rope, self._ear = socket.socketpair()
+        self._rope.setblocking(False)
+        self._ear.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._ear, selectors.EVENT_READ)
+
+    def ring(self):
+        try:
+            self._rope.send(b"!")
+        except OSError:
+            pass
+
+    def wait(self, seconds):
+        """Returns when it has rung or the time is over. Raises what a signal handler of the script raises meanwhile."""
+        if self._selector.select(seconds):
+            try:
+                self._ear.recv(4096)
+            except OSError:
+                pass
+
+
+class Desk:
+    """Requests of the guard that the main thread has not served yet. The link's thread puts them here."""
+
+    def __init__(self):
+        self.bell = Bell()
+        self.snapshots = collections.deque()
+        self.interrupts = collections.deque()  # at most one
+        self.interrupted = False  # one interrupt has been asked for: more are ignored
+        self.pause = None
+        self.rest = 0.0
+        self.autosave = None
+
+    def take(self, message):
+        """In the link's thread."""
+        kind = message.get("t")
+        if kind in ("welcome", "autosave"):
+            self.autosave = message.get("autosave") or None
+        elif kind == "snapshot":
+            self.snapshots.append(message)
+        elif kind == "interrupt" and not self.interrupted:
+            self.interrupted = True
+            self.interrupts.append(dict(message, deadline=time.monotonic() + patience(message.get("withinSeconds"))))
+        elif kind == "pause":
+            self.pause = message
+        elif kind == "resume":
+            self.pause = None
+        elif kind == "pace":
+            self.rest = max(0.0, float(message.get("rest") or 0))
+        self.bell.ring()
+
+    def take_interrupt(self, batches):
+        """The interrupt whose batch has come, or None. Both threads may ask; only one gets it."""
+        try:
+            message = self.interrupts.popleft()
+        except IndexError:
+            return None
+        if batches is not None and batches < (message.get("atBatch") or 0):
+            self.interrupts.appendleft(message)
+            return None
+        return message
+
+    def guard_is_gone(self):
+        """Nobody could end a pause any more. An interrupt that was asked for stays."""
+        self.pause, self.rest, self.autosave = None, 0.0, None
+        self.bell.ring()
+
+
+def patience(within):
+    """Seconds that an interrupt waits for a boundary."""
+    if isinstance(within, (int, float)):
+        return max(0.0, within)
+    if not AGENT.steps or AGENT.phase == "import":
+        return 0.0  # No batch has been trained: there is nothing to wait for.
+    return max(LEAST_PATIENCE, PATIENCE_BATCHES * (AGENT.batch_seconds or LEAST_PATIENCE))
+
+
+def boundary(where):
+    """The main thread stands where everything is whole. Raises only what the script's own signal handlers raise."""
+    now = time.monotonic()
+    quiet(tick)(now)
+    if auto_save_is_due(now):
+        snapshot(None, "auto")
+    desk = AGENT.desk
+    while desk.snapshots:
+        message = desk.snapshots.popleft()
+        snapshot(message.get("id"), message.get("reason") or "asked")
+    deliver(desk.take_interrupt(AGENT.batches), where)
+    if desk.pause is not None and AGENT.batches >= (desk.pause.get("atBatch") or 0):
+        stand_still(desk.pause, where)
+    if desk.rest:
+        rest(now)
+
+
+def tick(now):
+    """Learns how long a batch takes, and tells at most four times a second that the training is alive."""
+    if AGENT.batches != AGENT.ticked_batches:
+        if AGENT.ticked_at is not None:
+            took = max(0.0, now - AGENT.ticked_at - AGENT.idle_seconds) / (AGENT.batches - AGENT.ticked_batches)
+            old = AGENT.batch_seconds
+            AGENT.batch_seconds = took if old is None else old + SMOOTHING * (took - old)
+        AGENT.ticked_at, AGENT.ticked_batches, AGENT.idle_seconds = now, AGENT.batches, 0.0
+    if now - AGENT.last_beat >= BEAT_PAUSE:
+        beat(now)
+
+
+def deliver(message, where):
+    """Raises the one interrupt in the main thread, after the snapshot if there is one to be made."""
+    if message is None:
+        return
+    if message.get("snapshot"):
+        snapshot(message.get("id"), "interrupt")
+    send("interrupting", id=message.get("id"), where=where)
+    AGENT.interrupted_at = AGENT.steps
+    signal.raise_signal(signal_for(message.get("signal")))
+
+
+def signal_for(name):
+    """The script's own handler gets the signal that was asked for; where it has none, it gets SIGINT."""
+    signum = getattr(signal, str(name), signal.SIGINT)
+    return signal.SIGINT if signal.getsignal(signum) in (signal.SIG_DFL, None) else signum
+
+
+def interrupt_elsewhere(now):
+    """In the link's thread: no boundary has come in time. Never in a save. Answers when to look again, in seconds."""
+    desk = AGENT.desk
+    if not desk.interrupts or AGENT.paused:
+        return BEAT_SECONDS
+    try:
+        left = desk.interrupts[0]["deadline"] - now
+    except IndexError:
+        return BEAT_SECONDS
+    if left > 0 or AGENT.open_saves:
+        return max(left, 0.02)
+    message = desk.take_interrupt(None)
+    if message is not None:
+        if message.get("snapshot"):
+            detail = "no batch boundary came in time"
+            send("no-snapshot", id=message.get("id"), reason="error", detail=detail)
+        send("interrupting", id=message.get("id"), where="main-thread")
+        AGENT.interrupted_at = AGENT.steps
+        signum = signal_for(message.get("signal"))
+        if hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(threading.main_thread().ident, signum)
+        else:
+            _thread.interrupt_main()
+    return BEAT_SECONDS
+
+
+def stand_still(message, where):
+    """A pause: until resume, an interrupt, or the guard's end. Memory stays; workers wait with us."""
+    desk, begun = AGENT.desk, time.monotonic()
+    if message.get("snapshot"):
+        snapshot(message.get("id"), "cool-down")
+    quiet(synchronize)()
+    AGENT.paused = True
+    send("pausing", id=message.get("id"))
+    try:
+        while desk.pause is message and not desk.interrupts:
+            desk.bell.wait(1.0)
+            while desk.snapshots:
+                asked = desk.snapshots.popleft()
+                snapshot(asked.get("id"), asked.get("reason") or "asked")
+    finally:
+        desk.pause = None if desk.pause is message else desk.pause
+        AGENT.paused = False
+        AGENT.idle_seconds += time.monotonic() - begun
+        send("resumed", id=message.get("id"))
+    deliver(desk.take_interrupt(None), where)
+
+
+def rest(begun):
+    """The pace that the heat asks for: so many seconds of nothing in each batch. A request wakes it."""
+    desk = AGENT.desk
+    quiet(synchronize)()
+    end = begun + desk.rest
+    while desk.rest and not (desk.interrupts or desk.pause or desk.snapshots):
+        left = end - time.monotonic()
+        if left <= 0:
+            break
+        desk.bell.wait(left)
+    AGENT.idle_seconds += time.monotonic() - begun
+    if desk.interrupts or desk.snapshots:
+        desk_now = desk.take_interrupt(AGENT.batches)
+        deliver(desk_now, "boundary")
+
+
+def synchronize():
+    """Waits until the card has done what it was given, if there is one in use; never starts CUDA."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+def enter_phase(name):
+    if name != AGENT.phase:
+        now = time.monotonic()
+        seconds, AGENT.phase, AGENT.phase_since = now - AGENT.phase_since, name, now
+        send("phase", name=name, seconds=round(seconds, 6))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Where the boundaries are: batches of a DataLoader, else the cycle of optimizer steps
+# ----------------------------------------------------------------------------------------------------------------------
+
+FAR_FROM_LOADER = 64  # steps without a batch of a loader, after which the cycle of steps counts
+CYCLE_MEMORY = 48  # steps in which the cycle is looked for
+
+
+class Loaders:
+    """Which DataLoader's batches are the training's: the first one, until another is iterated alone.
+
+    A second loader in the same batch (`zip`, or one between the two steps of a GAN) makes no boundary.
+    """
+
+    def __init__(self):
+        self.home = None
+        self.stranger = None
+
+    def is_home(self, key):
+        if self.home is None or key == self.home:
+            self.home, self.stranger = key, None
+            return True
+        if self.stranger is not None and self.stranger[0] == key and self.stranger[1] != AGENT.steps:
+            self.home, self.stranger = key, None
+            return True
+        if self.stranger is None or self.stranger[0] != key:
+            self.stranger = (key, AGENT.steps)
+        return False
+
+    def ended(self):
+        """The training's loader has no more batches: whichever comes next is the training's."""
+        self.home = None
+
+
+class Cycle:
+    """Boundaries of a script without a DataLoader, from the order in which its optimizers step.
+
+    `place` is where it saves: after which optimizer, before which. Until it has saved: after the last one of the cycle.
+    What follows that step in each cycle (a scaler's update, a scheduler's step) still belongs to the batch.
+    """
+
+    def __init__(self):
+        self.steps = []
+        self.first = None
+        self.place = None
+        self.loader_steps = None  # AGENT.steps at the last batch of a loader
+        self.at_place = False
+        self.followed = []  # since the last step
+        self.last_follower = None  # learnt in the cycle before
+
+    def is_active(self):
+        return self.loader_steps is None or AGENT.steps - self.loader_steps > FAR_FROM_LOADER
+
+    def step(self, key):
+        if self.at_place:
+            self.last_follower = self.followed[-1] if self.followed else None
+        if self.place is not None and self.place[1] is None:
+            self.place = (self.place[0], key)
+        self.followed = []
+        self.steps = self.steps[-CYCLE_MEMORY + 1 :] + [key]
+        if self.first not in self.steps:
+            self.first = self.steps[0]
+        self.at_place = self._is_place(key)
+        if self.at_place and self.last_follower is None:
+            self._reached()
+
+    def follow(self, key):
+        """A scaler's update or a scheduler's step has ended."""
+        self.followed.append(key)
+        if self.at_place and key == self.last_follower and self.followed.count(key) == 1:
+            self._reached()
+
+    def saved(self):
+        if self.steps:
+            self.place = (self.steps[-1], None)
+
+    def _is_place(self, key):
+        coming = self._next()
+        if coming is None:
+            return False
+        if self.place is not None and self.place[1] is not None and self.place[0] in self.steps:
+            return (key, coming) == self.place
+        return coming == self.first and (key != self.first or len(set(self.steps)) == 1)
+
+    def _next(self):
+        """The optimizer whose turn is next, as the shortest cycle of all that step says; None while there is no cycle."""
+        steps = self.steps
+        everyone = set(steps)
+        for length in range(len(everyone), len(steps) // 2 + 1):
+            if steps[-length:] == steps[-2 * length : -length] and set(steps[-length:]) == everyone:
+                return steps[-length]
+        return None
+
+    def _reached(self):
+        if self.is_active():
+            AGENT.batches += 1
+            boundary("step")
+
+
+def guard_loaders(torch):
+    """Every batch that the main thread asks for begins at a boundary."""
+    iterator = torch.utils.data.dataloader._BaseDataLoaderIter
+    original = iterator.__next__
+
+    @functools.wraps(original)
+    def __next__(self):
+        if not in_main_thread() or torch.utils.data.get_worker_info() is not None:
+            return original(self)
+        counts = quiet(before_batch)(torch, self)
+        if counts is not None:
+            boundary("boundary")
+        try:
+            data = original(self)
+        except StopIteration:
+            if counts:
+                AGENT.loaders.ended()
+            raise
+        if counts:
+            AGENT.batches += 1
+        return data
+
+    iterator.__next__ = __next__
+
+
+def before_batch(torch, iterator):
+    """True: a batch of the training; False: one of an evaluation, also a boundary; None: a second loader in the same batch."""
+    RECENT.clear()
+    if not torch.is_grad_enabled():
+        enter_phase("eval")
+        return False
+    if not AGENT.loaders.is_home(id(getattr(iterator, "_index_sampler", None))):
+        return None
+    AGENT.cycle.loader_steps = AGENT.steps
+    enter_phase("train" if AGENT.steps else "first-batch")
+    return True
+
+
+def wrap_method(kind, name, after):
+    """Replaces a method where it is defined: after(self, result, args, kwargs) follows the outermost call of it on an object."""
+    owner = next((c for c in kind.__mro__ if name in c.__dict__), None)
+    original = owner.__dict__[name] if owner else None
+    if not isinstance(original, types.FunctionType) or hasattr(original, "guardapesos"):
+        return
+    inside = set()
+
+    @functools.wraps(original)
+    def method(self, *args, **kwargs):
+        key = (id(self), threading.get_ident())
+        if key in inside:
+            return original(self, *args, **kwargs)
+        inside.add(key)
+        try:
+            result = original(self, *args, **kwargs)
+        finally:
+            inside.discard(key)
+        after(self, result, args, kwargs)
+        return result
+
+    method.guardapesos = True
+    setattr(owner, name, method)
+
+
+def guard_optimizers(torch):
+    """Counts steps and knows every optimizer, scheduler and scaler from its birth."""
+    optimizer = torch.optim.Optimizer
+    # torch.optim deletes its own attribute of that name.
+    hooks = getattr(sys.modules["torch.optim.optimizer"], "register_optimizer_step_post_hook", None)
+    compiling = getattr(getattr(torch, "compiler", None), "is_compiling", lambda: False)
+    if hooks is not None:
+
+        def hook(optimizer, args, kwargs):
+            if not compiling():
+                after_step(optimizer)
+
+        hooks(hook)
+
+    def born(self, result, args, kwargs):
+        quiet(know_optimizer)(self, has_hooks=hooks is not None)
+
+    wrap_method(optimizer, "__init__", born)
+    schedulers = torch.optim.lr_scheduler
+    for kind in {getattr(schedulers, "LRScheduler", schedulers._LRScheduler), schedulers._LRScheduler, schedulers.ReduceLROnPlateau}:
+        wrap_method(kind, "__init__", lambda self, result, args, kwargs: quiet(know_scheduler)(self))
+    for kind in {torch.cuda.amp.GradScaler, getattr(torch.amp, "GradScaler", None) or torch.cuda.amp.GradScaler}:
+        guard_scaler(kind)
+    wrap_method(torch.nn.Module, "state_dict", note_state)
+
+
+def know_optimizer(optimizer, has_hooks):
+    AGENT.optimizers = [known for known in AGENT.optimizers if known() is not None] + [weakref.ref(optimizer)]
+    wrap_method(type(optimizer), "state_dict", note_state)
+    if not has_hooks:  # before PyTorch 2.0
+        wrap_method(type(optimizer), "step", lambda self, result, args, kwargs: after_step(self))
+
+
+def know_scheduler(scheduler):
+    wrap_method(type(scheduler), "state_dict", note_state)
+    wrap_method(type(scheduler), "step", lambda self, result, args, kwargs: after_follower(self))
+
+
+def guard_scaler(kind):
+    """A scaler's step counts as its optimizer's, also when it skips it."""
+    original = kind.__dict__.get("step")
+    if isinstance(original, types.FunctionType) and not hasattr(original, "guardapesos"):
+
+        @functools.wraps(original)
+        def step(self, optimizer, *args, **kwargs):
+            AGENT.scaler_depth += 1
+            try:
+                result = original(self, optimizer, *args, **kwargs)
+            finally:
+                AGENT.scaler_depth -= 1
+            after_step(optimizer)
+            return result
+
+        step.guardapesos = True
+        kind.step = step
+    wrap_method(kind, "update", lambda self, result, args, kwargs: after_follower(self))
+    wrap_method(kind, "state_dict", note_state)
+
+
+def after_step(optimizer):
+    if AGENT.scaler_depth:
+        return
+    quiet(count_step)(optimizer)
+    if AGENT.steps and in_main_thread():
+        AGENT.cycle.step(id(optimizer))
+
+
+def after_follower(thing):
+    if AGENT.steps and in_main_thread():
+        AGENT.cycle.follow(id(thing))
+
+
+def count_step(optimizer):
+    RECENT.clear()
+    if AGENT.steps == 0:
+        if sys.modules["torch"].utils.data.get_worker_info() is not None:
+            return  # A DataLoader's worker never trains.
+        if AGENT.link is None and AGENT.spawned:
+            connect()
+            on_torch(sys.modules["torch"])
+        AGENT.steps = 1
+        send("trains", steps=1)
+        enter_phase("train")
+    else:
+        AGENT.steps += 1
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Live snapshots: what the script saved last, saved again with today's numbers
+# ----------------------------------------------------------------------------------------------------------------------
+
+SMALL_BYTES = 1 << 20  # of a tensor that is nobody's weight (random states, fixed noise) and is kept as it was saved
+FIXED_BYTES = 4 << 20  # of everything in a structure that is kept as it was saved
+DEEPEST = 40
+SCALARS = (type(None), bool, int, float, complex, str, bytes)
+
+
+class NotOffered(Exception):
+    """No snapshot can be made of this; `reason` is the protocol's."""
+
+    def __init__(self, reason, detail):
+        super().__init__(detail)
+        self.reason = reason
+
+
+class Recent:
+    """Who gave which state_dict() since the last step: how a dict in a save is known to be an object's state."""
+
+    def __init__(self):
+        self._given = {}
+        self.asking = False
+
+    def clear(self):
+        if self._given:
+            self._given = {}
+
+    def note(self, owner, state, args, kwargs):
+        if not self.asking and not args and kwargs.get("destination") is None:
+            self._given[id(state)] = (state, weakref.ref(owner), kwargs)
+
+    def state_of(self, value):
+        """An Asked for the object whose state the value is, or None."""
+        state, owner, kwargs = self._given.get(id(value), (None, None, None))
+        owner = owner() if owner is not None and state is value else None
+        return Asked(owner, kwargs) if owner is not None else None
+
+    def owners(self):
+        return [owner() for _, owner, _ in self._given.values() if owner() is not None]
+
+
+RECENT = Recent()
+
+
+def note_state(owner, state, args, kwargs):
+    quiet(RECENT.note)(owner, state, args, kwargs)
+
+
+class Asked:
+    """An object that is asked for its state_dict() anew."""
+
+    fixed = False
+
+    def __init__(self, owner, kwargs):
+        self._owner, self._kwargs = weakref.ref(owner), kwargs
+
+    def make(self):
+        owner = self._owner()
+        if owner is None:
+            raise NotOffered("error", "an object that the script saved is gone")
+        before, RECENT.asking = RECENT.asking, True
+        try:
+            return owner.state_dict(**self._kwargs)
+        finally:
+            RECENT.asking = before
+
+    def owner(self):
+        return self._owner()
+
+
+class Whole:
+    """A module, an optimizer or a tensor that stands in the structure itself."""
+
+    fixed = False
+
+    def __init__(self, thing, detach=False):
+        self._thing, self._detach = weakref.ref(thing), detach
+
+    def make(self):
+        thing = self._thing()
+        if thing is None:
+            raise NotOffered("error", "something that the script saved is gone")
+        return thing.detach() if self._detach else thing
+
+
+class Fixed:
+    """As it was at the script's save: `make` gives an equal one, `text` shows it."""
+
+    fixed = True
+
+    def __init__(self, make, text):
+        self.make, self.text = make, text
+
+
+class Branch:
+    """A dict, list or tuple with something alive in it."""
+
+    fixed = False
+
+    def __init__(self, build, children):
+        self._build, self.children = build, children
+
+    def make(self):
+        return self._build([child.make() for child in self.children])
+
+
+class Structure:
+    """What the script gave to one save, with its weights by reference and everything else by value.
+
+    Holds no tensor alive that the script does not: weak references to parameters and objects, copies of small things.
+    """
+
+    def __init__(self, torch, thing):
+        self._torch = torch
+        self._index = None
+        self._bytes = 0
+        self.live = 0  # tensors
+        self.as_saved = []  # (key, text)
+        self.root = self._node(thing, "", 0)
+
+    def _node(self, value, key, depth):
+        torch = self._torch
+        if depth > DEEPEST:
+            raise NotOffered("error", "nested too deep")
+        if type(value) in SCALARS:
+            return Fixed(lambda: value, shown(value))
+        asked = RECENT.state_of(value)
+        if asked is not None and may_be_asked(torch, asked.owner()) and same(torch, asked.make(), value):
+            self.live += count_tensors(torch, value)
+            return asked
+        if isinstance(value, torch.nn.Module):
+            self.live += sum(1 for _ in value.parameters())
+            return Whole(value)
+        if isinstance(value, torch.Tensor):
+            return self._tensor(value)
+        if isinstance(value, torch.optim.Optimizer):
+            return Whole(value)
+        if type(value) in (dict, collections.OrderedDict):
+            return self._dict(value, key, depth)
+        if type(value) in (list, tuple):
+            return self._branch(list(value), [str(i) for i in range(len(value))], type(value), key, depth)
+        return self._pickled(value)
+
+    def _dict(self, value, key, depth):
+        if "state" in value and "param_groups" in value:
+            raise NotOffered("copies", "%s is the state of an optimizer, but not as an optimizer gives it" % (key or "it"))
+        names, kind = list(value), type(value)
+        attributes = dict(vars(value)) if hasattr(value, "__dict__") else {}  # a state_dict's _metadata
+
+        def build(items):
+            made = kind(zip(names, items))
+            for name, item in attributes.items():
+                setattr(made, name, item)
+            return made
+
+        return self._branch(list(value.values()), names, build, key, depth)
+
+    def _branch(self, values, names, build, key, depth):
+        if len(values) > 1000 and all(type(value) in SCALARS for value in values):
+            return Fixed(lambda: build(values), "%d values" % len(values))
+        children = []
+        for name, value in zip(names, values):
+            children.append(self._node(value, "%s.%s" % (key, name) if key else str(name), depth + 1))
+        if all(child.fixed for child in children):
+            text = ", ".join("%s: %s" % (name, child.text) for name, child in zip(names, children))
+            return Fixed(lambda: build([child.make() for child in children]), text[:60])
+        for name, child in zip(names, children):
+            if child.fixed:
+                self.as_saved.append(("%s.%s" % (key, name) if key else str(name), child.text))
+        return Branch(build, children)
+
+    def _tensor(self, value):
+        if self._index is None:
+            self._index = LiveTensors(self._torch)
+        owner = self._index.find(value)
+        if owner is not None:
+            self.live += 1
+            return Whole(owner, detach=not value.requires_grad)
+        size = value.numel() * value.element_size()
+        if size > SMALL_BYTES or (value.is_floating_point() and self._index.has_shape(value.shape)):
+            raise NotOffered("copies", "the script saves copies of its weights, not the weights themselves")
+        self._spend(size)
+        copy = value.detach().clone()
+        return Fixed(lambda: copy, "tensor of %d" % value.numel())
+
+    def _pickled(self, value):
+        import pickle
+
+        data = pickle_small(self._torch, value, FIXED_BYTES - self._bytes)
+        self._spend(len(data))
+        return Fixed(lambda: pickle.loads(data), shown(value))
+
+    def _spend(self, size):
+        self._bytes += size
+        if self._bytes > FIXED_BYTES:
+            raise NotOffered("copies", "the script saves much beside its weights and optimizers")
+
+
+class LimitedBuffer(io.BytesIO):
+    def __init__(self, limit):
+        super().__init__()
+        self._left = limit
+
+    def write(self, data):
+        self._left -= len(data)
+        if self._left < 0:
+            raise NotOffered("copies", "the script saves much beside its weights and optimizers")
+        return super().write(data)
+
+
+def pickle_small(torch, value, limit):
+    """The pickle of a small thing; refuses one with a network or larger tensors in it, which would be yesterday's."""
+
+    import pickle
+
+    class NoWeights(pickle.Pickler):
+        def persistent_id(self, part):
+            if isinstance(part, torch.nn.Module) or (isinstance(part, torch.Tensor) and part.numel() > 16):
+                raise NotOffered("copies", "an object in what the script saves holds tensors: they can't be asked anew")
+            return None
+
+    buffer = LimitedBuffer(limit)
+    NoWeights(buffer, protocol=4).dump(value)
+    return buffer.getvalue()
+
+
+class LiveTensors:
+    """The tensors that train: parameters, buffers and optimizers' states, found by where their numbers lie."""
+
+    def __init__(self, torch):
+        self._torch, self._found, self._shapes = torch, {}, set()
+        for optimizer in alive(AGENT.optimizers):
+            for group in optimizer.param_groups:
+                self._add(group["params"])
+            for state in optimizer.state.values():
+                if isinstance(state, dict):
+                    self._add(state.values())
+        for owner in RECENT.owners():
+            if isinstance(owner, torch.nn.Module):
+                self._add(owner.parameters())
+                self._add(owner.buffers())
+
+    def _add(self, tensors):
+        for tensor in tensors:
+            if isinstance(tensor, self._torch.Tensor) and tensor.numel():
+                self._found[self._key(tensor)] = tensor
+                self._shapes.add(tuple(tensor.shape) if tensor.numel() > 1 else None)
+
+    @staticmethod
+    def _key(tensor):
+        return (tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride(), str(tensor.device))
+
+    def find(self, tensor):
+        return self._found.get(self._key(tensor)) if tensor.numel() else None
+
+    def has_shape(self, shape):
+        return tuple(shape) in self._shapes
+
+
+def alive(references):
+    return [thing for thing in (reference() for reference in references) if thing is not None]
+
+
+def shown(value):
+    text = repr(value) if isinstance(value, SCALARS) else type(value).__name__
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def count_tensors(torch, value):
+    if isinstance(value, torch.Tensor):
+        return 1
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return sum(count_tensors(torch, item) for item in items)
+
+
+def same(torch, asked, saved):
+    """What an object answers now is what the script saved, tensor by tensor the same memory."""
+    if isinstance(saved, torch.Tensor):
+        if not isinstance(asked, torch.Tensor) or (asked.shape, asked.dtype, asked.device) != (saved.shape, saved.dtype, saved.device):
+            return False
+        return asked.data_ptr() == saved.data_ptr() or (asked.numel() <= 1 and bool((asked == saved).all()))
+    if isinstance(saved, dict):
+        return isinstance(asked, dict) and list(asked) == list(saved) and all(same(torch, asked[k], saved[k]) for k in saved)
+    if isinstance(saved, (list, tuple)):
+        return type(asked) is type(saved) and len(asked) == len(saved) and all(map(functools.partial(same, torch), asked, saved))
+    return type(asked) is type(saved) and (asked is saved or bool(asked == saved))
+
+
+def may_be_asked(torch, owner):
+    """Not where asking could wait for the other ranks (FSDP, DeepSpeed): there only what PyTorch itself defines, without hooks."""
+    if (number_of_environment("WORLD_SIZE") or 1) <= 1:
+        return True
+    define = next((c.__module__ for c in type(owner).__mro__ if "state_dict" in c.__dict__), "")
+    if define not in ("torch.nn.modules.module", "torch.optim.optimizer", "torch.optim.lr_scheduler", "torch.amp.grad_scaler", "torch.cuda.amp.grad_scaler"):
+        return False
+    modules = owner.modules() if isinstance(owner, torch.nn.Module) else ()
+    return not any(module._state_dict_hooks or type(module).__module__.startswith("torch.distributed") for module in modules)
+
+
+class SavedFile:
+    """One file of the script's last checkpoint, and how to make it again."""
+
+    def __init__(self, torch, thing, job, write):
+        self.path, self.form, self.write = job.absolute, job.form, write
+        self.structure = Structure(torch, thing)
+        self.at = time.monotonic()
+
+
+class Memory:
+    """The files of the checkpoint that the script saves: those that it saved with no step between."""
+
+    def __init__(self):
+        self.steps = None
+        self.files = {}  # path -> SavedFile: of the newest save
+        self.best = {}  # those of the save that held most: a file alone does not stand for a pair
+        self.refused = None  # NotOffered of the newest save
+
+    def add(self, file):
+        if self.steps != AGENT.steps:
+            self.steps, self.files = AGENT.steps, {}
+        self.files[file.path] = file
+        if self._size(self.files) >= self._size(self.best) or not self._is_alive(self.best):
+            self.best = self.files
+        self.refused = None
+
+    @staticmethod
+    def _size(files):
+        return sum(file.structure.live for file in files.values())
+
+    @staticmethod
+    def _is_alive(files):
+        try:
+            for file in files.values():
+                file.structure.root.make()
+            return bool(files)
+        except Exception:
+            return False
+
+
+def remember(thing, job, write):
     """What the script saved last, so that it can be saved again."""
+    torch = sys.modules["torch"]
+    if AGENT.interrupted_at == AGENT.steps:  # The script saves because it is being ended: under names of its own.
+        return
+    if in_main_thread():
+        AGENT.cycle.saved()
+    try:
+        file = SavedFile(torch, thing, job, write)
+    except NotOffered as refusal:
+        AGENT.memory.refused = refusal
+        return
+    except Exception as error:
+        AGENT.memory.refused = NotOffered("error", "%s: %s" % (type(error).__name__, error))
+        return
+    if file.structure.live or AGENT.memory.files:
+        AGENT.memory.add(file)
+        note_whole_state()
+
+
+def note_whole_state():
+    AGENT.whole_at, AGENT.whole_batches = time.monotonic(), AGENT.batches
+
+
+def auto_save_is_due(now):
+    every = AGENT.desk.autosave
+    if not every or not AGENT.steps:
+        return False
+    if every.get("batches"):
+        return AGENT.batches - AGENT.whole_batches >= every["batches"]
+    return bool(every.get("seconds")) and now - AGENT.whole_at >= every["seconds"]
+
+
+def snapshot(number, reason):
+    """Makes a snapshot at a boundary and tells the guard; whatever goes wrong in it, the training goes on."""
+    begun = time.monotonic()
+    with HELD:
+        AGENT.open_saves.add("snapshot")
+        try:
+            quiet(make_snapshot)(number, reason, begun)
+        finally:
+            AGENT.open_saves.discard("snapshot")
+            note_whole_state()
+            AGENT.idle_seconds += time.monotonic() - begun
+
+
+def make_snapshot(number, reason, begun):
+    torch = sys.modules.get("torch")
+    folder = None
+    try:
+        if torch is None or not AGENT.folder:
+            raise NotOffered("no-torch", "torch has not been imported")
+        AGENT.snapshots += 1
+        folder = os.path.join(AGENT.folder, "%d-%d" % (os.getpid(), AGENT.snapshots))
+        os.makedirs(folder)
+        files, as_saved, form = write_snapshot(torch, folder)
+        sync_folder(folder)
+        size = sum(os.path.getsize(file["path"]) for file in files)
+    except Exception as error:
+        if folder is not None:
+            import shutil
+
+            shutil.rmtree(folder, ignore_errors=True)
+        refusal = error if isinstance(error, NotOffered) else NotOffered("error", "%s: %s" % (type(error).__name__, error))
+        send("no-snapshot", id=number, reason=refusal.reason, detail=str(refusal)[:2000])
+        return
+    places = dict(steps=AGENT.steps, batches=AGENT.batches, seconds=round(time.monotonic() - begun, 6))
+    send("snapshot", id=number, reason=reason, files=files, bytes=size, form=form, asSaved=as_saved, **places)
+
+
+def write_snapshot(torch, folder):
+    """(files, what is as saved, form), or NotOffered."""
+    memory = AGENT.memory
+    if memory.refused is not None:
+        raise memory.refused
+    if memory.best:
+        files, as_saved, now = [], [], time.monotonic()
+        for file in memory.best.values():
+            path = os.path.join(folder, os.path.basename(file.path))
+            if os.path.exists(path):  # two of the same name in different folders
+                path = os.path.join(folder, str(len(files)), os.path.basename(file.path))
+                os.mkdir(os.path.dirname(path))
+            file.write(file.structure.root.make(), path)
+            sync(path)
+            files.append({"path": path, "as": file.path, "network": None})
+            for key, text in file.structure.as_saved:
+                as_saved.append({"key": key, "value": text, "seconds": round(now - file.at, 3), "file": os.path.basename(path)})
+        return files, as_saved, "script"
+    if (number_of_environment("RANK") or 0) > 0:
+        raise NotOffered("no-weights", "this rank saves nothing: the first one does")
+    files = []
+    for name, module, optimizers in networks(torch):
+        states = [optimizer.state_dict() for optimizer in optimizers]
+        path = os.path.join(folder, name + ".pth")
+        ORIGINALS["torch.save"]({"state_dict": module.state_dict(), "optimizer": states[0] if len(states) == 1 else states}, path)
+        sync(path)
+        files.append({"path": path, "as": None, "network": name})
+    if not files:
+        raise NotOffered("no-weights", "no network has been found that an optimizer trains")
+    return files, [], "seed"
+
+
+def networks(torch):
+    """(name, module, its optimizers) of each network, for a script that has not saved yet."""
+    trained = {}
+    for optimizer in alive(AGENT.optimizers):
+        for group in optimizer.param_groups:
+            for tensor in group["params"]:
+                trained.setdefault(id(tensor), []).append(optimizer)
+    modules = [thing for thing in gc.get_objects() if issubclass(type(thing), torch.nn.Module)]
+    children = {id(child) for module in modules for child in module._modules.values()}
+    roots = [module for module in modules if id(module) not in children]
+    found, names = [], set()
+    for root in roots:
+        for module in parts(torch, root, trained):
+            name = base = network_name(module)
+            while name in names:
+                name = "%s_%d" % (base, len(names) + 1)
+            names.add(name)
+            found.append((name, module, optimizers_of(module, trained)))
+    return found
+
+
+def optimizers_of(module, trained):
+    found = {}
+    for tensor in module.parameters():
+        for optimizer in trained.get(id(tensor), ()):
+            found[id(optimizer)] = optimizer
+    return list(found.values())
+
+
+def parts(torch, root, trained):
+    """The networks in a root module: itself, what a wrapper wraps, or its children where each has an optimizer of its own."""
+    while len(root._modules) == 1 and not root._parameters and ("module" in root._modules or "_orig_mod" in root._modules):
+        root = next(iter(root._modules.values()))
+    owners = optimizers_of(root, trained)
+    if len(owners) > 1 and not root._parameters:
+        children = [c for c in root._modules.values() if c is not None and any(True for _ in c.parameters())]
+        of_children = [optimizers_of(child, trained) for child in children]
+        if all(len(each) == 1 for each in of_children) and len(children) == len(owners):
+            return children
+    return [root] if owners else []
+
+
+GENERATORS = ("g", "gen", "generator", "netg", "net_g", "g_net", "gnet", "g_model", "model_g", "generator_model")
+CRITICS = ("d", "disc", "discriminator", "c", "critic", "netd", "net_d", "d_net", "dnet", "d_model", "model_d", "netc", "dis")
+
+
+def network_name(module):
+    """The name of the script's variable, if there is one: generator and critic by whatever name, else as it is."""
+    name = variable_name(module) or type(module).__name__
+    plain_name = name.lower().strip("_")
+    if plain_name in GENERATORS:
+        return "generator"
+    if plain_name in CRITICS:
+        return "critic"
+    return "".join(c if c.isalnum() or c in "-_" else "_" for c in name).strip("_") or "network"
+
+
+def variable_name(module):
+    """Looks through the functions that are running, then the main script, then one level into their objects."""
+    spaces, frame = [], sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__") != __name__:
+            spaces.append(frame.f_locals)
+        frame = frame.f_back
+    spaces.append(vars(sys.modules["__main__"]))
+    for space in spaces:
+        for name, value in list(space.items()):
+            if (value is module or getattr(value, "__dict__", {}).get("_modules", {}).get("module") is module) and name != "self":
+                return name
+    for space in spaces:
+        for value in list(space.values()):
+            attributes = getattr(value, "__dict__", None)
+            if isinstance(attributes, dict) and not isinstance(value, types.ModuleType):
+                for name, item in list(attributes.items()) + list((attributes.get("_modules") or {}).items()):
+                    if item is module:
+                        return str(name)
+    return None
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The screen: what it can't show is written as an escape, and when it is gone nobody dies of it
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+class ScreenFile(io.FileIO):
+    """The raw end of stdout or stderr. When its reader or terminal is gone, everything goes to the null device instead."""
+
+    def write(self, data):
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno not in (errno.EIO, errno.EPIPE):
+                raise
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.fileno())
+            os.close(null)
+            notice("screen-gone", self.name)
+            return len(memoryview(data).cast("B"))
+
+
+def guard_screen():
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+            if os.name == "posix" and stream is getattr(sys, "__%s__" % name):
+                replace_stream(name, stream)
+
+
+def replace_stream(name, stream):
+    stream.flush()
+    raw = ScreenFile(stream.fileno(), "wb", closefd=False)
+    raw.name = stream.name
+    buffered = isinstance(stream.buffer, io.BufferedWriter)
+    new = io.TextIOWrapper(
+        io.BufferedWriter(raw) if buffered else raw,
+        encoding=stream.encoding,
+        errors=stream.errors,
+        newline="\n",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+    new.mode = stream.mode
+    setattr(sys, name, new)
+    setattr(sys, "__%s__" % name, new)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Windows: deaf to Ctrl+C (the guard hears it), and to Ctrl+Break unless the script listens
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def guard_console():
+    if sys.platform != "win32":
+        return
+    import ctypes
+
+    ctypes.windll.kernel32.SetConsoleCtrlHandler(None, True)
+    if signal.getsignal(signal.SIGBREAK) is signal.SIG_DFL:
+        signal.signal(signal.SIGBREAK, on_break)
+
+
+def on_break(signum, frame):
+    """The guard has heard it, too, and asks for the interrupt. Without a guard it is one."""
+    if AGENT.link is None:
+        signal.raise_signal(signal.SIGINT)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -1611,20 +2676,37 @@ class Agent:
     """What this process knows about itself."""
 
     def __init__(self):
-        self.link = None
         self.port = None
         self.token = ""
         self.folder = None  # for snapshots
         self.spawned = False  # a child of multiprocessing: it connects with its first optimizer step
-        self.batches = 0
-        self.steps = 0
-        self.saves = 0  # of the script, so far
-        self.folders = 0  # hidden ones, so far
-        self.open_saves = set()  # their numbers; an interrupt waits until there is none
-        self.phase = "import"
         self.settings = None  # of --set
+        self.begin()
+
+    def begin(self):
+        """As a new process knows it; also a forked one."""
+        now = time.monotonic()
+        self.link = None
         self.numbers = Numbers()
-        self.last_beat = time.monotonic()
+        self.desk = Desk()
+        # What it has done.
+        self.batches = self.steps = 0
+        self.saves = self.folders = self.snapshots = 0
+        self.open_saves = set()  # an interrupt waits until there is none
+        self.scaler_depth = 0
+        self.paused = False
+        self.interrupted_at = None  # steps when the interrupt was raised
+        self.phase, self.phase_since = "import", now
+        # Time.
+        self.last_beat = now
+        self.batch_seconds = None  # learnt
+        self.ticked_at, self.ticked_batches, self.idle_seconds = None, 0, 0.0
+        self.whole_at, self.whole_batches = now, 0  # the last save or snapshot
+        # What trains.
+        self.optimizers = []  # weak references
+        self.loaders = Loaders()
+        self.cycle = Cycle()
+        self.memory = Memory()
 
     def wake(self):
         """Lets the link's thread look again at what there is to do."""
@@ -1648,6 +2730,8 @@ def on_message(message):
     kind = message.get("t")
     if kind == "stacks":
         send("stacks", id=message.get("id"), text=quiet(stacks)() or "")
+    else:
+        quiet(AGENT.desk.take)(message)
 
 
 def on_tick():
@@ -1655,16 +2739,20 @@ def on_tick():
     now = time.monotonic()
     if now - AGENT.last_beat >= BEAT_SECONDS:
         beat(now)
-    return max(0.05, min(AGENT.last_beat + BEAT_SECONDS - now, AGENT.numbers.tick(now)))
+    interrupt_in = quiet(interrupt_elsewhere)(now)
+    waits = (AGENT.last_beat + BEAT_SECONDS - now, AGENT.numbers.tick(now), BEAT_SECONDS if interrupt_in is None else interrupt_in)
+    return max(0.02, min(waits))
 
 
 def on_lost():
     AGENT.link = None
+    AGENT.desk.guard_is_gone()
 
 
 def beat(now):
     AGENT.last_beat = now
-    send("beat", batches=AGENT.batches, steps=AGENT.steps, batchSeconds=None, phase=AGENT.phase, paused=False)
+    seconds = None if AGENT.batch_seconds is None else round(AGENT.batch_seconds, 6)
+    send("beat", batches=AGENT.batches, steps=AGENT.steps, batchSeconds=seconds, phase=AGENT.phase, paused=AGENT.paused)
 
 
 def on_torch(torch):
@@ -1699,10 +2787,10 @@ def expect_forks():
 
 def after_fork():
     """In a forked child: it has no guard until it trains."""
-    link, AGENT.link = AGENT.link, None
-    AGENT.spawned = True
-    AGENT.batches = AGENT.steps = 0
-    AGENT.open_saves.clear()
+    link = AGENT.link
+    optimizers, folders = AGENT.optimizers, AGENT.folders
+    AGENT.begin()
+    AGENT.spawned, AGENT.optimizers, AGENT.folders = True, optimizers, folders
     if link is not None:
         link.forget()
 
@@ -1723,12 +2811,15 @@ def start():
     if not AGENT.spawned:
         connect()
     quiet(expect_forks)()
+    quiet(guard_screen)()
+    quiet(guard_console)()
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=quiet(after_fork))
     atexit.register(quiet(at_exit))
     sys.meta_path.insert(0, ImportWatcher)
     when_imported("torch", on_torch)
-    when_imported("torch", guard_torch_saves)
+    for patch in (guard_torch_saves, guard_loaders, guard_optimizers):
+        when_imported("torch", patch)
     when_imported("safetensors.torch", guard_safetensors)
     when_imported("safetensors.numpy", guard_safetensors)
     wanted = os.environ.get("GUARDAPESOS_AGENT_SET")
