@@ -24,10 +24,16 @@ export default tseslint.config(
     files: ["**/*.mjs", "**/*.cjs", "*.js"],
     languageOptions: {
       globals: Object.fromEntries(
-        ["process", "console", "URL", "Buffer", "performance", "setTimeout", "clearTimeout"].map((name) => [
-          name,
-          "readonly",
-        ]),
+        [
+          "process",
+          "console",
+          "URL",
+          "Buffer",
+          "performance",
+          "setTimeout",
+          "clearTimeout",
+          "AbortController",
+        ].map((name) => [name, "readonly"]),
       ),
     },
   },

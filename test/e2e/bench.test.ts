@@ -18,9 +18,19 @@ interface Row {
   readonly runs: number;
 }
 
+const script = fileURLToPath(new URL("../../bench/run.mjs", import.meta.url));
+
+test("has every case, under the name of its file", async () => {
+  const files = await readdir(new URL("../../bench/cases/", import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [script, "--help"]);
+  const named = [...stdout.matchAll(/^ {2}([a-z-]+) +\S/gm)].map(([, name]) => name!);
+  expect(named.sort()).toEqual(
+    [...files.filter((file) => file !== "index.mjs").map((file) => file.replace(".mjs", "")), "svg"].sort(),
+  );
+});
+
 test("measures every named part, and writes the table, the result and the picture", async () => {
   const folder = await testFolder();
-  const script = fileURLToPath(new URL("../../bench/run.mjs", import.meta.url));
   const parts = ["steps", "torch-files", "heat"];
   const words = [script, ...parts, "--quick", `--out=${folder}`];
   const { stdout } = await promisify(execFile)(process.execPath, words);

@@ -21,14 +21,38 @@ const style = `
     .line { stroke: #9198a1; }
   }`;
 
-const escaped = (text) => text.replace(/[&<>"]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[sign]); // prettier-ignore
+/** @param {string} text */
+const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;"); // prettier-ignore
+
+/** @param {number} value */
 const place = (value) => String(Number(value.toFixed(1)));
+
+/**
+ * @param {number} x
+ * @param {number} y
+ * @param {string} text
+ * @param {string} [attributes]
+ */
 const textAt = (x, y, text, attributes = "") =>
   `<text x="${place(x)}" y="${place(y)}"${attributes}>${escaped(text)}</text>`;
 
-/** A part of the picture from `top` on. @param bars { label, value, told, goal } */
+/**
+ * @typedef {object} Bar
+ * @property {string} label
+ * @property {number} value
+ * @property {string} told the value as it is written beside the bar
+ * @property {number} goal where the line is
+ */
+
+/**
+ * A part of the picture from `top` on.
+ * @param {number} top
+ * @param {number} left
+ * @param {{ title: string, note: string, bars: readonly Bar[] }} content
+ */
 function panel(top, left, { title, note, bars }) {
   const most = 1.05 * Math.max(...bars.map(({ value, goal }) => Math.max(value, goal)));
+  /** @param {number} value */
   const x = (value) => left + (width * Math.max(0, value)) / most;
   const lines = [textAt(12, top + 18, title, ' class="head"'), textAt(12, top + 35, note, ' class="note"')];
   bars.forEach(({ label, value, told, goal }, i) => {
@@ -45,28 +69,41 @@ function panel(top, left, { title, note, bars }) {
   return { lines, bottom: top + 46 + bars.length * rowHeight + 18 };
 }
 
-/** @param result what `npm run bench` writes: { machine, sections } */
-export function draw({ machine, sections }) {
-  const rows = sections.flatMap((section) => section.rows);
-  const against = rows.filter((row) => row.against === "PyTorch" && Number.isFinite(row.ratio));
-  const shares = rows.filter((row) => row.unit === "%" && row.goal !== undefined);
-  const panels = [
+/** @param {readonly import("./types.js").Row[]} rows */
+function panelsOf(rows) {
+  const against = rows.flatMap(({ what: label, against, ratio }) =>
+    against === "PyTorch" && ratio !== undefined && Number.isFinite(ratio)
+      ? [{ label, value: ratio, told: ratio.toFixed(2), goal: 1 }]
+      : [],
+  );
+  const shares = rows.flatMap(({ what: label, unit, ours, goal }) =>
+    unit === "%" && goal !== undefined ? [{ label, value: ours, told: `${ours.toFixed(1)} %`, goal }] : [],
+  );
+  return [
     {
       title: "Ours / PyTorch",
       note: "Time or memory; the line is PyTorch itself, shorter is better.",
-      bars: against.map((row) => ({ label: row.what, value: row.ratio, told: row.ratio.toFixed(2), goal: 1 })),
+      bars: against,
     },
     {
       title: "What saving takes from training",
       note: "Share of the time while saves go on at that pace; the line is the goal.",
-      bars: shares.map((row) => ({ label: row.what, value: row.ours, told: `${row.ours.toFixed(1)} %`, goal: row.goal })),
+      bars: shares,
     },
-  ].filter(({ bars }) => bars.length > 0); // prettier-ignore
+  ].filter(({ bars }) => bars.length > 0);
+}
+
+/**
+ * @param {Pick<import("./types.js").Result, "machine" | "sections">} result
+ * @returns {string} the SVG
+ */
+export function draw({ machine, sections }) {
+  const panels = panelsOf(sections.flatMap((section) => section.rows));
   const labels = panels.flatMap(({ bars }) => bars.map(({ label }) => label.length));
   const left = Math.round(30 + letter * Math.max(...labels, 40));
   let top = 8;
-  const lines = panels.flatMap((one) => {
-    const drawn = panel(top, left, one);
+  const lines = panels.flatMap((content) => {
+    const drawn = panel(top, left, content);
     top = drawn.bottom;
     return drawn.lines;
   });

@@ -6,13 +6,15 @@ import { availableParallelism, cpus, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { torchVersion } from "./processes.mjs";
 
+/** @param {string} text */
 const slug = (text) => text.toLowerCase().replace(/\(r\)|\(tm\)/g, "").replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, ""); // prettier-ignore
 
 /** The commit, with "+" when files differ from it; undefined outside a repository. */
 function commit() {
+  /** @param {string[]} words */
   const git = (...words) =>
     execFileSync("git", words, {
-      cwd: fileURLToPath(new URL("..", import.meta.url)),
+      cwd: fileURLToPath(new URL("../..", import.meta.url)),
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],
     }).trim();
@@ -23,12 +25,15 @@ function commit() {
   }
 }
 
+/** @returns {import("./types.js").Machine} */
 export function machine() {
   const cpu = cpus()[0]?.model.trim() ?? "unknown";
   const cores = availableParallelism();
   const gigabytes = Math.round(totalmem() / 1e9);
   const entry = createRequire(import.meta.url).resolve("onnxruntime-node");
-  const manifest = `${entry.slice(0, entry.lastIndexOf("/dist/"))}/package.json`;
+  const path = `${entry.slice(0, entry.lastIndexOf("/dist/"))}/package.json`;
+  /** @type {{ version: string }} */
+  const manifest = JSON.parse(readFileSync(path, "utf8"));
   return {
     slug: slug(`${cpu} ${cores} cores ${gigabytes} gb`),
     cpu,
@@ -36,7 +41,7 @@ export function machine() {
     gigabytes,
     system: `${process.platform} ${process.arch}`,
     node: process.version,
-    onnxruntime: JSON.parse(readFileSync(manifest, "utf8")).version,
+    onnxruntime: manifest.version,
     pytorch: torchVersion(),
     commit: commit(),
     date: new Date().toISOString(),

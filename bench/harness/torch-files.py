@@ -1,4 +1,4 @@
-"""PyTorch's side of torch-files.mjs and resume.mjs, CHANNELS wide: answers commands on stdin, one JSON line each.
+"""PyTorch's side of the cases torch-files and resume, CHANNELS wide: answers commands on stdin, one JSON line each.
 
   make FOLDER           writes generator.pth and critic.pth, with Adam
   save FOLDER sync?     torch.save of both, seconds

@@ -1,31 +1,40 @@
 /**
- * `node bench/heat.mjs`: eight hours of training on the thermal model of a card, in air of three temperatures, left
+ * `node bench/cases/heat.mjs`: eight hours of training on the thermal model of a card, in air of three temperatures, left
  * alone, as the seed page tells a person to do it, in plain stop-and-go, and under the heat policy. Simulation alone: nothing
  * here loads a processor or a card, and the same figures come out every time.
  *
  * Assumed: a batch takes 0.5 s at full speed. Half the batch size draws 8 % less power and takes 10 % more time for an
  * image, and so does each further halving. The person never sleeps, looks once a minute, and waits 15 minutes.
  */
-import { buildIfStale } from "../bin/build.mjs";
-import { row, runAlone } from "./rows.mjs";
+import { runAlone } from "../harness/options.mjs";
+import { product } from "../harness/product.mjs";
+import { row } from "../harness/rows.mjs";
 
-await buildIfStale();
-const { likeRtx3070, restingState, speedOf, warmed } = await import("../dist/thermal/model.js");
-const { firstHeatState, judge } = await import("../dist/thermal/policy.js");
-const { pace, pauseAfter } = await import("../dist/thermal/pacing.js");
-const { readingOf } = await import("../dist/thermal/reading.js");
-const { defaultThresholds } = await import("../dist/thermal/thresholds.js");
+const { likeRtx3070, restingState, speedOf, warmed } = await product("thermal/model.js");
+const { firstHeatState, judge } = await product("thermal/policy.js");
+const { pace, pauseAfter } = await product("thermal/pacing.js");
+const { readingOf } = await product("thermal/reading.js");
+const { defaultThresholds } = await product("thermal/thresholds.js");
 
 const hours = 8;
 const batchSeconds = 0.5;
 const readEvery = 2;
 
-/** Each policy: told of every reading, answers how long to rest now, and how often batches have been halved. */
+/**
+ * What looks after the card, or nobody. Times in seconds, temperatures in °C.
+ * @typedef {object} Policy
+ * @property {number} halvings how often batches have been halved
+ * @property {(at: number, temperature: number) => void} read told of every reading
+ * @property {(at: number, busy: number) => number} rest how long to rest now, after so long a batch
+ */
+
+/** @type {Readonly<Record<string, () => Policy>>} */
 const policies = {
-  "no policy": () => ({ read: () => undefined, rest: () => 0, halvings: 0 }),
+  "no policy": () => ({ read: () => {}, rest: () => 0, halvings: 0 }),
 
   "by hand": () => {
     let until = 0;
+    /** @type {Policy} */
     const person = {
       halvings: 0,
       read(at, temperature) {
@@ -54,7 +63,9 @@ const policies = {
 
   guardapesos: () => {
     let state = firstHeatState;
+    /** @type {import("../../src/thermal/pacing.js").Pacing | undefined} */
     let pacing;
+    /** @type {Policy} */
     const guard = {
       halvings: 0,
       read(at, temperature) {
@@ -67,24 +78,22 @@ const policies = {
       rest(_, busy) {
         if (state.mode === "stop") return Infinity;
         if (state.mode === "cool") return readEvery;
-        return state.mode === "pace" ? pauseAfter(busy, pacing.idle) : 0;
+        return state.mode === "pace" && pacing ? pauseAfter(busy, pacing.idle) : 0;
       },
     };
     return guard;
   },
 };
 
+/**
+ * @param {import("../../src/thermal/model.js").CardModel} model
+ * @param {Policy} policy
+ */
 function night(model, policy) {
   let card = restingState(model);
-  let [at, batches, hottest, hotSeconds, nextReading, pacedHigh, pacedLow] = [
-    0,
-    0,
-    0,
-    0,
-    0,
-    -Infinity,
-    Infinity,
-  ];
+  let [at, batches, hottest, hotSeconds, nextReading] = [0, 0, 0, 0, 0];
+  let [pacedHigh, pacedLow] = [-Infinity, Infinity];
+  /** @type {(load: number, seconds: number) => void} */
   const pass = (load, seconds) => {
     for (let left = seconds; left > 1e-9;) {
       const step = Math.min(left, readEvery);
@@ -125,8 +134,6 @@ function night(model, policy) {
   };
 }
 
-export const title = "Heat (simulated: eight hours on the model of a card)";
-
 const nights = () =>
   [25, 35, 45].flatMap((ambient) =>
     Object.entries(policies).map(([policy, create]) => ({
@@ -136,46 +143,66 @@ const nights = () =>
     })),
   );
 
-export async function measure() {
-  const all = nights();
+/** @typedef {ReturnType<typeof nights>[number]} Night */
+
+/**
+ * @param {Night} ours
+ * @param {Night} other
+ * @param {"batches" | "hottest"} key
+ */
+const compared = (ours, other, key) =>
+  row({
+    what: `${ours.ambient} °C air: ${key}`,
+    unit: key === "batches" ? "" : "°C",
+    ours: [ours[key]],
+    peer: [other[key]],
+    against: other.policy,
+  });
+
+/** The whole table, which is more than the rows. @param {readonly Night[]} all */
+function show(all) {
+  console.table(
+    all.map((night) => ({
+      "air °C": night.ambient,
+      policy: night.policy,
+      batches: night.batches,
+      "cool-downs": night.halvings,
+      "hottest °C": night.hottest.toFixed(1),
+      "minutes at 82 °C or more": Math.round(night.hotMinutes),
+      "after half an hour, °C": `${night.pacedLow.toFixed(1)} to ${night.pacedHigh.toFixed(1)}`,
+      hours: night.endedAfter.toFixed(1) + (night.off ? " (card off)" : ""),
+    })),
+  );
+}
+
+/** @param {readonly Night[]} all */
+function rowsOf(all) {
   return all
     .filter(({ policy }) => policy === "guardapesos")
     .flatMap((ours) => {
       const others = all.filter(({ ambient, policy }) => ambient === ours.ambient && policy !== ours.policy);
-      const against = (key, what, unit) => (other) =>
-        row({ what: `${ours.ambient} °C air: ${what}`, unit, ours: [ours[key]], peer: [other[key]], against: other.policy }); // prettier-ignore
       return [
-        ...others.map(against("batches", "batches", "")),
-        ...others.map(against("hottest", "hottest", "°C")),
+        ...others.map((other) => compared(ours, other, "batches")),
+        ...others.map((other) => compared(ours, other, "hottest")),
       ];
     });
 }
 
-await runAlone(import.meta.url, title, async () => {
-  console.table(
-    nights().map(
-      ({
-        ambient,
-        policy,
-        batches,
-        halvings,
-        hottest,
-        hotMinutes,
-        endedAfter,
-        off,
-        pacedLow,
-        pacedHigh,
-      }) => ({
-        "air °C": ambient,
-        policy,
-        batches,
-        "cool-downs": halvings,
-        "hottest °C": hottest.toFixed(1),
-        "minutes at 82 °C or more": Math.round(hotMinutes),
-        "after half an hour, °C": `${pacedLow.toFixed(1)} to ${pacedHigh.toFixed(1)}`,
-        hours: endedAfter.toFixed(1) + (off ? " (card off)" : ""),
-      }),
-    ),
-  );
-  return measure();
+/** @type {import("../harness/types.js").Case} */
+const heat = {
+  name: "heat",
+  title: "Heat (simulated: eight hours on the model of a card)",
+  measures: "batches and temperatures of a night under the heat policy, simulated",
+  peer: "no policy, a person, and plain stop-and-go",
+  run: async () => rowsOf(nights()),
+};
+export default heat;
+
+await runAlone(import.meta.url, {
+  ...heat,
+  run: async () => {
+    const all = nights();
+    show(all);
+    return rowsOf(all);
+  },
 });

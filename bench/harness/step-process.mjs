@@ -1,16 +1,18 @@
 /**
- * One configuration of the training step in this process: `node bench/step.mjs CHANNELS RESOLUTION BATCH STEPS THREADS`.
+ * One configuration of the training step in this process: `node bench/harness/step-process.mjs CHANNELS RESOLUTION BATCH STEPS THREADS`.
  * Prints one JSON line: milliseconds of each step but the first, and the peak memory of the process.
  */
-import { buildIfStale } from "../bin/build.mjs";
+import { architectureOf, resolutionOf } from "./configuration.mjs";
+import { product } from "./product.mjs";
 
-await buildIfStale();
-const { createTrainer } = await import("../dist/training/trainer.js");
-const { freshState } = await import("../dist/training/train-state.js");
-const { uniform } = await import("../dist/base/random.js");
+const { createTrainer } = await product("training/trainer.js");
+const { freshState } = await product("training/train-state.js");
+const { uniform } = await product("base/random.js");
 
-const [channels, resolution, size, steps, threads] = process.argv.slice(2).map(Number);
-const architecture = { latent: channels, channels, imageChannels: 3 };
+const [channels = 64, side = 32, size = 16, steps = 4, threads = 2] = process.argv.slice(2).map(Number);
+const architecture = architectureOf(channels);
+const resolution = await resolutionOf(side);
+/** @type {{ provider: "cpu", threads: number }} */
 const engine = { provider: "cpu", threads };
 const trainer = createTrainer({ architecture, seed: 1, engine }, freshState(architecture, 1));
 const milliseconds = [];
