@@ -3,11 +3,12 @@
  * the run has returned, its weights saved.
  */
 import { isatty } from "node:tty";
+import type { StopCause } from "../training/stop-escalation.js";
 import { stopSignals } from "./exit-codes.js";
 
 /** What a signal is told to. */
 export interface StopTarget {
-  readonly request: (signal: string) => void;
+  readonly request: (cause: StopCause) => void;
 }
 
 /**

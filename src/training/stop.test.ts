@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createStop, unlessStopped, type StopWish } from "./stop.js";
+import type { StopWish } from "./stop-escalation.js";
+import { createStop, unlessStopped } from "./stop.js";
 
 describe("a wish to stop", () => {
   it("is there once it has been asked for, keeps its first signal and counts", () => {
@@ -21,17 +22,36 @@ describe("a wish to stop", () => {
     expect(stop.aborted.reason).toMatchObject({ message: "SIGINT" });
   });
 
-  it("is told to every listener, each time, and to one that comes late", () => {
+  it("is told to the run each time, to one that comes late as one, and not after its end", () => {
     const stop = createStop();
-    const early: StopWish[] = [];
-    const late: StopWish[] = [];
-    stop.listen((wish) => early.push(wish));
+    const told: StopWish[] = [];
     stop.request("SIGINT");
     stop.request("SIGINT");
-    stop.listen((wish) => late.push(wish));
+    stop.attend({
+      facts: () => ({ busy: true, preparing: false, nothingLost: true }),
+      tell: (wish) => told.push(wish),
+    });
+    expect(told).toEqual([{ signal: "SIGINT", times: 2, leaving: false }]);
+    stop.copied();
+    stop.request("SIGTERM");
+    stop.ended();
     stop.request("SIGINT");
-    expect(early.map(({ times }) => times)).toEqual([1, 2, 3]);
-    expect(late.map(({ times }) => times)).toEqual([2, 3]);
+    expect(told.slice(1)).toEqual([
+      { signal: "SIGINT", times: 2, leaving: true },
+      { signal: "SIGINT", times: 3, leaving: false },
+    ]);
+    expect(stop.wish).toEqual({ signal: "SIGINT", times: 3 });
+  });
+
+  it("has woken whoever waits before the run is told", () => {
+    const stop = createStop();
+    let woken = false;
+    stop.attend({
+      facts: () => ({ busy: false, preparing: false, nothingLost: false }),
+      tell: () => (woken = stop.aborted.aborted),
+    });
+    stop.request("SIGINT");
+    expect(woken).toBe(true);
   });
 });
 

@@ -1,16 +1,25 @@
 /** A wish to stop, however it comes (a signal, a command): asked once or many times, never acted on here. */
+import {
+  advanceStop,
+  idle,
+  wishOf,
+  type StopCause,
+  type StopFacts,
+  type StopInput,
+  type StopMove,
+  type StopState,
+  type StopWish,
+} from "./stop-escalation.js";
 
-export interface StopWish {
-  /**
-   * What asked first: a signal such as "SIGINT", "stop" (the command), "time" (one that was set), "parent" (its end) or
-   * "bug" (a failure outside the run).
-   */
-  readonly signal: string;
-  readonly times: number;
+/** The run's side of a stop. */
+export interface StopAttendant {
+  readonly facts: () => StopFacts;
+  /** Told of each request that is of any consequence; where it says so, the engine is to be left. */
+  readonly tell: (told: NonNullable<StopMove["told"]>) => void;
 }
 
 export interface Stop {
-  request(signal: string): void;
+  request(cause: StopCause): void;
   /** Something has failed where no run could catch it: asks for a stop, after which the run fails with this. */
   fail(error: unknown): void;
   readonly wish: StopWish | undefined;
@@ -18,20 +27,27 @@ export interface Stop {
   readonly fault: { readonly error: unknown } | undefined;
   /** Aborted by the first request: wakes whatever waits. */
   readonly aborted: AbortSignal;
-  /** Told of every request; of those before, too, as one. */
-  listen(listener: (wish: StopWish) => void): void;
+  /** From now on the run is asked and told; of the requests before, as of one. */
+  attend(attendant: StopAttendant): void;
+  /** A copy of the newest finished state is there. */
+  copied(): void;
+  /** The run has told its end: nothing is told any more. */
+  ended(): void;
 }
 
 export function createStop(): Stop {
   const controller = new AbortController();
-  const listeners: ((wish: StopWish) => void)[] = [];
-  let wish: StopWish | undefined;
+  let state: StopState = { name: "running" };
+  let attendant: StopAttendant | undefined;
   let fault: Stop["fault"];
-  const request = (signal: string): void => {
-    wish = { signal: wish?.signal ?? signal, times: (wish?.times ?? 0) + 1 };
-    controller.abort(new Error(signal));
-    for (const listener of listeners) listener(wish);
+  const take = (input: StopInput): void => {
+    const move = advanceStop(state, input, attendant?.facts() ?? idle);
+    ({ state } = move);
+    // Wakes whatever waits.
+    if (input.input === "request") controller.abort(new Error(input.cause));
+    if (move.told) attendant?.tell(move.told);
   };
+  const request = (cause: StopCause): void => take({ input: "request", cause });
   return {
     request,
     fail(error) {
@@ -39,16 +55,19 @@ export function createStop(): Stop {
       request("bug");
     },
     get wish() {
-      return wish;
+      return wishOf(state);
     },
     get fault() {
       return fault;
     },
     aborted: controller.signal,
-    listen(listener) {
-      listeners.push(listener);
-      if (wish) listener(wish);
+    attend(own) {
+      attendant = own;
+      const wish = wishOf(state);
+      if (wish) own.tell({ ...wish, leaving: false });
     },
+    copied: () => take({ input: "copied" }),
+    ended: () => take({ input: "ended" }),
   };
 }
 

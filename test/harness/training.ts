@@ -30,15 +30,16 @@ export interface Wishes extends Partial<Omit<RunOptions, "overrides">> {
   readonly overrides?: Partial<TrainingConfig>;
   /** Says nothing of the plan but `overrides`, as `guardapesos train` alone. */
   readonly bare?: boolean;
+  /** Left out: one of its own. */
+  readonly stop?: Stop;
   readonly onEvent?: (event: RunEvent, stop: Stop) => void;
 }
 
 /** Trains the tiny plan in `folder` with one thread; `wishes` say what is to be otherwise. Rejects as `run` does. */
 export async function trainHere(folder: string, wishes: Wishes = {}): Promise<Trained> {
-  const { overrides, bare = false, onEvent, ...rest } = wishes;
+  const { overrides, bare = false, onEvent, stop = createStop(), ...rest } = wishes;
   const weights = join(folder, "weights");
   const events: RunEvent[] = [];
-  const stop = createStop();
   const options: RunOptions = {
     preset: bare ? undefined : "demo",
     overrides: { ...(bare ? {} : tinyPlan), ...overrides },
