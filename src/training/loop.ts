@@ -5,58 +5,53 @@
  * copies nothing and training does not wait.
  */
 import { invariant } from "../base/invariant.js";
-import { createBatches, type Batches } from "../progan/batches.js";
+import type { SaveDecision } from "../checkpoint/save-policy.js";
+import type { Emit } from "../events/event.js";
 import type { TrainingConfig } from "../progan/config.js";
 import type { ImageSet, ImageSource } from "../progan/image-source.js";
 import {
   advance,
-  batchesIn,
-  batchesOfEpoch,
-  batchesPerStep,
-  batchSizeAt,
   enterStage,
-  epochKey,
-  epochsAt,
   planDone,
   planStep,
   recounted,
   stageDone,
-  type BatchPlan,
   type Place,
 } from "../progan/schedule.js";
-import type { SaveDecision } from "../checkpoint/save-policy.js";
 import { decide, type Decision, type Facts } from "./decide.js";
 import type { Engine } from "./engine.js";
-import type { Emit } from "../events/event.js";
 import { batchesDivided, divided, type LoopHeat } from "./heat.js";
-import { createPace } from "./pace.js";
-import { positionOf } from "./progress.js";
-import { createSaveCost } from "./save-cost.js";
+import { epochFinished, stageStarted, stepped, updatesSkipped } from "./loop-events.js";
+import { createPace, type Pace } from "./pace.js";
+import type { Pictures } from "./pictures.js";
+import { createSaveCost, type SaveCost } from "./save-cost.js";
+import { planSave, type SaveBesideStep, type SaveNow } from "./save-plan.js";
 import type { Saves, Setup } from "./saves.js";
+import { completedAt, createStage, nothingCompleted, type Completed, type Stage } from "./stage.js";
 import { unlessStopped, type Stop } from "./stop.js";
 import type { SealedState } from "./train-state.js";
 
-export interface Parts {
+export interface Parts extends Pictures {
   readonly maxBatches: number | undefined;
-  readonly source: ImageSource;
-  readonly engine: Engine;
-  readonly saves: Saves;
-  readonly stop: Stop;
+  readonly source: Pick<ImageSource, "prepare" | "look">;
+  readonly engine: Pick<Engine, "prepare" | "step" | "mirror" | "copy" | "take">;
+  readonly saves: Pick<
+    Saves,
+    | "begin"
+    | "settle"
+    | "areThere"
+    | "age"
+    | "secondsSinceBegin"
+    | "running"
+    | "failures"
+    | "spoilt"
+    | "savedBatches"
+  >;
+  readonly stop: Pick<Stop, "wish" | "aborted">;
   readonly heat: LoopHeat;
   readonly emit: Emit;
   /** How a checkpoint says what training is set up with, once the images are known; asked at each save. */
   readonly setup: (images: ImageSet) => () => Setup;
-  /** Draws the preview of a place and answers its path, or nothing when it could not. */
-  readonly preview: (place: Place) => Promise<string | undefined>;
-  /** Draws some of the images of a resolution as training sees them. */
-  readonly showReal: (images: ImageSet) => Promise<void>;
-}
-
-/** What a resolution needs, made when it is entered. */
-interface Stage {
-  readonly images: ImageSet;
-  readonly batches: Batches;
-  readonly startedAt: number;
 }
 
 export interface LoopEnd {
@@ -78,8 +73,35 @@ export interface Track {
   preview: string | undefined;
 }
 
-/** What the last step completed. */
-const nothingEnded = { epoch: false, stage: false };
+/** @param place where training begins */
+export function createTrack(config: TrainingConfig, place: Place): Track {
+  return {
+    config,
+    place,
+    setup: undefined,
+    sessionBatches: 0,
+    begun: false,
+    preparing: false,
+    preview: undefined,
+  };
+}
+
+/** What the loop keeps from turn to turn. */
+interface Turns {
+  stage: Stage | undefined;
+  /** By the last step, until it is told and acted on: once, also when a stop comes before the next step. */
+  completed: Completed;
+  /** Batches at the newest save that was begun, and at the newest emergency's. */
+  savedBatches: number;
+  emergencyBatches: number | undefined;
+  /** By performance.now(): when the first batch of the session, and the epoch, began. */
+  trainingSince: number;
+  epochStartedAt: number;
+  /** Seconds, after the last step. */
+  rested: number;
+  readonly pace: Pace;
+  readonly cost: SaveCost;
+}
 
 const secondsSince = (start: number): number => (performance.now() - start) / 1000;
 
@@ -88,202 +110,196 @@ const secondsSince = (start: number): number => (performance.now() - start) / 10
  * Rejects with what failed, also when that is the last save.
  */
 export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
-  const { engine, saves, stop, heat, emit } = parts;
-  const pace = createPace();
-  const cost = createSaveCost();
-  let trainingSince = performance.now();
-  let stage: Stage | undefined;
-  let savedBatches = track.place.batches;
-  let epochStartedAt = performance.now();
-  let ended = nothingEnded;
-  let rested = 0;
-  /** Batches at the newest emergency save that was begun. */
-  let emergency: number | undefined;
-
-  const begin = async (
-    state: SealedState,
-    place: Place,
-    save: SaveDecision,
-    last: boolean,
-  ): Promise<void> => {
-    await saves.begin(state, place, track.setup!(), save, last);
-    savedBatches = place.batches;
-    if (save.kind === "emergency") emergency = place.batches;
+  const { engine, saves, stop, heat } = parts;
+  const turns: Turns = {
+    stage: undefined,
+    completed: nothingCompleted,
+    savedBatches: track.place.batches,
+    emergencyBatches: undefined,
+    trainingSince: performance.now(),
+    epochStartedAt: performance.now(),
+    rested: 0,
+    pace: createPace(),
+    cost: createSaveCost(),
   };
-
-  const divide = (by: number): void => {
-    track.config = divided(track.config, by);
-    track.place = recounted(track.place, track.config);
-    emit(batchesDivided(track.config, track.place.resolution));
-  };
-
-  /** At least one; how many, the images decide. */
-  const nextBatches = (): number => {
-    if (!stage || ended.stage) return 1;
-    return planStep(enterStage(track.place, track.config), track.config, stage.images.count).length;
-  };
-
-  const facts = (): Facts => ({
-    batches: track.place.batches,
-    sessionBatches: track.sessionBatches,
-    nextBatches: nextBatches(),
-    savedBatches,
-    epochEnded: ended.epoch,
-    stageEnded: ended.stage,
-    planDone: planDone(track.place, track.config),
-    stopSignal: stop.wish?.signal,
-    autosave: track.config.autosave,
-    // Loading images is no training that could be lost.
-    secondsSinceSave: Math.min(saves.secondsSinceBegin(), secondsSince(trainingSince)),
-    saveCost: cost.seconds,
-    saving: saves.running,
-    failures: saves.failures,
-    spoilt: saves.spoilt,
-    heat: heat.advice(),
-    placeSaved: saves.savedBatches === track.place.batches,
-    emergencySaved: [emergency, saves.savedBatches].every((batches) => batches === track.place.batches),
-    maxBatches: parts.maxBatches,
-  });
-
   for (;;) {
     // A save of this very place that is under way is the one that a stop wants.
-    if (stop.wish && savedBatches === track.place.batches) await saves.settle();
-    const { save, preview, cool, divideBy, end } = decide(facts());
-    // What has ended is told and acted on once, also when a stop comes before the next step.
-    const completed = ended;
-    ended = nothingEnded;
-    if (completed.epoch) {
-      emit({
-        type: "epoch-finished",
-        ...positionOf(track.place),
-        epochs: epochsAt(track.config, track.place.resolution),
-        seconds: secondsSince(epochStartedAt),
-      });
-      epochStartedAt = performance.now();
-    }
-    if (preview) track.preview = (await parts.preview(track.place)) ?? track.preview;
-    if (divideBy > 1) divide(divideBy);
-    const { config } = track;
+    if (stop.wish && turns.savedBatches === track.place.batches) await saves.settle();
+    const decision = decide(factsOf(parts, track, turns));
+    const { completed } = turns;
+    turns.completed = nothingCompleted;
+    if (completed.epoch) finishEpoch(parts, track, turns);
+    if (decision.preview) track.preview = (await parts.preview(track.place)) ?? track.preview;
+    if (decision.divideBy > 1) divide(parts, track, decision.divideBy);
+    const { cool, end } = decision;
+    const save = planSave(decision, completed.stage);
     // What the disk does not take is to stay in memory for the next start, as new as it is.
     if (end !== undefined && saves.failures > 0 && track.sessionBatches > 0) await engine.mirror();
-    // Between two resolutions, and at the end, there is no next step soon that would give the state back.
-    const now = save && (end !== undefined || cool || completed.stage);
-    if (now) {
-      // Whoever is asked to stop wants to be gone; otherwise a copy, so that a save that fails can be tried again.
-      const { learningRate } = config;
-      const state = await (end === "stopped" ? engine.take(learningRate) : engine.copy(learningRate));
-      invariant(state !== undefined, "a state that is taken away ends the training");
-      await begin(state, track.place, save, end !== undefined);
-    }
-    if (completed.stage) {
-      emit({
-        type: "stage-finished",
-        resolution: track.place.resolution,
-        seconds: secondsSince(stage!.startedAt),
-      });
-      stage = undefined;
-      cost.newStage();
-    }
-    if (end) {
-      // Nobody may leave in the belief that all is saved when it is not.
-      let failure = await saves.settle();
-      if (failure === undefined && track.sessionBatches > 0 && !(await saves.areThere())) {
-        // Saved, and taken away since: the state is here still.
-        const state = await engine.take(config.learningRate);
-        if (state)
-          await begin(state, track.place, { kind: "emergency", reason: "WEIGHTS_FOLDER_GONE" }, true);
-        failure = await saves.settle();
-      }
-      if (failure !== undefined) throw failure;
-      return { how: end, place: track.place };
-    }
+    if (save?.when === "now") await saveNow(parts, track, turns, save);
+    if (completed.stage) finishStage(parts, turns);
+    if (end !== undefined) return finish(parts, track, turns, end);
     if (cool) {
       // The save is verified before the card rests; one that has failed is told, and tried again afterwards.
       await saves.settle();
       const { worse } = await heat.coolDown(stop.aborted);
-      if (worse) divide(2);
-      stage = undefined; // with other batches
+      if (worse) divide(parts, track, 2);
+      turns.stage = undefined; // with other batches
       continue;
     }
-
-    const place = enterStage(track.place, config);
-    if (!stage) {
-      // Looks again: a stop may have come meanwhile, or the first step may be too many.
-      stage = await enter(parts, track, place);
-      continue;
-    }
-    parts.source.look();
-    const images = stage.images.count;
-    if (place.image >= images) {
-      // There are fewer images than before this session: the epoch is over.
-      track.place = { ...place, epoch: place.epoch + 1, batch: 0, image: 0 };
-      if (stageDone(track.place, config)) stage = undefined;
-      continue;
-    }
-    const plan = planStep(place, config, images);
-    const fetched = await unlessStopped(fetch(stage.batches, place, plan), stop);
-    if (!fetched || stop.wish) continue; // before a batch that may be long
-    const { data, waited } = fetched;
-    const next = advance(place, plan, config, images);
-    prefetch(stage.batches, enterStage(next, config), place, config, images);
-
-    const started = performance.now();
-    if (track.sessionBatches === 0) trainingSince = started;
-    const saving = saves.running;
-    track.begun = true;
-    heat.busy(true);
-    const {
-      losses,
-      before,
-      skipped,
-      images: used,
-    } = await engine.step({
-      resolution: place.resolution,
-      alpha: place.alpha,
-      learningRate: config.learningRate,
-      batches: plan.map((batch, i) => ({ ...batch, images: data[i]! })),
-      handOver: save !== undefined && !now,
-    });
-    heat.busy(false);
-    stage.batches.reuse(used);
-    const seconds = secondsSince(started);
-    cost.stepped(seconds, saving || before !== undefined);
-    track.place = next;
-    track.sessionBatches += plan.length;
-    if (before) {
-      const asked = performance.now();
-      await begin(before, place, save!, false);
-      cost.waited(secondsSince(asked));
-    }
-    for (const update of skipped) emit({ type: "update-skipped", ...update, ...positionOf(next) });
-    ended = { epoch: next.image === 0, stage: stageDone(next, config) };
-    const shown = plan.reduce((sum, batch) => sum + batch.size, 0);
-    pace.record(shown, secondsSince(started) + waited + rested);
-    emit({
-      type: "stepped",
-      ...positionOf(next),
-      ...losses,
-      epochs: epochsAt(config, place.resolution),
-      batchesPerEpoch: batchesOfEpoch(place, plan, config, images),
-      ...pace.figures(next, config, images),
-      waitedForImages: waited,
-      saveAge: saves.age(),
-      temperature: heat.temperature(),
-      ...(heat.isLost() ? { temperatureLost: true } : {}),
-      ...(rested > 0 ? { rested } : {}),
-    });
-    rested = await heat.rest(seconds, stop.aborted);
+    // Then looks again: a stop may have come meanwhile, or the first step may be too many.
+    if (turns.stage === undefined) turns.stage = await openStage(parts, track);
+    else await step(parts, track, turns, turns.stage, save?.when === "beside-step" ? save : undefined);
   }
 }
 
+function factsOf({ saves, stop, heat, maxBatches }: Parts, track: Track, turns: Turns): Facts {
+  const { place, config } = track;
+  const { stage, completed, savedBatches, emergencyBatches } = turns;
+  return {
+    batches: place.batches,
+    sessionBatches: track.sessionBatches,
+    // At least one; how many, the images decide.
+    nextBatches: stage && !completed.stage ? stage.plan(enterStage(place, config), config).length : 1,
+    savedBatches,
+    epochEnded: completed.epoch,
+    stageEnded: completed.stage,
+    planDone: planDone(place, config),
+    stopSignal: stop.wish?.signal,
+    autosave: config.autosave,
+    // Loading images is no training that could be lost.
+    secondsSinceSave: Math.min(saves.secondsSinceBegin(), secondsSince(turns.trainingSince)),
+    saveCost: turns.cost.seconds,
+    saving: saves.running,
+    failures: saves.failures,
+    spoilt: saves.spoilt,
+    heat: heat.advice(),
+    placeSaved: saves.savedBatches === place.batches,
+    emergencySaved: [emergencyBatches, saves.savedBatches].every((batches) => batches === place.batches),
+    maxBatches,
+  };
+}
+
+function finishEpoch({ emit }: Parts, { place, config }: Track, turns: Turns): void {
+  emit(epochFinished(place, config, secondsSince(turns.epochStartedAt)));
+  turns.epochStartedAt = performance.now();
+}
+
+/** REQUIRES: a step has completed the resolution. */
+function finishStage({ emit }: Parts, turns: Turns): void {
+  const { resolution, startedAt } = turns.stage!;
+  emit({ type: "stage-finished", resolution, seconds: secondsSince(startedAt) });
+  turns.stage = undefined;
+  turns.cost.newStage();
+}
+
+function divide({ emit }: Parts, track: Track, by: number): void {
+  track.config = divided(track.config, by);
+  track.place = recounted(track.place, track.config);
+  emit(batchesDivided(track.config, track.place.resolution));
+}
+
+async function beginSave(
+  { saves }: Parts,
+  track: Track,
+  turns: Turns,
+  state: SealedState,
+  place: Place,
+  { save, last }: { readonly save: SaveDecision; readonly last: boolean },
+): Promise<void> {
+  await saves.begin(state, place, track.setup!(), save, last);
+  turns.savedBatches = place.batches;
+  if (save.kind === "emergency") turns.emergencyBatches = place.batches;
+}
+
+async function saveNow(parts: Parts, track: Track, turns: Turns, plan: SaveNow): Promise<void> {
+  const { learningRate } = track.config;
+  const { engine } = parts;
+  const state = await (plan.state === "taken" ? engine.take(learningRate) : engine.copy(learningRate));
+  invariant(state !== undefined, "a state that is taken away ends the training");
+  await beginSave(parts, track, turns, state, track.place, plan);
+}
+
+/** Nobody may leave in the belief that all is saved when it is not. */
+async function finish(parts: Parts, track: Track, turns: Turns, how: LoopEnd["how"]): Promise<LoopEnd> {
+  const { saves, engine } = parts;
+  let failure = await saves.settle();
+  if (failure === undefined && track.sessionBatches > 0 && !(await saves.areThere())) {
+    // Saved, and taken away since: the state is here still.
+    const state = await engine.take(track.config.learningRate);
+    const save = { kind: "emergency", reason: "WEIGHTS_FOLDER_GONE" } as const;
+    if (state) await beginSave(parts, track, turns, state, track.place, { save, last: true });
+    failure = await saves.settle();
+  }
+  if (failure !== undefined) throw failure;
+  return { how, place: track.place };
+}
+
+/** One optimizer step, unless a stop comes before it. @param save what is saved beside it */
+async function step(
+  parts: Parts,
+  track: Track,
+  turns: Turns,
+  stage: Stage,
+  save: SaveBesideStep | undefined,
+): Promise<void> {
+  const { engine, saves, stop, heat, emit } = parts;
+  const { config } = track;
+  const place = enterStage(track.place, config);
+  parts.source.look();
+  const nextEpoch = stage.nextEpoch(place);
+  if (nextEpoch) {
+    track.place = nextEpoch;
+    if (stageDone(nextEpoch, config)) turns.stage = undefined;
+    return;
+  }
+  const plan = stage.plan(place, config);
+  const fetched = await unlessStopped(stage.fetch(place, plan), stop);
+  if (!fetched || stop.wish) return; // before a batch that may be long
+  const { data, waited } = fetched;
+  const next = advance(place, plan, config, stage.images);
+  stage.prefetch(next, config);
+
+  const started = performance.now();
+  if (track.sessionBatches === 0) turns.trainingSince = started;
+  const saving = saves.running;
+  track.begun = true;
+  heat.busy(true);
+  const { losses, before, skipped, images } = await engine.step({
+    resolution: place.resolution,
+    alpha: place.alpha,
+    learningRate: config.learningRate,
+    batches: plan.map((batch, i) => ({ ...batch, images: data[i]! })),
+    handOver: save !== undefined,
+  });
+  heat.busy(false);
+  stage.reuse(images);
+  const seconds = secondsSince(started);
+  turns.cost.stepped(seconds, saving || before !== undefined);
+  track.place = next;
+  track.sessionBatches += plan.length;
+  if (before) {
+    const asked = performance.now();
+    await beginSave(parts, track, turns, before, place, { save: save!.save, last: false });
+    turns.cost.waited(secondsSince(asked));
+  }
+  for (const event of updatesSkipped(skipped, next)) emit(event);
+  turns.completed = completedAt(next, config);
+  const shown = plan.reduce((sum, batch) => sum + batch.size, 0);
+  const { rested, pace } = turns;
+  pace.record(shown, secondsSince(started) + waited + rested);
+  const done = { from: place, plan, to: next, losses, waited, rested };
+  emit(stepped(done, config, stage, { pace, saveAge: saves.age(), heat }));
+  turns.rested = await heat.rest(seconds, stop.aborted);
+}
+
 /** Loads a resolution's images and makes its graphs. @returns undefined when a stop came meanwhile */
-async function enter(
+async function openStage(
   { source, engine, stop, emit, setup, showReal }: Parts,
   track: Track,
-  place: Place,
 ): Promise<Stage | undefined> {
   const { config } = track;
-  const { resolution } = place;
+  const place = enterStage(track.place, config);
+  const { resolution, alpha } = place;
   try {
     const preparing = source.prepare(resolution, {
       signal: stop.aborted,
@@ -294,40 +310,16 @@ async function enter(
     await unlessStopped(showReal(images), stop);
     if (stop.wish) return undefined;
     emit({ type: "stage-preparing", resolution });
-    const sizes = planStep(place, config, images.count).map(({ size }) => size);
     track.preparing = true;
-    await engine.prepare({ resolution, batches: sizes, alpha: place.alpha });
+    const sizes = planStep(place, config, images.count).map(({ size }) => size);
+    await engine.prepare({ resolution, batches: sizes, alpha });
     track.setup = setup(images);
-    emit({
-      type: "stage-started",
-      resolution,
-      epochs: epochsAt(config, resolution),
-      images: images.count,
-      batchSize: batchSizeAt(config, resolution),
-      accumulate: batchesPerStep(config, resolution),
-      batchesPerEpoch: batchesIn(config, resolution, images.count),
-      alpha: place.alpha,
-    });
-    return { images, batches: createBatches(images, config.seed), startedAt: performance.now() };
+    emit(stageStarted(place, config, images.count));
+    return createStage(images, resolution, config.seed);
   } catch (error) {
     if (stop.wish) return undefined;
     throw error;
   } finally {
     track.preparing = false;
   }
-}
-
-const batchPlace = (place: Place, { start, size }: BatchPlan) => ({ epochKey: epochKey(place), start, size });
-
-/** The images of a step, and how long it had to wait for them. */
-async function fetch(batches: Batches, place: Place, plan: readonly BatchPlan[]) {
-  const asked = performance.now();
-  const data = await Promise.all(plan.map((batch) => batches.at(batchPlace(place, batch))));
-  return { data, waited: secondsSince(asked) };
-}
-
-/** Has the next step's images made while this one computes. */
-function prefetch(batches: Batches, next: Place, place: Place, config: TrainingConfig, images: number): void {
-  if (next.resolution !== place.resolution || planDone(next, config)) return;
-  batches.prefetch(planStep(next, config, images).map((batch) => batchPlace(next, batch)));
 }

@@ -25,10 +25,14 @@ export interface Rescue {
    * @param error why training ends
    * @returns why that save failed; undefined when it did not, or was not needed
    */
-  save(engine: Engine | undefined, error: unknown): Promise<Error | undefined>;
+  save(engine: Pick<Engine, "take"> | undefined, error: unknown): Promise<Error | undefined>;
 }
 
-export function createRescue(saves: Saves, track: Track, stop: Stop): Rescue {
+export function createRescue(
+  saves: Pick<Saves, "begin" | "settle" | "savedBatches">,
+  track: Track,
+  stop: Pick<Stop, "wish">,
+): Rescue {
   let reserve: Reserve | undefined;
   const isSaved = (): boolean => track.sessionBatches === 0 || saves.savedBatches === track.place.batches;
   /** Undefined when there is none that is newer than what is saved, and whole. */

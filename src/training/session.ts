@@ -9,7 +9,7 @@ import { createBackups } from "./backups.js";
 import { endedAs } from "./ending.js";
 import { watchHeat, type RunHeat } from "./heat.js";
 import { differs, localOf } from "./images.js";
-import type { Track } from "./loop.js";
+import { createTrack, type Track } from "./loop.js";
 import type { Opened } from "./opening.js";
 import type { RunOptions } from "./options.js";
 import { outlive, type Outliving } from "./outlive.js";
@@ -50,15 +50,7 @@ export async function beginSession(
   const { config, from, place } = beginning;
   const local = localOf(source);
   const arithmetic = arithmeticOf(device, config.precision);
-  const track: Track = {
-    config,
-    place,
-    setup: undefined,
-    sessionBatches: 0,
-    begun: false,
-    preparing: false,
-    preview: undefined,
-  };
+  const track = createTrack(config, place);
   const backups = scope.own(createBackups(writer, emit, options.backups), (one) => one.close());
   const tellSave: Emit = (event) => {
     emit(event);

@@ -78,7 +78,7 @@ export function createStop(): Stop {
  */
 export async function unlessStopped<Value>(
   work: Promise<Value>,
-  stop: Stop,
+  stop: Pick<Stop, "aborted">,
   grace = 0,
 ): Promise<Value | undefined> {
   const { aborted } = stop;
