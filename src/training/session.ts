@@ -1,6 +1,7 @@
 /** A run that is open: what it keeps while it trains, and how its end is told. */
 import type { Scope } from "../base/scope.js";
 import { arithmeticOf } from "../engine/arithmetic.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { listenForStop } from "../checkpoint/index.js";
 import type { Emit, RunEventOf } from "../events/event.js";
 import { warning } from "../events/warning.js";
@@ -49,17 +50,9 @@ export async function beginSession(
   const { series, beginning, source, device, watch, writer } = opened;
   const { config, from, place } = beginning;
   const local = localOf(source);
+  const { saves, backups } = openSaves(opened, options, local, emit, scope);
   const arithmetic = arithmeticOf(device, config.precision);
   const track = createTrack(config, place);
-  const backups = scope.own(createBackups(writer, emit, options.backups), (one) => one.close());
-  const tellSave: Emit = (event) => {
-    emit(event);
-    // Weights are worth more than images that can be decoded again.
-    if (event.type === "save-failed" && event.code === "DISK_FULL") void source.releaseDisk();
-  };
-  const saves = createSaves(writer, tellSave, { files: from?.files ?? [], local }, (saved) =>
-    backups.consider(saved),
-  );
   /** Whether the state that is not saved is to stay in memory for the next start; one that is not all numbers is not. */
   const isLeft = (): boolean =>
     track.sessionBatches > 0 && saves.savedBatches !== track.place.batches && saves.nonFinite === 0;
@@ -82,10 +75,6 @@ export async function beginSession(
   const heat = scope.own(watchHeat(watch, options.heat.thresholds, emit, from?.saved?.heat), (one) =>
     one.close(),
   );
-  const heatSoFar = (): Pick<Setup, "heat"> => {
-    const summary = heat.summary();
-    return summary === undefined ? {} : { heat: summary };
-  };
   return {
     opened,
     track,
@@ -100,14 +89,14 @@ export async function beginSession(
       threads: opened.threads,
       arithmetic,
       data,
-      ...heatSoFar(),
+      ...heatSoFar(heat),
     })),
     async end(how, error) {
       const facts = { signal: stop.wish?.signal, startedAt, track, saves, beginning };
       const inMemory = isLeft() ? await outliving.left() : undefined;
       ended = {
         ...(await endedAs(how, error, { ...facts, command: options.command, inMemory })),
-        ...heatSoFar(),
+        ...heatSoFar(heat),
       };
       stop.ended();
       backups.close();
@@ -115,6 +104,31 @@ export async function beginSession(
       return ended;
     },
   };
+}
+
+/** The saves of a session, and the backups that are made of them. */
+function openSaves(
+  { beginning, source, writer }: Opened,
+  options: RunOptions,
+  local: Checkpoint["local"],
+  emit: Emit,
+  scope: Scope,
+) {
+  const backups = scope.own(createBackups(writer, emit, options.backups), (one) => one.close());
+  const tellSave: Emit = (event) => {
+    emit(event);
+    // Weights are worth more than images that can be decoded again.
+    if (event.type === "save-failed" && event.code === "DISK_FULL") void source.releaseDisk();
+  };
+  const facts = { files: beginning.from?.files ?? [], local };
+  const saves = createSaves(writer, tellSave, facts, (saved) => backups.consider(saved));
+  return { saves, backups };
+}
+
+/** Nothing where nothing was ever watched. */
+function heatSoFar(heat: RunHeat): Pick<Setup, "heat"> {
+  const summary = heat.summary();
+  return summary === undefined ? {} : { heat: summary };
 }
 
 /** Tells once where the images are not those of the checkpoint. @param setupWith everything that a checkpoint says */
