@@ -54,6 +54,8 @@ export interface ErrorData {
   /** Its guard was killed; `script` goes on as process `pid`. */
   SCRIPT_STILL_RUNS: { folder: string; script: string; pid: number; since: string };
 
+  /** It means no folder of this machine, and there is nothing else yet. */
+  PLACE_ELSEWHERE: { place: string };
   // Options
   OPTION_INVALID: { option: string; value: string; expected: Expected };
   OPTIONS_CONFLICT: { option: string; other: string };

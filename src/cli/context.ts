@@ -1,6 +1,7 @@
 /** What every command is given: where to write, in which language, and how to read its settings. */
 import { escapeControls } from "../base/printable.js";
-import { isGuardapesosError, reasonOf, stackOf } from "../base/errors.js";
+import { GuardapesosError, isGuardapesosError, reasonOf, stackOf } from "../base/errors.js";
+import { isElsewhere } from "../base/place.js";
 import type { StoreProblem } from "../checkpoint/index.js";
 import type { Texts } from "../texts/index.js";
 import { sentenceOf, textsOf } from "../texts/index.js";
@@ -33,6 +34,7 @@ export interface Context {
 /**
  * The flags of a command over the settings of the config file. Reads the file, and speaks the language it asks for.
  * @param flags as commander gives them; `config` among them names the file
+ * @throws what a config file is refused with, PLACE_ELSEWHERE
  */
 export async function settingsOf<Flags extends Settings<typeof commonOptions & typeof configOption>>(
   context: Context,
@@ -45,7 +47,16 @@ export async function settingsOf<Flags extends Settings<typeof commonOptions & t
   };
   if (settings.lang !== undefined) context.texts = textsOf(settings.lang);
   if (settings.json !== undefined) context.json = settings.json;
+  for (const folder of [settings.weights, settings.samples]) requireFolder(folder);
   return settings;
+}
+
+/**
+ * A place that is written to or looked into.
+ * @throws PLACE_ELSEWHERE
+ */
+export function requireFolder(place: string | undefined): void {
+  if (place !== undefined && isElsewhere(place)) throw new GuardapesosError("PLACE_ELSEWHERE", { place });
 }
 
 /** Writes a line for a person; with `--json`, nothing. @param paint over the colour that its symbol gives it */

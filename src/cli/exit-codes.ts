@@ -35,6 +35,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "OPTION_VALUE_MISSING":
     case "ARGUMENT_MISSING":
     case "ARGUMENT_UNEXPECTED":
+    case "PLACE_ELSEWHERE":
     case "OPTION_INVALID":
     case "OPTIONS_CONFLICT":
     case "OPTION_NEEDS":

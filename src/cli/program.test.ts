@@ -87,6 +87,24 @@ describe("the command line", () => {
     expect(await call("--version")).toMatchObject({ exitCode: 0, out: "1.2.3\n", err: "" });
   });
 
+  it("makes no folder of what means another place, and says how one of that name is written", async () => {
+    const folder = await folderWith({ weights: "rclone:far:x" });
+    const lines = ["backup s3://b/x", "respaldar rclone:far:x", "train --weights s3://b", "restore s3://b/1"];
+    for (const line of [
+      ...lines,
+      "train --samples sftp://h/x",
+      "generate --out s3://b",
+      "list --weights S3:b",
+    ]) {
+      const { exitCode, err, options } = await call(`${line} --lang es`);
+      expect(exitCode, line).toBe(64);
+      expect(err, line).toMatch(/no es una carpeta de este ordenador.*\.\/(?:s3|rclone|sftp):/i);
+      expect(options, line).toBeUndefined();
+    }
+    expect((await call("train", { folder })).err).toContain("rclone:far:x is no folder of this machine");
+    expect((await call("train --weights ./s3:x")).options?.weights).toBe("./s3:x");
+  });
+
   it.each([
     "--help",
     "train --help --lang es",

@@ -88,6 +88,8 @@ export const errors: ErrorTexts = {
   ARGUMENT_UNEXPECTED: ({ command, argument }) =>
     `${command} has no use for "${argument}". If it was meant for an option, write the option's name before it; see --help.`,
 
+  PLACE_ELSEWHERE: ({ place }) =>
+    `${place} is no folder of this machine, and guardapesos does not write to other places yet. Give a folder, such as one on another disk or on a network drive; one that is really called so is written ./${place}. Nothing was touched.`,
   OPTION_INVALID: ({ option, value, expected }) =>
     `${option} takes ${expectation(expected)}; "${value}" is not that.`,
   OPTIONS_CONFLICT: ({ option, other }) => `${option} and ${other} contradict each other. Keep one of them.`,

@@ -90,6 +90,8 @@ export const errors: ErrorTexts = {
   ARGUMENT_UNEXPECTED: ({ command, argument }) =>
     `${command} no sabe qué hacer con «${argument}». Si era para una opción, escribe antes el nombre de la opción; mira --help.`,
 
+  PLACE_ELSEWHERE: ({ place }) =>
+    `${place} no es una carpeta de este ordenador, y guardapesos aún no escribe en otros sitios. Da una carpeta, por ejemplo en otro disco o en una unidad de red; la que de verdad se llame así se escribe ./${place}. No se ha tocado nada.`,
   OPTION_INVALID: ({ option, value, expected }) =>
     `${option} admite ${expectation(expected)}; «${value}» no vale.`,
   OPTIONS_CONFLICT: ({ option, other }) => `${option} y ${other} se contradicen. Quédate con una de las dos.`,

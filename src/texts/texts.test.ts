@@ -42,6 +42,7 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   },
   ARGUMENT_MISSING: { argument: "file" },
   ARGUMENT_UNEXPECTED: { command: "train", argument: "DRUSEN" },
+  PLACE_ELSEWHERE: { place: "s3://copies/oct" },
   OPTION_INVALID: { option: "--lr", value: "-1", expected: { kind: "number", above: 0 } },
   OPTIONS_CONFLICT: { option: "--fresh", other: "--resume" },
   OPTION_NEEDS: { option: "--class", needed: "--data" },

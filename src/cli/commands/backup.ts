@@ -1,16 +1,17 @@
 /** `guardapesos backup`: a verified copy of the newest whole checkpoint. */
 import type { Context } from "../context.js";
-import { say, sayProblems, settingsOf, tell } from "../context.js";
+import { requireFolder, say, sayProblems, settingsOf, tell } from "../context.js";
 import type { backupOptions, commonOptions, configOption, Settings } from "../options.js";
 import { weightsFolder } from "../weights.js";
 
-/** Throws SERIES_NOT_FOUND, CHECKPOINT_NOT_FOUND when there is nothing to copy, and what a copy that fails throws. Works while a training runs. */
+/** Throws PLACE_ELSEWHERE, SERIES_NOT_FOUND, CHECKPOINT_NOT_FOUND when there is nothing to copy, and what a copy that fails throws. Works while a training runs. */
 export async function backup(
   context: Context,
   flags: Settings<typeof backupOptions & typeof commonOptions & typeof configOption>,
   [destination]: readonly string[],
 ): Promise<void> {
   const settings = await settingsOf(context, flags);
+  requireFolder(destination);
   const weights = await weightsFolder(settings.weights);
   const checkpoint = await import("../../checkpoint/index.js");
   const keep = settings.backups === 0 ? undefined : settings.backups;

@@ -4,7 +4,7 @@ import { GuardapesosError } from "../../base/errors.js";
 import type { Images } from "../../progan/picture.js";
 import type { Drawing } from "../../training/generate.js";
 import type { Context } from "../context.js";
-import { say, settingsOf, tell } from "../context.js";
+import { requireFolder, say, settingsOf, tell } from "../context.js";
 import { exitCodeOfStop } from "../exit-codes.js";
 import {
   wordsOf,
@@ -116,13 +116,14 @@ function stopOnSignal() {
   };
 }
 
-/** Throws SERIES_NOT_FOUND, what the generation throws, OUTPUT_NOT_WRITABLE, OUTPUT_EXISTS, GRID_TOO_LARGE, OPTION_*. */
+/** Throws PLACE_ELSEWHERE, SERIES_NOT_FOUND, what the generation throws, OUTPUT_NOT_WRITABLE, OUTPUT_EXISTS, GRID_TOO_LARGE, OPTION_*. */
 export async function generate(
   context: Context,
   flags: Flags,
   [reference]: readonly string[],
 ): Promise<void> {
   const settings = await settingsOf(context, flags);
+  requireFolder(flags.out);
   const tools = await context.services.generating();
   await checkGrid(flags, tools);
   const seed = flags.seed ?? 0;

@@ -5,7 +5,7 @@ import type { Generation } from "../../checkpoint/index.js";
 import { warning } from "../../events/warning.js";
 import { ask, canAsk } from "../ask.js";
 import type { Context } from "../context.js";
-import { say, sayProblems, settingsOf, tell } from "../context.js";
+import { requireFolder, say, sayProblems, settingsOf, tell } from "../context.js";
 import { exitCodeOfStop } from "../exit-codes.js";
 import type { commonOptions, configOption, restoreOptions, Settings } from "../options.js";
 import { epochOf, standingOf, whoseColumns } from "../present/checkpoint-rows.js";
@@ -87,11 +87,12 @@ async function chosen(
 }
 
 /**
- * Throws NO_BACKUP, CONFIRMATION_NEEDED, SERIES_NOT_FOUND, CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, WEIGHTS_IN_USE while a
+ * Throws PLACE_ELSEWHERE, NO_BACKUP, CONFIRMATION_NEEDED, SERIES_NOT_FOUND, CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, WEIGHTS_IN_USE while a
  * training runs, and as a save does.
  */
 export async function restore(context: Context, flags: Flags, [reference]: readonly string[]): Promise<void> {
   const settings = await settingsOf(context, flags);
+  requireFolder(reference);
   const weights = await weightsFolder(settings.weights);
   const checkpoint = await import("../../checkpoint/index.js");
   const { whole: backups, damaged } = await checkpoint.listBackups(weights);
