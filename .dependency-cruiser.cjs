@@ -1,6 +1,6 @@
 /**
  * Who may import whom (docs/architecture.md). Imports point down only:
- * cli -> dashboard -> training -> { progan -> engine }, { checkpoint -> torch }, thermal -> base.
+ * cli -> dashboard -> training -> { progan -> engine }, checkpoint -> { store, torch }, thermal -> base.
  */
 
 /** What each folder may import beside itself. */
@@ -9,11 +9,12 @@ const below = {
   engine: ["base"],
   torch: ["base"],
   thermal: ["base"],
-  checkpoint: ["torch", "base"],
-  events: ["checkpoint", "thermal", "base"],
+  store: ["base"],
+  checkpoint: ["store", "torch", "base"],
+  events: ["checkpoint", "store", "thermal", "base"],
   progan: ["engine", "base"],
-  training: ["events", "progan", "engine", "checkpoint", "thermal", "base"],
-  guard: ["events", "checkpoint", "torch", "thermal", "base"],
+  training: ["events", "progan", "engine", "checkpoint", "store", "thermal", "base"],
+  guard: ["events", "checkpoint", "store", "torch", "thermal", "base"],
   dashboard: ["training", "texts", "base"],
 };
 
@@ -25,15 +26,25 @@ const layers = Object.entries(below).map(([folder, allowed]) => ({
   to: { path: "^src/", pathNot: `^src/(${[folder, ...allowed].join("|")})/` },
 }));
 
+/** Folders that others know by their index alone. */
+const byIndex = ["store", "checkpoint"].map((folder) => ({
+  name: `${folder}-by-its-index`,
+  severity: "error",
+  from: { path: "^src/", pathNot: `^src/${folder}/` },
+  to: { path: `^src/${folder}/`, pathNot: `^src/${folder}/index\\.ts$` },
+}));
+
 /** The files that touch the world. Everything else is a function of what it is given. */
 const inputAndOutput = [
+  "base/byte-source",
+  "base/file-sink",
   "base/thread-priority",
   "base/regular-file",
   "cli/",
   "dashboard/server",
-  "checkpoint/disk",
+  "store/disk",
+  "store/refuge",
   "checkpoint/mirror-file",
-  "checkpoint/refuge",
   "training/saved-files",
   "guard/(agent-server|child|program|process-tree|run|system)",
   "thermal/sensors",
@@ -43,8 +54,6 @@ const inputAndOutput = [
   "progan/image-spill",
   "progan/presence",
   "progan/picture",
-  "torch/source",
-  "torch/sink",
 ];
 
 /** Threads are made, and listened to, here. */
@@ -52,7 +61,7 @@ const threads = [
   "base/worker-calls",
   "base/sealed",
   "checkpoint/writer",
-  "checkpoint/disk-hash",
+  "store/disk-hash",
   "training/engine",
 ];
 
@@ -66,7 +75,15 @@ const packages = {
   commander: ["cli/"],
   "cli-progress": ["cli/present/"],
   picocolors: ["cli/output"],
-  zod: ["cli/config-file", "checkpoint/", "training/progress", "training/ended", "training/images", "guard/"],
+  zod: [
+    "cli/config-file",
+    "store/",
+    "checkpoint/",
+    "training/progress",
+    "training/ended",
+    "training/images",
+    "guard/",
+  ],
 };
 
 const at = (places) => `^src/(${places.join("|")})`;
@@ -75,6 +92,7 @@ const inModules = (name) => `(^|/)node_modules/${name}/`;
 module.exports = {
   forbidden: [
     ...layers,
+    ...byIndex,
     {
       name: "texts-know-types-alone",
       comment: "The catalogues know what events and errors look like, and nothing that runs.",
@@ -89,7 +107,7 @@ module.exports = {
       to: {
         path: "^src/",
         pathNot:
-          "^src/(texts/|base/(errors|torch-problem)|events/event|training/plan|checkpoint/(checkpoint|doctor|retention-policy|stats))",
+          "^src/(texts/|base/(errors|torch-problem)|events/event|training/plan|(checkpoint|store)/index)",
       },
     },
     {

@@ -1,4 +1,4 @@
-/** `import ... from "guardapesos/checkpoint"`: see src/checkpoint/index.ts. Builds first where there is no build yet. */
+/** `import ... from "guardapesos/checkpoint"`: see src/checkpoint/entry.ts. Builds first where there is no build yet. */
 import { buildIfStale } from "./build.mjs";
 
 await buildIfStale();
@@ -32,4 +32,4 @@ export const {
   stateOfFolder,
   storeStats,
   verifyGeneration,
-} = await import("../dist/checkpoint/index.js");
+} = await import("../dist/checkpoint/entry.js");

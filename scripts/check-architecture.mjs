@@ -12,7 +12,7 @@ import configuration from "../.dependency-cruiser.cjs";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Rules that the planted faults break, and no others. */
-const planted = ["engine-imports-down", "input-and-output-at-the-edges"];
+const planted = ["checkpoint-by-its-index", "engine-imports-down", "input-and-output-at-the-edges"];
 
 /** Cruises `folder`/src. @returns the faults found, and which files of src were seen */
 async function examine(folder) {

@@ -131,6 +131,8 @@ export interface ErrorData {
   DISK_FULL: { folder: string; needed: number; free: number; files?: number };
   SAVE_FAILED: { folder: string; reason: string };
   SAVE_NOT_VERIFIED: { id: string } & Damage;
+  /** A file that was to be kept was written to while it was copied, or is not there any more. */
+  ARTIFACT_CHANGED: { file: string };
   CHECKPOINT_NOT_FOUND: { reference: string; known: readonly string[] };
   /** Of `class` and `name`, as far as they were given; `known` are the series that there are. */
   SERIES_NOT_FOUND: {

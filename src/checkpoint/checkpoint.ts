@@ -1,5 +1,9 @@
 /** What a checkpoint is, apart from how it lies on disk. Any set of networks, not only GANs. */
 import type { NamedArray, NamedArrays } from "../base/named-arrays.js";
+import type { Json } from "../base/plain-json.js";
+import type { CheckpointKind } from "../store/index.js";
+
+export type { CheckpointKind, Json };
 
 /** Options of Adam as PyTorch's param_group names them. */
 export interface AdamOptions {
@@ -45,23 +49,6 @@ export interface NetworkState {
   /** Absent in files that hold weights alone. */
   readonly adam: AdamState | undefined;
 }
-
-/** auto: every N batches. epoch, stage: at their ends. emergency: on a stop. imported: from a plain PyTorch pair. */
-export type CheckpointKind = "auto" | "epoch" | "stage" | "emergency" | "manual" | "imported";
-
-/**
- * What did not work beside a checkpoint and does not touch it: it is tried again by the next save or start. The texts say it
- * in words; `detail` is the system's.
- */
-export interface StoreProblem {
-  readonly what: "emergency-names" | "familiar-names" | "mark" | "journal" | "removal";
-  /** The generation, backup or leftover that it is about. */
-  readonly name: string;
-  readonly detail: string;
-}
-
-/** Plain JSON: what training needs, beside the weights, to go on exactly where it was. The store does not read it. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 export interface Checkpoint {
   readonly kind: CheckpointKind;

@@ -2,13 +2,10 @@ import { chmod, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { sample, temporaryFolder } from "../../test/crash/sample.js";
-import type { Checkpoint } from "./checkpoint.js";
-import { hashInThread } from "./disk-hash.js";
-import { nodeDisk } from "./disk.js";
-import { loadCheckpoint } from "./load.js";
-import { loadNewest } from "./load-newest.js";
-import { openStore } from "./store.js";
-import { hashFile } from "./verify.js";
+import { loadCheckpoint, loadNewest, openStore, type Checkpoint } from "./index.js";
+import { hashInThread } from "../store/disk-hash.js";
+import { nodeDisk } from "../store/disk.js";
+import { hashFile } from "../store/hash-file.js";
 
 const series = { label: "DRUSEN", name: "local" };
 

@@ -3,11 +3,11 @@
  * the reference means another one, or none.
  */
 import type { Checkpoint } from "./checkpoint.js";
-import { hashInThread } from "./disk-hash.js";
-import { nodeDisk } from "./disk.js";
-import { isGone, type Generation, type Skipped } from "./generations.js";
+import { hashInThread, isGone, nodeDisk, type Skipped } from "../store/index.js";
+import type { Generation } from "./generation.js";
 import { loadCheckpoint, type LoadOptions } from "./load.js";
-import { newestWhole, resolveReference, type Choice, type Resolved, type ResolveOptions } from "./resolve.js";
+import { resolveReference, type Resolved, type ResolveOptions } from "./resolve.js";
+import { newestWhole, type Choice } from "./upkeep.js";
 
 export interface Newest {
   readonly generation: Generation;

@@ -1,15 +1,22 @@
 /** From disk to a Checkpoint in memory, every tensor compared with its digest on the way. */
 import { GuardapesosError, type Fault } from "../base/errors.js";
 import { invariant } from "../base/invariant.js";
-import { readTorchFile } from "../torch/index.js";
+import {
+  algorithmOf,
+  firstDifference,
+  manifestFile,
+  nodeDisk,
+  readManifest,
+  type Disk,
+} from "../store/index.js";
 import type { Checkpoint, ImportedOptimizer, NetworkState } from "./checkpoint.js";
-import { digestNameOf, digestsOf, firstDifference } from "./digest.js";
-import { nodeDisk, type Disk } from "./disk.js";
-import { readManifest, type Generation } from "./generations.js";
-import { manifestFile } from "./names.js";
+import { digestsOf } from "./digest.js";
+import type { Generation } from "./generation.js";
 import { fromTorch, type NetworkContent, type PlainNetwork } from "./network-file.js";
 import type { Source } from "./resolve.js";
-import { torchFault } from "./verify.js";
+import type { TorchFile } from "../torch/index.js";
+import { networkFile } from "./network-names.js";
+import { openTorch, torchFault } from "./torch-codec.js";
 
 export interface LoadOptions {
   /** Only these networks; all when left out. */
@@ -40,7 +47,11 @@ export async function loadCheckpoint(
   for (const [network, path] of source.files) {
     if (options.networks !== undefined && !options.networks.includes(network)) continue;
     const plain = source.from === "plain" ? { network, ...source.choice } : undefined;
-    const { state, header, optimizer } = await readNetwork(path, options.parameters?.get(network), plain);
+    const { state, header, optimizer } = await readNetwork(() => openTorch(disk, path, "follow"), {
+      path,
+      parameters: options.parameters?.get(network),
+      plain,
+    });
     if (source.from === "files" && header?.pair !== source.header.pair) {
       const [generator = path, critic = path] = ["generator", "critic"].map((name) => source.files.get(name));
       throw new GuardapesosError("CHECKPOINT_PAIR_MISMATCH", { generator, critic, partner: undefined });
@@ -68,30 +79,38 @@ async function loadGeneration(disk: Disk, generation: Generation, options: LoadO
   const manifest = await readManifest(disk, folder, id);
   const damaged = (file: string, fault: Fault) =>
     new GuardapesosError("CHECKPOINT_DAMAGED", { id, file, ...fault });
-  if (manifest.pair !== pair) throw damaged(manifestFile, { reason: "replaced" });
+  if (manifest.saveId !== pair) throw damaged(manifestFile, { reason: "replaced" });
   const networks = new Map<string, NetworkState>();
   for (const { network, path } of generation.files) {
     if (options.networks !== undefined && !options.networks.includes(network)) continue;
-    const record = manifest.files.find((file) => file.network === network);
+    const record = manifest.artifacts.find(({ name }) => name === networkFile(network));
     invariant(record !== undefined, `a generation has the networks of its manifest: ${network}`);
-    const { state, header } = await readNetwork(path, undefined).catch((error: unknown) => {
-      const fault = torchFault(error);
-      throw fault === undefined ? error : damaged(record.file, fault);
-    });
-    if (header?.pair !== pair) throw damaged(record.file, { reason: "other-pair" });
-    const difference = firstDifference(record.tensors, digestsOf(state, digestNameOf(record.tensors)));
-    if (difference !== undefined) throw damaged(record.file, difference);
+    const { state, header } = await readNetwork(() => openTorch(disk, path), { path }).catch(
+      (error: unknown) => {
+        const fault = torchFault(error);
+        throw fault === undefined ? error : damaged(record.name, fault);
+      },
+    );
+    if (header?.pair !== pair) throw damaged(record.name, { reason: "other-pair" });
+    const { tensors = {} } = record;
+    const difference = firstDifference(tensors, digestsOf(state, algorithmOf(tensors)));
+    if (difference !== undefined) throw damaged(record.name, difference);
     networks.set(network, state);
   }
   return { kind, step, reason, progress, networks };
 }
 
+interface Reading {
+  readonly path: string;
+  readonly parameters?: readonly string[] | undefined;
+  readonly plain?: PlainNetwork | undefined;
+}
+
 async function readNetwork(
-  path: string,
-  parameters: readonly string[] | undefined,
-  plain?: PlainNetwork,
+  open: () => Promise<TorchFile>,
+  { path, parameters, plain }: Reading,
 ): Promise<NetworkContent> {
-  const file = await readTorchFile(path);
+  const file = await open();
   try {
     return await fromTorch(file.value, path, parameters, plain);
   } finally {

@@ -4,9 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { sample, temporaryFolder } from "../../test/crash/sample.js";
 import { float32Tensor, orderedDict, writeTorchFile } from "../torch/index.js";
-import { chooseLoose, loosePairs, type LooseChoice } from "./loose.js";
-import { resolveReference } from "./resolve.js";
-import { openStore } from "./store.js";
+import { chooseLoose, loosePairs, openStore, resolveReference, type LooseChoice } from "./index.js";
 
 const series = { label: "DRUSEN", name: "local", class: null };
 const choice: LooseChoice = { series, isSure: false, generations: [] };

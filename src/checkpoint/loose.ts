@@ -4,8 +4,15 @@
  */
 import { basename, join } from "node:path";
 import { GuardapesosError, isGuardapesosError } from "../base/errors.js";
-import { nodeDisk, type Disk } from "./disk.js";
-import { familiarName, isAsideName, isTemporaryFile, networkOfName, type Series } from "./names.js";
+import {
+  familiarName,
+  isAsideName,
+  isTemporaryFile,
+  nodeDisk,
+  type Disk,
+  type Series,
+} from "../store/index.js";
+import { networkFile, networkOfName } from "./network-names.js";
 import type { Header, PlainChoice } from "./network-file.js";
 import { endings, lookAt, plainPair, type Look } from "./plain-pair.js";
 
@@ -42,7 +49,7 @@ export async function loosePairs(
     if (!endings.test(name) || isTemporaryFile(name) || isAsideName(name)) continue;
     const path = join(folder, name);
     if ((await disk.target(path).catch(() => undefined))?.kind !== "file") continue;
-    const look = await lookAt(path, plain.recognise).catch(() => undefined);
+    const look = await lookAt(disk, path, plain.recognise).catch(() => undefined);
     if (look !== undefined) looks.set(path, look);
   }
   const others = await plainPairs(disk, looks, wanted, plain);
@@ -146,13 +153,13 @@ export async function namedFiles(
   series: Series,
   disk: Disk = nodeDisk,
 ): Promise<readonly string[] | undefined> {
-  const paths = networks.map((network) => join(folder, familiarName(network, series)));
+  const paths = networks.map((network) => join(folder, familiarName(networkFile(network), series)));
   const there = await Promise.all(paths.map((path) => disk.target(path)));
   return there.every((one) => one?.kind === "file") ? paths : undefined;
 }
 
 function isCalled({ files }: LoosePair, series: Series): boolean {
-  return [...files].every(([network, path]) => basename(path) === familiarName(network, series));
+  return [...files].every(([network, path]) => basename(path) === familiarName(networkFile(network), series));
 }
 
 /** The class in a name such as generator_DRUSEN_v11.pth; undefined where a name has no such place. */

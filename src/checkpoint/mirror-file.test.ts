@@ -13,8 +13,8 @@ import {
   removeMirror,
   whichFolder,
   type MirrorFacts,
-} from "./mirror-file.js";
-import type { MirrorPaths } from "./names.js";
+  type MirrorPaths,
+} from "./index.js";
 
 const series = { label: "DRUSEN", name: "local" };
 const arrays = new Map([["generator/a", { shape: [2], data: Float32Array.of(1, 2) }]]);

@@ -13,8 +13,10 @@ import { giveBlock, inBlocks, takeBlock } from "../base/blocks.js";
 import { isMemoryFileSystem } from "../base/memory-file-system.js";
 import { sizeOf, type NamedArray, type NamedArrays } from "../base/named-arrays.js";
 import { NotRegular, openRegular, openRegularSync, readText } from "../base/regular-file.js";
-import type { Json } from "./checkpoint.js";
-import { checkpointsFolder, mirrorNamed, mirrorNames, type MirrorPaths, type Series } from "./names.js";
+import type { Json } from "../base/plain-json.js";
+import { generationsFolder, type Series } from "../store/index.js";
+import { mirrorNamed, mirrorNames, type MirrorPaths } from "./mirror-names.js";
+import { networkSite } from "./store.js";
 
 /** Arrays in a file, as far as they need be known to read them. */
 export interface FiledArrays {
@@ -324,6 +326,6 @@ export async function removeMirror(paths: MirrorPaths): Promise<void> {
 
 /** Which folder this is, by its path and by what tells it from another one that has, or had, the same path. */
 export async function whichFolder(weights: string): Promise<Pick<MirrorFacts, "weights" | "folder">> {
-  const { dev, ino, birthtimeNs } = await fs.stat(checkpointsFolder(weights), { bigint: true });
+  const { dev, ino, birthtimeNs } = await fs.stat(generationsFolder(networkSite(weights)), { bigint: true });
   return { weights: await fs.realpath(weights), folder: [dev, ino, birthtimeNs].join(":") };
 }

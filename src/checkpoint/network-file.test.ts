@@ -6,8 +6,8 @@ import { describe, expect, it } from "vitest";
 import { sample, temporaryFolder } from "../../test/crash/sample.js";
 import { float32Tensor, orderedDict, readTorchFile, writeTorchFile } from "../torch/index.js";
 import { recordsOf } from "./digest.js";
+import { openStore } from "./index.js";
 import { fromTorch } from "./network-file.js";
-import { openStore } from "./store.js";
 
 const gold = process.env["GUARDAPESOS_GOLD"] ?? join(import.meta.dirname, "../../../shared/gold");
 const python = "/usr/bin/python3";

@@ -28,9 +28,12 @@ import {
   type TorchValue,
 } from "../torch/index.js";
 import type { AdamState, ImportedOptimizer, Json, NetworkState } from "./checkpoint.js";
-import { checkpointKinds } from "./names.js";
+import { checkpointKinds } from "../store/index.js";
 import { readOptimizer } from "./optimizer-file.js";
 import { readArray } from "./tensor-array.js";
+
+/** Of what a `.pth` says about itself: the highest that is read, and the one that is written. */
+export const headerFormat = 2;
 
 /** What a `.pth` of ours says about itself. */
 export interface Header {
@@ -133,6 +136,11 @@ function fromPython(value: TorchValue): Json | undefined {
     entries.push([key, plain]);
   }
   return Object.fromEntries(entries);
+}
+
+/** Whether a file says that it is one of ours, intelligibly or not. */
+export function isOurs(value: TorchValue): boolean {
+  return isDict(value) && value.has("guardapesos");
 }
 
 /** What the file says about itself; undefined for a plain PyTorch file. */

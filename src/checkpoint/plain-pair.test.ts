@@ -4,10 +4,8 @@ import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../test/crash/sample.js";
 import { dict, float32Tensor, orderedDict, writeTorchFile, type TorchValue } from "../torch/index.js";
-import { loadCheckpoint } from "./load.js";
-import { partnerNames } from "./names.js";
-import type { PlainChoice } from "./network-file.js";
-import { resolveReference } from "./resolve.js";
+import { loadCheckpoint, resolveReference, type PlainChoice } from "./index.js";
+import { partnerNames } from "./network-names.js";
 
 const weights = (network: string, value: number, prefix = "") =>
   orderedDict([[`${prefix}${network}.weight`, float32Tensor([1], Float32Array.of(value))]]);

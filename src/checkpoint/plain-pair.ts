@@ -6,16 +6,15 @@ import { basename, dirname, join, resolve } from "node:path";
 import { GuardapesosError } from "../base/errors.js";
 import {
   chosenOf,
-  readTorchFile,
   stateDictName,
   stateDictsIn,
   type FoundStateDict,
   type Recognise,
 } from "../torch/index.js";
-import type { Disk } from "./disk.js";
-import { manifestFormat } from "./manifest.js";
-import { isTemporaryFile, networkFile, networkOfName, partnerNames } from "./names.js";
-import { headerFault, headerIn, type Header, type PlainChoice } from "./network-file.js";
+import { isTemporaryFile, type Disk } from "../store/index.js";
+import { networkFile, networkOfName, partnerNames } from "./network-names.js";
+import { openTorch } from "./torch-codec.js";
+import { headerFault, headerFormat, headerIn, type Header, type PlainChoice } from "./network-file.js";
 
 /** What a `.pth` says about itself, and the state_dicts that it holds. Opening reads a few kilobytes, no tensors. */
 export interface Look {
@@ -28,13 +27,13 @@ export interface Look {
  * @throws PROGRESS_UNREADABLE, CHECKPOINT_FORMAT_NEWER for one of ours that cannot be understood: it must not pass for a plain
  *   one
  */
-export async function lookAt(path: string, recognise?: Recognise): Promise<Look> {
-  const file = await readTorchFile(path);
+export async function lookAt(disk: Disk, path: string, recognise?: Recognise): Promise<Look> {
+  const file = await openTorch(disk, path, "follow");
   try {
     const fault = headerFault(file.value);
     if (fault !== undefined) throw new GuardapesosError("PROGRESS_UNREADABLE", { id: path, ...fault });
     const header = headerIn(file.value);
-    if (header !== undefined && header.format > manifestFormat) {
+    if (header !== undefined && header.format > headerFormat) {
       throw new GuardapesosError("CHECKPOINT_FORMAT_NEWER", { id: path, format: header.format });
     }
     return { header, found: stateDictsIn(file.value, recognise) };
@@ -67,7 +66,7 @@ export async function plainPair(
   for (const network of wanted.filter((one) => !own.includes(one))) {
     const half = own.some((one) => wanted.includes(one));
     const partner = await partnerOf(disk, path, network, choice, half ? undefined : own[0]!);
-    const other = await lookAt(partner, choice.recognise);
+    const other = await lookAt(disk, partner, choice.recognise);
     // A partner that knows its own pair belongs to another save.
     if (other.header !== undefined) {
       const [generator, critic] = network === "generator" ? [partner, path] : [path, partner];
@@ -143,7 +142,8 @@ async function partnerOf(
   }
   const called = partnerNames(basename(path)).map((name) => join(folder, name));
   const there: string[] = [];
-  for (const one of called) if ((await isFile(one)) && (await mayHold(one, network, choice))) there.push(one);
+  for (const one of called)
+    if ((await isFile(one)) && (await mayHold(disk, one, network, choice))) there.push(one);
   if (there.length === 1) return there[0]!;
   if (there.length > 1) throw ambiguous(there);
   if (alone !== undefined) {
@@ -156,8 +156,13 @@ async function partnerOf(
 }
 
 /** Whether the names of its weights allow for it; what cannot be read is told when it is opened. */
-async function mayHold(path: string, network: string, { recognise }: PlainChoice): Promise<boolean> {
-  const look = await lookAt(path, recognise).catch(() => undefined);
+async function mayHold(
+  disk: Disk,
+  path: string,
+  network: string,
+  { recognise }: PlainChoice,
+): Promise<boolean> {
+  const look = await lookAt(disk, path, recognise).catch(() => undefined);
   const holds = look === undefined ? new Set<string>() : networksOf(look);
   return holds.size === 0 || holds.has(network);
 }
@@ -179,7 +184,7 @@ async function halvesIn(
   for (const name of [...(await disk.list(folder).catch(() => []))].sort()) {
     const one = join(folder, name);
     if (one === path || !endings.test(name) || isTemporaryFile(name)) continue;
-    const look = await lookAt(one, recognise).catch(() => undefined);
+    const look = await lookAt(disk, one, recognise).catch(() => undefined);
     const holds = look === undefined || look.header !== undefined ? new Set<string>() : networksOf(look);
     if (holds.has(network)) others.push(one);
     else if (holds.size > 0) like++;

@@ -3,12 +3,15 @@ import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { sample, spoilt, temporaryFolder } from "../../test/crash/sample.js";
 import { float32Tensor, orderedDict, writeTorchFile } from "../torch/index.js";
-import type { CheckpointKind } from "./checkpoint.js";
-import { listGenerations } from "./generations.js";
-import { loadCheckpoint } from "./load.js";
-import { parseManifest, renderManifest } from "./manifest.js";
-import { newestWhole, resolveReference } from "./resolve.js";
-import { openStore } from "./store.js";
+import {
+  listGenerations,
+  loadCheckpoint,
+  newestWhole,
+  openStore,
+  resolveReference,
+  type CheckpointKind,
+} from "./index.js";
+import { parseManifest, renderManifest } from "../store/manifest.js";
 
 async function weightsWith(...saves: [number, CheckpointKind][]) {
   const folder = await temporaryFolder();
@@ -151,10 +154,10 @@ describe("a damaged manifest, which cannot say whose it is", () => {
   it("of a newer format is not called damaged", async () => {
     const { folder, reports } = await weightsWith([1, "auto"]);
     const path = join(reports[0]!.generation.folder, "manifest.json");
-    const manifest = { ...parseManifest(reports[0]!.generation.id, await readFile(path, "utf8")), format: 3 };
+    const manifest = { ...parseManifest(reports[0]!.generation.id, await readFile(path, "utf8")), format: 4 };
     await rm(path);
     await writeFile(path, renderManifest(manifest));
-    const newer = { code: "CHECKPOINT_FORMAT_NEWER", data: { id: manifest.id, format: 3 } };
+    const newer = { code: "CHECKPOINT_FORMAT_NEWER", data: { id: manifest.id, format: 4 } };
     await expect(resolveReference(folder, "latest")).rejects.toMatchObject(newer);
     await expect(resolveReference(folder, manifest.id)).rejects.toMatchObject(newer);
   });

@@ -4,25 +4,29 @@
  */
 import { basename, dirname, join, resolve } from "node:path";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
-import type { CheckpointKind } from "./checkpoint.js";
-import { isDiskFault, nodeDisk, type Disk } from "./disk.js";
-import type { NamedFile } from "./familiar.js";
-import { isGone, listGenerations, readGeneration, type Generation, type Skipped } from "./generations.js";
 import {
   checkpointKinds,
-  checkpointsFolder,
   generationFolder,
+  generationsFolder,
+  isDiskFault,
+  isGone,
   isTemporaryFile,
   manifestFile,
-  networkFile,
+  nodeDisk,
   parseId,
+  readGeneration,
+  type Disk,
+  type NamedFile,
   type Series,
-} from "./names.js";
-import type { Header, PlainChoice } from "./network-file.js";
-import { lookAt, plainPair } from "./plain-pair.js";
-import { isOf } from "./series.js";
+  type Skipped,
+} from "../store/index.js";
+import { generationOf, type Generation } from "./generation.js";
 import { ambiguousPairs, loosePairs, type LoosePair } from "./loose.js";
-import { verifyGeneration } from "./verify.js";
+import type { Header, PlainChoice } from "./network-file.js";
+import { networkFile } from "./network-names.js";
+import { lookAt, plainPair } from "./plain-pair.js";
+import { networkSite } from "./store.js";
+import { listGenerations, newestWhole, verifyGeneration } from "./upkeep.js";
 
 /** Where a checkpoint is to be loaded from. */
 export type Source =
@@ -62,77 +66,6 @@ export interface ResolveOptions {
 
 const pair = ["generator", "critic"];
 
-/** Which generations count; all when left out. */
-export interface Choice {
-  readonly series?: Series | undefined;
-  readonly accepts?: ((generation: Generation) => boolean) | undefined;
-  readonly kind?: CheckpointKind | undefined;
-  readonly onProgress?: ((share: number) => void) | undefined;
-  /** As in VerifyOptions. */
-  readonly hash?: ((path: string) => Promise<string>) | undefined;
-  /** Told of each generation right before its files are read. */
-  readonly onCandidate?: ((generation: Generation) => void) | undefined;
-}
-
-/**
- * The newest finite generation whose files have the right SHA-256, read now; undefined when there is none at all.
- * @throws CHECKPOINT_DAMAGED, CHECKPOINT_FORMAT_NEWER when there are some and not one is whole, also when what is damaged
- *   cannot tell whether it was chosen: nobody should start anew without knowing
- * @throws WEIGHTS_NOT_FINITE when all that are whole hold values that are not numbers
- */
-export async function newestWhole(
-  weights: string,
-  choice: Choice = {},
-  disk: Disk = nodeDisk,
-): Promise<{ generation: Generation; skipped: readonly Skipped[] } | undefined> {
-  const { series, accepts = () => true, kind, onProgress, hash, onCandidate } = choice;
-  const { whole, damaged } = await listGenerations(weights, disk);
-  const isOfKind = (id: string) => kind === undefined || parseId(id)?.kind === kind;
-  const unreadable = damaged.filter(({ id }) => isOfKind(id)).sort(youngestFirst);
-  const skipped: Skipped[] = [];
-  for (const generation of whole) {
-    if (!isOfKind(generation.id) || (series !== undefined && !isOf(generation, series))) continue;
-    if (!accepts(generation)) continue;
-    const { id, nonFinite: values } = generation;
-    if (values > 0) {
-      skipped.push({ id, file: manifestFile, reason: "not-finite", values });
-      continue;
-    }
-    onCandidate?.(generation);
-    const options = { ...(onProgress && { onProgress }), ...(hash && { hash }) };
-    const { gone, damages } = await verifyGeneration(generation, options, disk);
-    // A training has removed it, and so has newer ones.
-    if (gone) return newestWhole(weights, choice, disk);
-    const [fault] = damages;
-    if (fault === undefined) {
-      const newer = unreadable.filter((one) => youngestFirst(one, { id }) <= 0);
-      return { generation, skipped: [...newer, ...skipped] };
-    }
-    skipped.push({ id, ...fault });
-  }
-  const [lost] = [...skipped, ...unreadable];
-  if (lost !== undefined) throw uselessness(lost);
-  return undefined;
-}
-
-/** A manifest that cannot be read has no place in the order; the stamp in the name is all there is. */
-function youngestFirst(one: { readonly id: string }, other: { readonly id: string }): number {
-  const stamp = ({ id }: { readonly id: string }) => parseId(id)?.stamp ?? "";
-  return stamp(other).localeCompare(stamp(one)) || other.id.localeCompare(one.id);
-}
-
-function uselessness(skipped: Skipped): GuardapesosError {
-  const { id } = skipped;
-  switch (skipped.reason) {
-    case "newer-format":
-      return new GuardapesosError("CHECKPOINT_FORMAT_NEWER", { id, format: skipped.format });
-    case "not-finite":
-      return new GuardapesosError("WEIGHTS_NOT_FINITE", { id, values: skipped.values });
-    default:
-      return new GuardapesosError("CHECKPOINT_DAMAGED", skipped);
-  }
-}
-
 /**
  * @param weights the weights folder
  * @param reference "latest"; a generation's id; a kind, for the newest of it; a folder (of a generation, a backup, or another
@@ -166,7 +99,7 @@ export async function resolveReference(
 async function isGoneNow(disk: Disk, weights: string, error: unknown): Promise<boolean> {
   if (!(error instanceof GuardapesosError) || error.code !== "CHECKPOINT_DAMAGED") return false;
   const { id } = (error as GuardapesosError<"CHECKPOINT_DAMAGED">).data;
-  return parseId(id) !== undefined && (await isGone(disk, generationFolder(weights, id)));
+  return parseId(id) !== undefined && (await isGone(disk, generationFolder(networkSite(weights), id)));
 }
 
 async function find(
@@ -187,9 +120,10 @@ async function find(
     throw await notFound(disk, weights, reference, options);
   }
   if (parseId(reference) !== undefined) {
-    const folder = generationFolder(weights, reference);
+    const site = networkSite(weights, disk);
+    const folder = generationFolder(site, reference);
     if ((await disk.info(folder)) === undefined) throw await notFound(disk, weights, reference, options);
-    const generation = await readGeneration(disk, folder, reference, weights);
+    const generation = generationOf(await readGeneration(disk, folder, reference, site));
     if (options.accepts?.(generation) === false) throw await notFound(disk, weights, reference, options);
     return whole(disk, generation, options);
   }
@@ -226,9 +160,13 @@ async function resolveFolder(
   options: ResolveOptions,
 ): Promise<Resolved> {
   if ((await disk.info(join(folder, manifestFile))) !== undefined) {
-    return whole(disk, await readGeneration(disk, folder, basename(folder), undefined), options);
+    return whole(
+      disk,
+      generationOf(await readGeneration(disk, folder, basename(folder), undefined)),
+      options,
+    );
   }
-  if ((await disk.info(checkpointsFolder(folder))) !== undefined) {
+  if ((await disk.info(generationsFolder(networkSite(folder)))) !== undefined) {
     return resolveReference(folder, "latest", options, disk);
   }
   const loose = await newestLoose(disk, folder, options);
@@ -245,10 +183,14 @@ async function resolveFile(
   const folder = dirname(path);
   // A file inside a generation stands for it.
   if ((await disk.info(join(folder, manifestFile))) !== undefined) {
-    return whole(disk, await readGeneration(disk, folder, basename(folder), undefined), options);
+    return whole(
+      disk,
+      generationOf(await readGeneration(disk, folder, basename(folder), undefined)),
+      options,
+    );
   }
   const { networks: wanted = pair, plain: choice = {} } = options;
-  const look = await lookAt(path, choice.recognise);
+  const look = await lookAt(disk, path, choice.recognise);
   const { header } = look;
   if (header === undefined) {
     const files = await plainPair(disk, path, look, wanted, choice);
@@ -314,7 +256,7 @@ async function looseFiles(disk: Disk, folder: string): Promise<LooseFile[]> {
   for (const name of await disk.list(folder).catch(() => [])) {
     if (!name.endsWith(".pth") || isTemporaryFile(name)) continue;
     const path = join(folder, name);
-    const header = (await lookAt(path).catch(() => undefined))?.header;
+    const header = (await lookAt(disk, path).catch(() => undefined))?.header;
     if (header !== undefined) files.push({ path, header });
   }
   return files;

@@ -1,56 +1,47 @@
-/**
- * The writing side of a weights folder: opening it (one writer, everything interrupted brought to its end) and queueing
- * its saves. What one save does is in save.ts.
- */
-import { dirname, join, resolve } from "node:path";
-import { invariant } from "../base/invariant.js";
-import { listBackups } from "./backup-list.js";
+/** The writing side of a weights folder, for networks. */
+import {
+  nodeDisk,
+  openStore as openFiles,
+  ownFolder,
+  saveElsewhere as saveFilesElsewhere,
+  siteOf,
+  type Disk,
+  type LockOptions,
+  type Opening as StoredOpening,
+  type SaveReport as StoredReport,
+  type SeriesOptions,
+  type Site,
+  type Store as FileStore,
+} from "../store/index.js";
+import { requestOf } from "./artifacts.js";
 import type { Checkpoint } from "./checkpoint.js";
-import { deviceOf, diskError, makeFolders, nodeDisk, type Disk } from "./disk.js";
-import { refuseLink } from "./folder.js";
-import { listGenerations } from "./generations.js";
-import { readJournal } from "./journal.js";
-import { takeLock, type Lock, type LockOptions } from "./lock.js";
-import { checkpointsFolder, isSafeName, temporaryFile, type Series } from "./names.js";
-import { recover, type Opening } from "./recover.js";
-import { defaultRetention, type RetentionRules } from "./retention-policy.js";
-import { saveGeneration, type SaveReport } from "./save.js";
-import { isOf, isPerhapsOf } from "./series.js";
-import { copiesOf, newToken, type Session } from "./session.js";
-import { keepBallast, spaceNeeded } from "./space.js";
+import { generationOf, type Generation } from "./generation.js";
+import { codecs } from "./torch-codec.js";
 
-export interface StoreOptions {
+/** The store of the networks that are trained here. */
+export function networkSite(weights: string, disk: Disk = nodeDisk): Site {
+  return siteOf(weights, { folder: ownFolder, codecs, disk });
+}
+
+export interface StoreOptions extends SeriesOptions {
   /** The weights folder; made when it is not there. */
   readonly folder: string;
-  /** For the familiar names: "DRUSEN" and "local". */
-  readonly label: string;
-  readonly name: string;
-  /** Which class the label stands for, as in Series; it is written down with each generation. */
-  readonly class?: string | null | undefined;
-  /**
-   * The generation that training goes on from. Left out: the newest of this label and name. null: a fresh start, whose
-   * generations retention counts apart from those before.
-   */
-  readonly parent?: string | null | undefined;
-  /**
-   * Whether a line of descent begins here although there is a parent, so that retention leaves alone what was saved before;
-   * always so for a parent of another label, name or class.
-   */
-  readonly apart?: boolean | undefined;
-  readonly retention?: Partial<RetentionRules> | undefined;
-  /** Whether to keep room for an emergency save; true when left out. */
-  readonly ballast?: boolean | undefined;
-  /** Seconds to wait for a clean-up or a restore that is at work there; 0 when left out. */
-  readonly patience?: number | undefined;
   /** For the writer's thread: whether a last save that finds the disk full is saved elsewhere, too. */
   readonly refugeWhenFull?: boolean | undefined;
 }
 
-export interface Store {
+export interface Opening extends Omit<StoredOpening, "lineage"> {
+  /** The line of descent that its generations will be of. */
+  readonly run: string;
+}
+
+export interface SaveReport extends Omit<StoredReport, "generation"> {
+  readonly generation: Generation;
+}
+
+export interface Store extends Omit<FileStore, "opening" | "save"> {
   /** What opening found and mended. */
   readonly opening: Opening;
-  /** The device on which the folder is; undefined where the system does not say. */
-  readonly device: string | undefined;
   /**
    * Saves, one after the other when called again meanwhile. When it throws, the older generations are as they were, and the
    * store can be used on.
@@ -58,9 +49,12 @@ export interface Store {
    * @throws DISK_FULL, WEIGHTS_NOT_WRITABLE, SAVE_FAILED, SAVE_NOT_VERIFIED, WEIGHTS_IN_USE (taken over by another)
    */
   save(checkpoint: Checkpoint, onProgress?: (share: number) => void): Promise<SaveReport>;
-  /** Waits for saves under way and lets others write. */
-  close(): Promise<void>;
 }
+
+const reportOf = ({ generation, ...rest }: StoredReport): SaveReport => ({
+  generation: generationOf(generation),
+  ...rest,
+});
 
 /**
  * Opens a weights folder for writing.
@@ -71,131 +65,29 @@ export async function openStore(
   disk: Disk = nodeDisk,
   onWaiting?: LockOptions["onWaiting"],
 ): Promise<Store> {
-  const { patience } = options;
-  const { session, opening } = await openSession(options, disk, { purpose: "train", patience, onWaiting });
-  const identity = (await disk.target(options.folder).catch(() => undefined))?.identity;
-  const device = identity === undefined ? undefined : deviceOf(identity);
-  return { opening, device, ...queued(session, options.ballast ?? true) };
+  const { opening, save, ...store } = await openFiles(networkSite(options.folder, disk), options, onWaiting);
+  const { lineage, ...opened } = opening;
+  return {
+    ...store,
+    opening: { ...opened, run: lineage },
+    save: async (checkpoint, onProgress) => reportOf(await save(requestOf(checkpoint), onProgress)),
+  };
 }
 
-/** What openStore does before any save. Throws like it; the caller releases `session.lock`. */
-export async function openSession(
+/** The last save of a training, in another place. @returns undefined when none takes it, or `error` is not about the place */
+export async function saveElsewhere(
+  checkpoint: Checkpoint,
+  error: unknown,
   options: StoreOptions,
-  disk: Disk,
-  locking: LockOptions,
-): Promise<{ session: Session; opening: Opening }> {
-  const { folder, label, name } = options;
-  invariant(
-    isSafeName(label) && isSafeName(name),
-    `label and name can stand in a file's name: ${label}, ${name}`,
-  );
-  let lock: Lock | undefined;
-  try {
-    await makeDurable(disk, folder);
-    lock = await takeLock(disk, checkpointsFolder(folder), folder, locking);
-    const links = await hasLinks(disk, folder, lock.path);
-    const recovered = await recover(disk, folder, seriesOf(options));
-    const session = await startSession(disk, options, lock, links);
-    const { run, sequence } = session;
-    return { opening: { ...recovered, links, lock: lock.path, run, sequence }, session };
-  } catch (error) {
-    await lock?.release();
-    throw diskError(error, folder, 0, undefined);
-  }
-}
-
-function seriesOf({ label, name, class: own }: StoreOptions): Series {
-  return { label, name, class: own };
-}
-
-/** The folders themselves must survive a power cut, too, also those that a killed process has made. */
-async function makeDurable(disk: Disk, weights: string): Promise<void> {
-  await refuseLink(disk, checkpointsFolder(weights));
-  await makeFolders(disk, checkpointsFolder(weights));
-  await disk.syncFolder(weights);
-  // Folders above may be closed to this user, and then they were there before.
-  for (let at = resolve(weights); at !== dirname(at); at = dirname(at)) {
-    await disk.syncFolder(dirname(at)).catch(() => undefined);
-  }
-}
-
-async function hasLinks(disk: Disk, weights: string, existing: string): Promise<boolean> {
-  const probe = join(checkpointsFolder(weights), temporaryFile("probe"));
-  try {
-    if ((await disk.info(probe)) !== undefined) await disk.remove(probe);
-    await disk.link(existing, probe);
-  } catch {
-    return false;
-  }
-  await disk.remove(probe);
-  return true;
-}
-
-async function startSession(disk: Disk, options: StoreOptions, lock: Lock, links: boolean): Promise<Session> {
-  const { folder: weights } = options;
-  const series = seriesOf(options);
-  const { whole } = await listGenerations(weights, disk);
-  const parent =
-    options.parent === undefined
-      ? whole.find((one) => isOf(one, series))
-      : whole.find((one) => one.id === options.parent);
-  const rules = { ...defaultRetention, ...options.retention };
-  const journal = await readJournal(disk, weights);
-  // Whoever has lost all but the backups goes on counting: what is saved now is newer than they are.
-  const { whole: backups } = await listBackups(weights, disk);
-  const sequence = Math.max(0, ...[...whole, ...journal, ...backups].map((one) => one.sequence));
-  const goesOn = parent !== undefined && isPerhapsOf(parent, series) && options.apart !== true;
-  const run = goesOn ? parent.run : newToken();
-  return {
-    disk,
-    weights,
-    series,
-    lock,
-    links,
-    rules,
-    run,
-    parent: parent?.id,
-    sequence,
-    verified: new Set(),
-    urgent: false,
+  device: string | undefined,
+  onProgress?: (share: number) => void,
+): Promise<{ readonly folder: string; readonly report: SaveReport } | undefined> {
+  const place = {
+    site: networkSite(options.folder),
+    series: options,
+    whenFull: options.refugeWhenFull ?? false,
+    device,
   };
-}
-
-/** One save after the other, and the ballast in between. */
-function queued(session: Session, ballast: boolean): Pick<Store, "save" | "close"> {
-  let last: Promise<unknown> = Promise.resolve();
-  let closing = false;
-  return {
-    save(checkpoint, onProgress) {
-      invariant(!closing, "nothing is saved after close");
-      const isUrgent = checkpoint.kind === "emergency";
-      if (isUrgent) session.urgent = true;
-      const save = last.then(() => {
-        if (isUrgent) session.urgent = closing;
-        return saveGeneration(session, checkpoint, onProgress);
-      });
-      // Asked now: once it is saved, its memory may be someone else's.
-      const bytes =
-        ballast && checkpoint.kind !== "emergency"
-          ? spaceNeeded(checkpoint, copiesOf(session, "emergency"))
-          : undefined;
-      last = save.then(
-        () => (bytes === undefined || closing ? undefined : refill(session, bytes)),
-        () => undefined,
-      );
-      return save;
-    },
-    async close() {
-      closing = true;
-      session.urgent = true;
-      await last;
-      await session.lock.release();
-    },
-  };
-}
-
-/** Ballast is a luxury: where there is no room beside two more saves of so many bytes, or it fails, there is none. */
-async function refill({ disk, weights }: Session, bytes: number): Promise<void> {
-  const free = await disk.freeSpace(weights).catch(() => 0);
-  if (free > 3 * bytes) await keepBallast(disk, weights, bytes).catch(() => undefined);
+  const found = await saveFilesElsewhere(requestOf(checkpoint), error, place, onProgress);
+  return found && { folder: found.folder, report: reportOf(found.report) };
 }

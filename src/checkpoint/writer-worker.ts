@@ -5,11 +5,9 @@ import { buffersOf } from "../base/named-arrays.js";
 import { invariant } from "../base/invariant.js";
 import { createReportPace } from "../base/report-pace.js";
 import { unseal } from "../base/sealed.js";
-import { backup } from "./backup.js";
 import type { Checkpoint } from "./checkpoint.js";
-import { nodeDisk } from "./disk.js";
-import { saveElsewhere } from "./refuge.js";
-import { openStore, type Store } from "./store.js";
+import { openStore, saveElsewhere, type Store } from "./store.js";
+import { backup } from "./upkeep.js";
 import type { WriterData, WriterReply, WriterRequest } from "./writer.js";
 
 invariant(parentPort !== null, "the writer runs in a thread");
@@ -49,7 +47,7 @@ function elsewhere(
   { device }: Store,
   onProgress: (share: number) => void,
 ): ReturnType<typeof saveElsewhere> {
-  return saveElsewhere(checkpoint, error, { store: options, device }, nodeDisk, onProgress);
+  return saveElsewhere(checkpoint, error, options, device, onProgress);
 }
 
 async function serve(store: Store, request: WriterRequest): Promise<void> {

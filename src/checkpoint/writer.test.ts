@@ -5,9 +5,7 @@ import { receiveMessageOnPort, type Worker } from "node:worker_threads";
 import { describe, expect, it, vi } from "vitest";
 import { sample, temporaryFolder } from "../../test/crash/sample.js";
 import { seal } from "../base/sealed.js";
-import { loadCheckpoint } from "./load.js";
-import { openStore } from "./store.js";
-import { startWriter } from "./writer.js";
+import { loadCheckpoint, openStore, startWriter } from "./index.js";
 
 const workers = vi.hoisted((): Worker[] => []);
 vi.mock("node:worker_threads", async (original) => {

@@ -6,13 +6,10 @@ import { MessageChannel, MessagePort, Worker } from "node:worker_threads";
 import { GuardapesosError, reasonOf, unpackError, type ErrorMessage } from "../base/errors.js";
 import type { Sealed } from "../base/sealed.js";
 import { workerEntry } from "../base/worker-entry.js";
-import type { BackupOptions, BackupReport } from "./backup.js";
 import type { Checkpoint } from "./checkpoint.js";
-import { nodeDisk } from "./disk.js";
-import type { Owner } from "./lock.js";
-import type { Opening } from "./recover.js";
-import type { SaveReport } from "./save.js";
-import type { StoreOptions } from "./store.js";
+import { nodeDisk, type Owner } from "../store/index.js";
+import type { Opening, SaveReport, StoreOptions } from "./store.js";
+import type { BackupOptions, BackupReport } from "./upkeep.js";
 
 /** What the thread begins with. */
 export interface WriterData {

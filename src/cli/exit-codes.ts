@@ -118,8 +118,9 @@ export function exitCodeOf(code: ErrorCode): number {
     case "OUTPUT_INCOMPLETE":
       return 74; // EX_IOERR
     case "WEIGHTS_IN_USE":
+    case "ARTIFACT_CHANGED":
     case "SCRIPT_STILL_RUNS":
-      return 75; // EX_TEMPFAIL: works once the other training has ended
+      return 75; // EX_TEMPFAIL: works once the other training has ended, or the file is written
     case "CONFIG_NOT_JSON":
     case "CONFIG_UNKNOWN_KEY":
     case "CONFIG_KEY_TWICE":

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { testFolder } from "../../test/harness/folder.js";
-import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import type { Checkpoint } from "../checkpoint/index.js";
 import { headerIn, toTorch } from "../checkpoint/network-file.js";
 import { bounds, presetNames, presets, resolutions } from "../progan/config.js";
 import { textsOf } from "../texts/index.js";

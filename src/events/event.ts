@@ -5,7 +5,7 @@
  */
 import type { Damage, ErrorAsData, ErrorCode, Failure } from "../base/errors.js";
 import type { ImageFault, ImageNote } from "../base/image-note.js";
-import type { CheckpointKind, StoreProblem } from "../checkpoint/checkpoint.js";
+import type { CheckpointKind, StoreProblem } from "../checkpoint/index.js";
 import type { HeatEvent } from "../thermal/event.js";
 import type { HeatSummary } from "../thermal/history.js";
 import type { Thresholds } from "../thermal/thresholds.js";

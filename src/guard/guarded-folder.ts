@@ -6,12 +6,19 @@ import { join } from "node:path";
 import { z } from "zod";
 import { parseBounded } from "../base/bounded-json.js";
 import { GuardapesosError } from "../base/errors.js";
-import { diskError, makeFolders, nodeDisk, writeText, type Disk } from "../checkpoint/disk.js";
-import { findWriters, isRunning, takeLock, type Owner } from "../checkpoint/lock.js";
+import {
+  diskError,
+  findWriters,
+  guardedFolder,
+  isRunning,
+  makeFolders,
+  nodeDisk,
+  takeLock,
+  writeText,
+  type Disk,
+  type Owner,
+} from "../store/index.js";
 import { startOf } from "./process-tree.js";
-
-/** Under the weights folder. No framework writes to it: Accelerate deletes by number whatever lies in `checkpoints`. */
-export const guardedFolderName = "guardapesos";
 
 const noteName = "running.json";
 const noteAtMost = 65_536;
@@ -61,7 +68,7 @@ async function stillRunning(
  * @throws WEIGHTS_NOT_WRITABLE, LINK_LEADS_NOWHERE, DISK_FULL, SAVE_FAILED
  */
 export async function openGuardedFolder(weights: string, disk: Disk = nodeDisk): Promise<GuardedFolder> {
-  const path = join(weights, guardedFolderName);
+  const path = join(weights, guardedFolder);
   const note = join(path, noteName);
   const free = async () => disk.freeSpace(weights).catch(() => undefined);
   const onDisk = async <T>(work: () => Promise<T>): Promise<T> => {

@@ -1,6 +1,6 @@
 /** What is wrong with a checkpoint, or beside it, in English: to stand inside a sentence. */
 import type { Damage, Purpose } from "../base/errors.js";
-import type { StoreProblem } from "../checkpoint/checkpoint.js";
+import type { StoreProblem } from "../checkpoint/index.js";
 import { torchFeature, torchPlace, torchProblem } from "./en-torch.js";
 import { formats } from "./formats.js";
 

@@ -185,6 +185,8 @@ export const errors: ErrorTexts = {
     `A checkpoint could not be written to ${folder}: ${reason}. The checkpoints already there are whole.`,
   SAVE_NOT_VERIFIED: ({ id, ...damage }) =>
     `Checkpoint ${id} was written, but what was read back is not that (${damageOf(damage)}), so it does not count. The older checkpoints are whole; check that disk.`,
+  ARTIFACT_CHANGED: ({ file }) =>
+    `${file} changed, or went away, while it was copied into the checkpoints, so this copy was thrown away. The file itself was not touched, and the older checkpoints are whole; once it has been written to its end it can be kept.`,
   CHECKPOINT_NOT_FOUND: ({ reference, known }) =>
     known.length === 0
       ? `There is no checkpoint "${reference}": the weights folder holds none. Check --weights.`

@@ -2,7 +2,7 @@
  * What a run says in English. Each event gives lines, none when there is nothing to say. Lines may begin with an emoji:
  * a terminal that cannot show it gets the line without.
  */
-import type { CheckpointKind } from "../checkpoint/checkpoint.js";
+import type { CheckpointKind } from "../checkpoint/index.js";
 import type { RunEvent, RunEventOf, SavedFile } from "../events/event.js";
 import type { ChildEnd } from "../events/guarded.js";
 import { damageOf, problemOf } from "./en-damage.js";

@@ -1,9 +1,6 @@
 /** What the commands that look after checkpoints say, in English. */
 import type { Damage, Purpose } from "../base/errors.js";
-import type { StoreProblem } from "../checkpoint/checkpoint.js";
-import type { Finding, FindingCode } from "../checkpoint/doctor.js";
-import type { RemoveReason } from "../checkpoint/retention-policy.js";
-import type { StoreStats } from "../checkpoint/stats.js";
+import type { Finding, FindingCode, RemoveReason, StoreProblem, StoreStats } from "../checkpoint/index.js";
 import { damageOf, problemOf, purposes } from "./en-damage.js";
 import { formats } from "./formats.js";
 

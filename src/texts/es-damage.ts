@@ -1,6 +1,6 @@
 /** Qué le pasa a un checkpoint, o a lo que lo rodea, en español: para ir dentro de una frase. */
 import type { Damage, Purpose } from "../base/errors.js";
-import type { StoreProblem } from "../checkpoint/checkpoint.js";
+import type { StoreProblem } from "../checkpoint/index.js";
 import { torchFeature, torchPlace, torchProblem } from "./es-torch.js";
 import { formats } from "./formats.js";
 

@@ -188,6 +188,8 @@ export const errors: ErrorTexts = {
     `No se pudo escribir un checkpoint en ${folder}: ${reason}. Los checkpoints que ya estaban siguen intactos.`,
   SAVE_NOT_VERIFIED: ({ id, ...damage }) =>
     `El checkpoint ${id} se escribió, pero al volver a leerlo salió otra cosa (${damageOf(damage)}), así que no cuenta. Los checkpoints anteriores siguen intactos; revisa ese disco.`,
+  ARTIFACT_CHANGED: ({ file }) =>
+    `${file} cambió, o desapareció, mientras se copiaba a los checkpoints, así que esa copia se ha descartado. El fichero mismo no se ha tocado y los checkpoints anteriores siguen intactos; cuando esté escrito hasta el final se podrá guardar.`,
   CHECKPOINT_NOT_FOUND: ({ reference, known }) =>
     known.length === 0
       ? `No existe el checkpoint «${reference}»: la carpeta de pesos no tiene ninguno. Revisa --weights.`

@@ -1,5 +1,5 @@
 /** Lo que un entrenamiento dice en español; la forma la fija el inglés. */
-import type { CheckpointKind } from "../checkpoint/checkpoint.js";
+import type { CheckpointKind } from "../checkpoint/index.js";
 import type { RunEventOf, SavedFile } from "../events/event.js";
 import type { ChildEnd } from "../events/guarded.js";
 import type { EventTexts, ProgressTexts } from "./en-events.js";

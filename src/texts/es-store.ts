@@ -1,5 +1,5 @@
 /** Lo que dicen en español los comandos que cuidan de los checkpoints. */
-import type { RemoveReason } from "../checkpoint/retention-policy.js";
+import type { RemoveReason } from "../checkpoint/index.js";
 import type { StoreTexts } from "./en-store.js";
 import { damageOf, problemOf, purposes } from "./es-damage.js";
 import { formats } from "./formats.js";

@@ -88,6 +88,7 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   WEIGHTS_IN_USE: { folder: "weights", pid: 4711, since: "2025-11-06T15:30:45Z" },
   DISK_FULL: { folder: "weights", needed: 582e6, free: 12e6 },
   SAVE_FAILED: { folder: "weights", reason: "EIO" },
+  ARTIFACT_CHANGED: { file: "weights/generator.pth" },
   SAVE_NOT_VERIFIED: { id: "7-auto", file: "critic.pth", where: "weights/a", reason: "checksum" },
   CHECKPOINT_NOT_FOUND: { reference: "8-auto", known: ["7-auto"] },
   SERIES_NOT_FOUND: {

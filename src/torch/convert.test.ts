@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { convertFile } from "./convert.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
-import { openWhole } from "./sink.js";
+import { openWhole } from "../base/file-sink.js";
 import { asParameter, float32Tensor, tensorOf } from "./tensor.js";
 import { readTorchFile } from "./torch-read.js";
 import { writeTorchFile } from "./torch-write.js";

@@ -10,7 +10,7 @@ import { NotAValue, valueFromJson, valueToJson, type Json } from "./json.js";
 import { invalid, unsupported } from "./problems.js";
 import { readSafetensors, writeSafetensors, type SafetensorsFile } from "./safetensors.js";
 import { chosenOf, requirePlain, stateDictName, stateDictsIn, together } from "./state-dict.js";
-import { openWhole, type OpenSink } from "./sink.js";
+import { openWhole, type OpenSink } from "../base/file-sink.js";
 import type { WrittenFile } from "./stream.js";
 import { tensorOver } from "./tensor.js";
 import { readTorchFile } from "./torch-read.js";

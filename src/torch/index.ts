@@ -32,9 +32,10 @@ export {
 } from "./values.js";
 export { asParameter, float32Tensor, isContiguous, tensorOf } from "./tensor.js";
 export { isNumeric, numbersOf, readFloat32 } from "./numbers.js";
-export { readTorchBytes, readTorchFile, type ReadOptions, type TorchFile } from "./torch-read.js";
+export { readTorch, readTorchBytes, readTorchFile, type ReadOptions, type TorchFile } from "./torch-read.js";
 export { writeTorchFile, type WriteOptions } from "./torch-write.js";
-export { openFile, type FileSink, type OpenSink } from "./sink.js";
+export { openFile, type FileSink, type OpenSink } from "../base/file-sink.js";
+export { sourceFrom, sourceOver, type Source } from "./source.js";
 export type { WrittenFile } from "./stream.js";
 export { pathName, tensorsIn, type TensorPath } from "./walk.js";
 export {
@@ -72,5 +73,5 @@ export {
   type TensorStatistics,
 } from "./describe-tensor.js";
 export { digestOf, type ElementDigest } from "./element-digest.js";
-export { readSafetensors, writeSafetensors, type SafetensorsFile } from "./safetensors.js";
+export { openedSafetensors, readSafetensors, writeSafetensors, type SafetensorsFile } from "./safetensors.js";
 export { convertFile, foreignMetadata, type ConvertOptions } from "./convert.js";

@@ -11,7 +11,7 @@ import { JsonProblem, parseStrictObject, type StrictJson } from "./json-strict.j
 import { beginningOf, notSafetensors } from "./look.js";
 import { invalid, unsupported, type Origin } from "./problems.js";
 import { piecesOf } from "./pieces.js";
-import { openFile } from "./sink.js";
+import { openFile } from "../base/file-sink.js";
 import { openSource, readBytes, type Source } from "./source.js";
 import { byteStream, type WrittenFile } from "./stream.js";
 import { rowMajorStrides, tensorOver } from "./tensor.js";
@@ -49,7 +49,12 @@ const byName = new Map<string, Dtype>(
  * @throws TORCH_FILE_UNREADABLE, TORCH_FILE_INVALID, TORCH_FILE_UNSUPPORTED (a header that is too large)
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
-  const source = await openSource(path);
+  return openedSafetensors(await openSource(path));
+}
+
+/** The same for any source of bytes, which is closed with the file, or when it is none. */
+export async function openedSafetensors(source: Source): Promise<SafetensorsFile> {
+  const { path } = source;
   try {
     return { path, size: source.size, ...(await readHeader(source)), close: () => source.close() };
   } catch (error) {

@@ -1,60 +1,38 @@
-/** A file that is read at any place. The only I/O of the reader. */
-import { open, stat } from "node:fs/promises";
+/** A file as the reader has it: whatever the disk says about it is told as what is wrong with the file. */
+import { openBytes, Shrunk, type ByteSource } from "../base/byte-source.js";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
+import { NotRegular } from "../base/regular-file.js";
 
-export interface Source {
-  readonly path: string;
-  /** Bytes of the file when it was opened. */
-  readonly size: number;
-  /** Fills `target` from byte `position` on. REQUIRES: it lies inside the file. */
-  readInto(position: number, target: Uint8Array): Promise<void>;
-  close(): Promise<void>;
-}
+export type Source = ByteSource;
 
 /** @throws TORCH_FILE_UNREADABLE when it is not there, not a file, or the disk does not give it */
-export async function openSource(path: string): Promise<Source> {
-  const because = (reason: "not-a-file" | "shrank") =>
-    new GuardapesosError("TORCH_FILE_UNREADABLE", { file: path, reason, detail: "" });
-  const unreadable = (error: unknown) => {
-    if (error instanceof GuardapesosError) return error;
-    const reason =
-      error instanceof Error && "code" in error && error.code === "ENOENT" ? "missing" : "system";
-    return new GuardapesosError(
-      "TORCH_FILE_UNREADABLE",
-      { file: path, reason, detail: reasonOf(error) },
-      error,
-    );
+export function openSource(path: string): Promise<Source> {
+  return sourceFrom(path, openBytes(path, "follow"));
+}
+
+/** The same for a file that is opened by other means. @throws TORCH_FILE_UNREADABLE */
+export async function sourceFrom(path: string, opening: Promise<ByteSource>): Promise<Source> {
+  const told = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      throw unreadable(path, error);
+    });
+  const source = await told(opening);
+  return {
+    path,
+    size: source.size,
+    readInto: (position, target) => told(source.readInto(position, target)),
+    close: () => source.close(),
   };
-  // Before opening: a named pipe would not even open until someone writes to it.
-  const found = await stat(path).catch((error: unknown) => {
-    throw unreadable(error);
-  });
-  if (!found.isFile()) throw because("not-a-file");
-  const handle = await open(path, "r").catch((error: unknown) => {
-    throw unreadable(error);
-  });
-  try {
-    const { size } = await handle.stat();
-    return {
-      path,
-      size,
-      async readInto(position, target) {
-        for (let done = 0; done < target.length;) {
-          const { bytesRead } = await handle
-            .read(target, done, target.length - done, position + done)
-            .catch((error: unknown) => {
-              throw unreadable(error);
-            });
-          if (bytesRead === 0) throw because("shrank");
-          done += bytesRead;
-        }
-      },
-      close: () => handle.close(),
-    };
-  } catch (error) {
-    await handle.close();
-    throw unreadable(error);
-  }
+}
+
+function unreadable(file: string, error: unknown): GuardapesosError {
+  if (error instanceof GuardapesosError) return error;
+  const because = (reason: "missing" | "not-a-file" | "shrank" | "system", detail = "") =>
+    new GuardapesosError("TORCH_FILE_UNREADABLE", { file, reason, detail }, error);
+  if (error instanceof NotRegular) return because("not-a-file");
+  if (error instanceof Shrunk) return because("shrank");
+  const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+  return because(isMissing ? "missing" : "system", reasonOf(error));
 }
 
 /** A file whose bytes are in memory already. */

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { blockSize, giveBlock, takeBlock } from "../base/blocks.js";
-import type { FileSink } from "./sink.js";
+import type { FileSink } from "../base/file-sink.js";
 
 export interface WrittenFile {
   readonly bytes: number;

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { workerEntry } from "../base/worker-entry.js";
 import { dtypes, type Dtype } from "./dtypes.js";
 import { valueToJson } from "./json.js";
-import type { FileSink } from "./sink.js";
+import type { FileSink } from "../base/file-sink.js";
 import type { ByteStream } from "./stream.js";
 import { asParameter, float32Tensor, tensorOf, tensorOver } from "./tensor.js";
 import { readTorch, type TorchFile } from "./torch-read.js";

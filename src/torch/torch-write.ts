@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { dtypes } from "./dtypes.js";
 import { pickle } from "./pickle-write.js";
-import { openFile, type OpenSink } from "./sink.js";
+import { openFile, type OpenSink } from "../base/file-sink.js";
 import { byteStream, type StreamOptions, type WrittenFile } from "./stream.js";
 import type { TorchValue } from "./values.js";
 import { zipWriter } from "./zip-write.js";

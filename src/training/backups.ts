@@ -3,8 +3,8 @@
  * and every six hours a newer one in its place. One that fails is told and tried again an hour later; it never stops training.
  */
 import { failureOf } from "../base/errors.js";
-import { leastInterval } from "../checkpoint/backup-policy.js";
 import type { Generation, Writer } from "../checkpoint/index.js";
+import { leastInterval } from "../store/index.js";
 import type { Emit } from "../events/event.js";
 
 export interface Backups {

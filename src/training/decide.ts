@@ -1,5 +1,5 @@
 /** What to do between two steps: facts in, a decision with its reasons out. Nothing here acts, waits or reads a clock. */
-import { decideSave, type SaveDecision, type SaveRules } from "../checkpoint/save-policy.js";
+import { decideSave, type SaveDecision, type SaveRules } from "../checkpoint/index.js";
 import type { Autosave } from "../progan/config.js";
 import type { Advice } from "../thermal/monitor.js";
 

@@ -2,7 +2,7 @@
 import { SHARE_ENV, Worker, type MessagePort } from "node:worker_threads";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import type { NamedArray } from "../base/named-arrays.js";
-import type { MirrorPaths } from "../checkpoint/names.js";
+import type { MirrorPaths } from "../checkpoint/index.js";
 import { callWorker } from "../base/worker-calls.js";
 import { deferBusyThreads } from "../base/thread-priority.js";
 import { workerEntry } from "../base/worker-entry.js";

@@ -1,7 +1,7 @@
 /** Weights that are not all numbers are neither drawn, which gives black, nor trained on, which gives more of them. */
 import { GuardapesosError } from "../base/errors.js";
 import { countNonFinite } from "../base/named-arrays.js";
-import type { NetworkState } from "../checkpoint/checkpoint.js";
+import type { NetworkState } from "../checkpoint/index.js";
 
 /**
  * Looks at what a person has chosen.

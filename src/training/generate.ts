@@ -1,8 +1,7 @@
 /** Images from a checkpoint, without training. */
 import { GuardapesosError } from "../base/errors.js";
 import { truncatedNormal, normal } from "../base/random.js";
-import { listGenerations, seriesFilter, type SeriesWish } from "../checkpoint/index.js";
-import { loadReference } from "../checkpoint/load-newest.js";
+import { listGenerations, loadReference, seriesFilter, type SeriesWish } from "../checkpoint/index.js";
 import { defaultThreads, resolveDevice } from "../engine/device.js";
 import type { Resolution } from "../progan/config.js";
 import { networkOf } from "../progan/parameters.js";

@@ -6,7 +6,7 @@ import { testFolder } from "../../test/harness/folder.js";
 import { generationsIn } from "../../test/harness/state.js";
 import { trainHere } from "../../test/harness/training.js";
 import { GuardapesosError } from "../base/errors.js";
-import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import type { Checkpoint } from "../checkpoint/index.js";
 import { presets, type TrainingConfig } from "../progan/config.js";
 import { defaultThresholds } from "../thermal/thresholds.js";
 import type { RunEvent, RunEventOf } from "../events/event.js";

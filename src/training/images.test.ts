@@ -7,7 +7,7 @@ import { writeImages } from "../../test/harness/images.js";
 import { generationsIn } from "../../test/harness/state.js";
 import { tinyPlan, trainHere, type Trained, type Wishes } from "../../test/harness/training.js";
 import { backup, restore } from "../checkpoint/index.js";
-import { parseManifest, renderManifest, type Manifest } from "../checkpoint/manifest.js";
+import { parseManifest, renderManifest, type Manifest } from "../store/manifest.js";
 import type { RunEventOf } from "../events/event.js";
 
 /** Nothing is said of images, nor of anything else that a checkpoint remembers. */
@@ -38,8 +38,8 @@ async function rewritten(weights: string, change: (manifest: Manifest) => Manife
 
 /** Before the place of the images was remembered: format 2 without `local`, and no sample of the images' contents. */
 const older = ({ local: _, ...manifest }: Manifest): Manifest => {
-  const { sample: __, ...data } = manifest.progress["data"] as Record<string, string>;
-  return { ...manifest, progress: { ...manifest.progress, data } };
+  const { sample: __, ...data } = manifest.metadata["data"] as Record<string, string>;
+  return { ...manifest, metadata: { ...manifest.metadata, data } };
 };
 
 describe("a training without --data", { timeout: 120_000 }, () => {

@@ -5,9 +5,13 @@
 import * as z from "zod";
 import { GuardapesosError, isGuardapesosError } from "../base/errors.js";
 import type { ImageFault, SpillTrouble } from "../base/image-note.js";
-import type { Checkpoint } from "../checkpoint/checkpoint.js";
-import { listGenerations, type Generation, type Series } from "../checkpoint/index.js";
-import { seriesFilter } from "../checkpoint/series.js";
+import {
+  listGenerations,
+  seriesFilter,
+  type Checkpoint,
+  type Generation,
+  type Series,
+} from "../checkpoint/index.js";
 import { wholeFolder } from "../progan/folder-layout.js";
 import { openImageFolder } from "../progan/image-folder.js";
 import type { ImageSource } from "../progan/image-source.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ImportedOptimizer } from "../checkpoint/checkpoint.js";
+import type { ImportedOptimizer } from "../checkpoint/index.js";
 import { presets } from "../progan/config.js";
 import { warning } from "../events/warning.js";
 import { learningRateOf, remarksOn, trainedTo } from "./imported.js";

@@ -1,5 +1,5 @@
 /** What is taken of a plain PyTorch pair beside its weights, and what has to be said about the rest. Pure. */
-import type { Checkpoint, ImportedOptimizer } from "../checkpoint/checkpoint.js";
+import type { Checkpoint, ImportedOptimizer } from "../checkpoint/index.js";
 import { adamBetas, adamEps, resolutions, type Resolution, type TrainingConfig } from "../progan/config.js";
 import { rgbLayer } from "../progan/parameters.js";
 import { otherOption, type OtherOption, type Warning } from "../events/warning.js";

@@ -1,6 +1,6 @@
 /** The loop with parts that do what a test says: no engine, no disk, no images. */
 import { describe, expect, it } from "vitest";
-import type { SaveDecision } from "../checkpoint/save-policy.js";
+import type { SaveDecision } from "../checkpoint/index.js";
 import type { RunEvent, RunEventOf } from "../events/event.js";
 import { presets, resolutions, type TrainingConfig } from "../progan/config.js";
 import type { ImageSet } from "../progan/image-source.js";

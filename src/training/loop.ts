@@ -5,7 +5,7 @@
  * copies nothing and training does not wait.
  */
 import { invariant } from "../base/invariant.js";
-import type { SaveDecision } from "../checkpoint/save-policy.js";
+import type { SaveDecision } from "../checkpoint/index.js";
 import type { Emit } from "../events/event.js";
 import type { TrainingConfig } from "../progan/config.js";
 import type { ImageSet, ImageSource } from "../progan/image-source.js";

@@ -3,8 +3,7 @@ import { truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../test/crash/sample.js";
-import { createMirrorFile, removeMirror } from "../checkpoint/mirror-file.js";
-import type { MirrorPaths } from "../checkpoint/names.js";
+import { createMirrorFile, removeMirror, type MirrorPaths } from "../checkpoint/index.js";
 import { createMirror, mirrorDue, stateIn, type Copy } from "./mirror.js";
 import type { TrainState } from "./train-state.js";
 

@@ -4,8 +4,13 @@
  * up to date before a step, and only as often as its cost stays a small share of training: before every step whose batch
  * is long, every some steps otherwise.
  */
-import { openMirrorFile, readArrays, type FiledArrays, type MirrorFile } from "../checkpoint/mirror-file.js";
-import type { MirrorPaths } from "../checkpoint/names.js";
+import {
+  openMirrorFile,
+  readArrays,
+  type FiledArrays,
+  type MirrorFile,
+  type MirrorPaths,
+} from "../checkpoint/index.js";
 import { sharedArray, type NamedArray } from "../base/named-arrays.js";
 import type { TrainState } from "./train-state.js";
 

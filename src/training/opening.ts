@@ -1,8 +1,7 @@
 /** What a run opens before it begins: all that is read, then the weights folder for writing. */
 import { createScope, type Scope } from "../base/scope.js";
-import type { Owner } from "../checkpoint/lock.js";
-import { listGenerations, startWriter, type Series, type Writer } from "../checkpoint/index.js";
-import { mirrorFolder } from "../checkpoint/mirror-file.js";
+import { listGenerations, mirrorFolder, startWriter, type Series, type Writer } from "../checkpoint/index.js";
+import type { Owner } from "../store/index.js";
 import { defaultThreads, resolveDevice } from "../engine/device.js";
 import type { Emit } from "../events/event.js";
 import { warning } from "../events/warning.js";

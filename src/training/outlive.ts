@@ -3,28 +3,26 @@
  * trains, each copy is published with all that a checkpoint says; the next training in the folder takes up what was left
  * and saves it before anything else.
  */
-import { isRestored } from "../checkpoint/backup.js";
 import {
+  claimMirrorFile,
+  copiesLeft,
+  isRestored,
   listGenerations,
+  publishFacts,
+  readArrays,
+  removeMirror,
   startWriter,
+  whichFolder,
+  type Checkpoint,
   type Generation,
+  type Json,
+  type MirrorFacts,
+  type MirrorPaths,
   type Opening,
   type Series,
   type Writer,
 } from "../checkpoint/index.js";
-import {
-  copiesLeft,
-  claimMirrorFile,
-  publishFacts,
-  readArrays,
-  removeMirror,
-  whichFolder,
-  type MirrorFacts,
-} from "../checkpoint/mirror-file.js";
-import type { LockOptions } from "../checkpoint/lock.js";
-import type { MirrorPaths } from "../checkpoint/names.js";
-import { isOf } from "../checkpoint/series.js";
-import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
+import { isOf, type LockOptions } from "../store/index.js";
 import { fromJson, toJson } from "./progress.js";
 import type { Reserve } from "./rescue.js";
 import { progressOf } from "./saves.js";

@@ -1,7 +1,7 @@
 /** The part of a checkpoint that is not weights: where training stands and how it was set up, as plain JSON. */
 import { z } from "zod";
 import { GuardapesosError } from "../base/errors.js";
-import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
+import type { Checkpoint, Json } from "../checkpoint/index.js";
 import {
   autosaveOf,
   bounds,

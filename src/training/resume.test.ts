@@ -7,8 +7,8 @@ import { writePlainPair } from "../../test/harness/plain.js";
 import { generationsIn, stateOf } from "../../test/harness/state.js";
 import { tinyPlan, trainHere } from "../../test/harness/training.js";
 import { loadCheckpoint } from "../checkpoint/index.js";
-import { parseManifest, renderManifest } from "../checkpoint/manifest.js";
 import { toTorch } from "../checkpoint/network-file.js";
+import { parseManifest, renderManifest } from "../store/manifest.js";
 import { presets, resolutions } from "../progan/config.js";
 import { float32Tensor, pythonFloat, writeTorchFile } from "../torch/index.js";
 import { begin } from "./resume.js";
@@ -102,12 +102,12 @@ describe("a training begins", { timeout: 120_000 }, () => {
     const path = join(newest!.folder, "manifest.json");
     const manifest = parseManifest(newest!.id, await readFile(path, "utf8"));
     for (const progress of [
-      { ...manifest.progress, config: { ...(manifest.progress["config"] as object), learningRate: null } },
-      { ...manifest.progress, threads: 1e6 },
+      { ...manifest.metadata, config: { ...(manifest.metadata["config"] as object), learningRate: null } },
+      { ...manifest.metadata, threads: 1e6 },
       {},
     ]) {
       await rm(path);
-      await writeFile(path, renderManifest({ ...manifest, progress }));
+      await writeFile(path, renderManifest({ ...manifest, metadata: progress }));
       const refused = { code: "PROGRESS_UNREADABLE", data: { id: newest!.id } };
       await expect(wish(weights)).rejects.toMatchObject(refused);
       await expect(wish(weights, { resume: newest!.id })).rejects.toMatchObject(refused);

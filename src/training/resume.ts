@@ -6,19 +6,20 @@ import {
   filesOf,
   listGenerations,
   loadCheckpoint,
+  loadNewest,
   loosePairs,
+  namedFiles,
   resolveReference,
   sourceOf,
+  type Checkpoint,
+  type CheckpointKind,
   type Generation,
+  type PlainChoice,
   type Resolved,
   type Series,
   type Source,
 } from "../checkpoint/index.js";
-import { loadNewest } from "../checkpoint/load-newest.js";
-import { namedFiles } from "../checkpoint/loose.js";
-import type { PlainChoice } from "../checkpoint/network-file.js";
-import { isOf } from "../checkpoint/series.js";
-import type { Checkpoint, CheckpointKind } from "../checkpoint/checkpoint.js";
+import { isOf } from "../store/index.js";
 import {
   defaultPreset,
   presets,

@@ -8,7 +8,7 @@ import { generationsIn, stateAt } from "../../test/harness/state.js";
 import { tinyPlan, trainHere } from "../../test/harness/training.js";
 import { GuardapesosError } from "../base/errors.js";
 import { listBackups, verifyGeneration, type Checkpoint } from "../checkpoint/index.js";
-import { parseManifest, renderManifest } from "../checkpoint/manifest.js";
+import { parseManifest, renderManifest } from "../store/manifest.js";
 import type { RunEvent } from "../events/event.js";
 import { warning } from "../events/warning.js";
 
@@ -292,10 +292,10 @@ describe("a run", { timeout: 300_000 }, () => {
     const [newest] = await generationsIn(weights);
     const path = join(newest!.folder, "manifest.json");
     const manifest = parseManifest(newest!.id, await readFile(path, "utf8"));
-    const { arithmetic, ...progress } = manifest.progress;
+    const { arithmetic, ...progress } = manifest.metadata;
     expect(arithmetic).toBe(2);
     await rm(path);
-    await writeFile(path, renderManifest({ ...manifest, progress }));
+    await writeFile(path, renderManifest({ ...manifest, metadata: progress }));
     const differs = warning("ARITHMETIC_DIFFERS", { before: 1, now: 2 });
     expect((await trainHere(folder, { maxBatches: 4 })).events).toContainEqual(differs);
     expect((await trainHere(folder, { maxBatches: 6 })).events).not.toContainEqual(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SaveDecision } from "../checkpoint/save-policy.js";
+import type { SaveDecision } from "../checkpoint/index.js";
 import { planSave } from "./save-plan.js";
 
 const save: SaveDecision = { kind: "auto", reason: "every 10 batches" };

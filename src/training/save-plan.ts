@@ -1,5 +1,5 @@
 /** When a save takes its state: between two steps, or beside the next one, which costs nothing. Pure. */
-import type { SaveDecision } from "../checkpoint/save-policy.js";
+import type { SaveDecision } from "../checkpoint/index.js";
 import type { Decision } from "./decide.js";
 
 /** Between two steps: none comes soon that would give the state back. */

@@ -1,5 +1,5 @@
 /** Whether saved files are where they were saved. */
-import { nodeDisk } from "../checkpoint/disk.js";
+import { nodeDisk } from "../store/index.js";
 import type { SavedFile } from "../events/event.js";
 
 /** Which files are there: only those may be named as safe. */

@@ -3,9 +3,15 @@
  * fails is told and soon tried again; it never stops training.
  */
 import { failureOf, reasonOf } from "../base/errors.js";
-import { retryAfter, type SaveDecision } from "../checkpoint/save-policy.js";
-import type { Checkpoint, CheckpointKind } from "../checkpoint/checkpoint.js";
-import type { Generation, SaveReport, Writer } from "../checkpoint/index.js";
+import type {
+  Checkpoint,
+  CheckpointKind,
+  Generation,
+  SaveDecision,
+  SaveReport,
+  Writer,
+} from "../checkpoint/index.js";
+import { retryAfter } from "../store/index.js";
 import type { Place } from "../progan/schedule.js";
 import type { Emit, SavedFile } from "../events/event.js";
 import { warning } from "../events/warning.js";

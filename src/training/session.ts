@@ -1,8 +1,7 @@
 /** A run that is open: what it keeps while it trains, and how its end is told. */
 import type { Scope } from "../base/scope.js";
 import { arithmeticOf } from "../engine/arithmetic.js";
-import type { Checkpoint } from "../checkpoint/checkpoint.js";
-import { listenForStop } from "../checkpoint/index.js";
+import { listenForStop, type Checkpoint } from "../checkpoint/index.js";
 import type { Emit, RunEventOf } from "../events/event.js";
 import { warning } from "../events/warning.js";
 import type { ImageSet } from "../progan/image-source.js";

@@ -3,7 +3,7 @@
  * it). Names in the engine: `generator/NAME`, with `/exp_avg` and `/exp_avg_sq` for Adam's moments.
  */
 import { setImmediate } from "node:timers/promises";
-import type { AdamEntry, NetworkState } from "../checkpoint/checkpoint.js";
+import type { AdamEntry, NetworkState } from "../checkpoint/index.js";
 import { buffersOf, sizeOf, type NamedArray } from "../base/named-arrays.js";
 import { GuardapesosError } from "../base/errors.js";
 import { seal, type Sealed } from "../base/sealed.js";

@@ -6,7 +6,7 @@ import { writeImages } from "../../test/harness/images.js";
 import { generationsIn } from "../../test/harness/state.js";
 import { trainHere, type Wishes } from "../../test/harness/training.js";
 import type { Generation } from "../checkpoint/index.js";
-import { renderManifest, type Manifest } from "../checkpoint/manifest.js";
+import { renderManifest, type Manifest } from "../store/manifest.js";
 import { formerLabel } from "../progan/image-source.js";
 import { presets } from "../progan/config.js";
 import { openPhantoms } from "../progan/phantom.js";

@@ -4,7 +4,7 @@
  */
 import { GuardapesosError } from "../base/errors.js";
 import type { Generation, Series } from "../checkpoint/index.js";
-import { hasNames, isOf } from "../checkpoint/series.js";
+import { hasNames, isOf } from "../store/index.js";
 import { formerLabel } from "../progan/image-source.js";
 import { trainedOn, type TrainedOn } from "./progress.js";
 

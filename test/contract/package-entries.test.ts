@@ -1,6 +1,6 @@
 /** The package's entries are lists by hand (they build before they load), so they are held to the modules they stand for. */
 import { describe, expect, it } from "vitest";
-import * as checkpoint from "../../src/checkpoint/index.js";
+import * as checkpoint from "../../src/checkpoint/entry.js";
 import * as torch from "../../src/torch/index.js";
 
 describe("the package's entries", () => {

@@ -3,15 +3,19 @@ import { existsSync } from "node:fs";
 import { cp, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { listBackups } from "../../src/checkpoint/backup-list.js";
-import { backup, restore } from "../../src/checkpoint/backup.js";
-import type { CheckpointKind } from "../../src/checkpoint/checkpoint.js";
-import { nodeDisk, type Disk } from "../../src/checkpoint/disk.js";
-import { listGenerations } from "../../src/checkpoint/generations.js";
-import { prune } from "../../src/checkpoint/prune.js";
-import { newestWhole } from "../../src/checkpoint/resolve.js";
-import { openStore, type StoreOptions } from "../../src/checkpoint/store.js";
-import { verifyGeneration } from "../../src/checkpoint/verify.js";
+import {
+  backup,
+  listBackups,
+  listGenerations,
+  newestWhole,
+  openStore,
+  prune,
+  restore,
+  verifyGeneration,
+  type CheckpointKind,
+  type StoreOptions,
+} from "../../src/checkpoint/index.js";
+import { nodeDisk, type Disk } from "../../src/store/disk.js";
 import { faulty } from "./faults.js";
 import { inspect, original } from "./inspect.js";
 import { isLong, nothing, recordRow, type RowOf } from "./matrix.js";

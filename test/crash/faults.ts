@@ -1,5 +1,5 @@
 /** A disk that fails: once, at one operation, or for good from there on. */
-import type { Disk } from "../../src/checkpoint/disk.js";
+import type { Disk } from "../../src/store/disk.js";
 
 export interface FaultyDisk {
   readonly disk: Disk;
@@ -46,6 +46,15 @@ export function faulty(inner: Disk): FaultyDisk {
           sync: () => guard("sync", () => sink.sync()),
           close: () => sink.close(),
           discard: () => sink.discard(),
+        };
+      }),
+    clone: (from, path) => guard("create", () => inner.clone(from, path)),
+    open: (path, links) =>
+      guard("read", async () => {
+        const source = await inner.open(path, links);
+        return {
+          ...source,
+          readInto: (position, target) => guard("read", () => source.readInto(position, target)),
         };
       }),
     async *chunks(path) {

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { newestWhole } from "../../src/checkpoint/resolve.js";
+import { newestWhole } from "../../src/checkpoint/index.js";
 import { errorOf, eventsOf, isType, start, tiny, train } from "../harness/cli.js";
 import { temporaryFolder } from "./sample.js";
 

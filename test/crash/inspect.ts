@@ -1,11 +1,13 @@
 /** What a user would find in a weights folder: every `.pth` opened, its pair loaded, its numbers compared. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Checkpoint } from "../../src/checkpoint/checkpoint.js";
-import { listGenerations } from "../../src/checkpoint/generations.js";
-import { loadCheckpoint } from "../../src/checkpoint/load.js";
-import { resolveReference } from "../../src/checkpoint/resolve.js";
-import { verifyGeneration } from "../../src/checkpoint/verify.js";
+import {
+  listGenerations,
+  loadCheckpoint,
+  resolveReference,
+  verifyGeneration,
+  type Checkpoint,
+} from "../../src/checkpoint/index.js";
 import { sample } from "./numbers.js";
 
 export interface Findings {

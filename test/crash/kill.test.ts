@@ -6,12 +6,9 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { build } from "esbuild";
 import { beforeAll, describe, expect, it } from "vitest";
-import { listBackups } from "../../src/checkpoint/backup-list.js";
+import { listBackups, newestWhole, openStore, verifyGeneration } from "../../src/checkpoint/index.js";
 
-import { newestWhole } from "../../src/checkpoint/resolve.js";
-import { openStore } from "../../src/checkpoint/store.js";
 import { readTorchFile } from "../../src/torch/index.js";
-import { verifyGeneration } from "../../src/checkpoint/verify.js";
 import { inspect, original } from "./inspect.js";
 import { isLong, nothing, recordRow } from "./matrix.js";
 import { memory, sample, temporaryFolder } from "./sample.js";

@@ -4,7 +4,7 @@
  */
 import { uniform } from "../../src/base/random.js";
 import type { NamedArray } from "../../src/base/named-arrays.js";
-import type { Checkpoint, CheckpointKind, NetworkState } from "../../src/checkpoint/checkpoint.js";
+import type { Checkpoint, CheckpointKind, NetworkState } from "../../src/checkpoint/index.js";
 
 /** Numbers after which they repeat: for tensors of real size. */
 const longest = 2 ** 16;

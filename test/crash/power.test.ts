@@ -6,15 +6,22 @@ import { readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Checkpoint } from "../../src/checkpoint/checkpoint.js";
-import { backup, restore } from "../../src/checkpoint/backup.js";
-import { nodeDisk, type Disk } from "../../src/checkpoint/disk.js";
-import { listGenerations, readGeneration } from "../../src/checkpoint/generations.js";
-import { isBackupName, isLockName, parseId } from "../../src/checkpoint/names.js";
-import { keepByHand, prune } from "../../src/checkpoint/prune.js";
-import { newestWhole } from "../../src/checkpoint/resolve.js";
-import { openStore, type Store, type StoreOptions } from "../../src/checkpoint/store.js";
-import { verifyGeneration } from "../../src/checkpoint/verify.js";
+import {
+  backup,
+  keepByHand,
+  listGenerations,
+  newestWhole,
+  openStore,
+  prune,
+  restore,
+  verifyGeneration,
+  type Checkpoint,
+  type Store,
+  type StoreOptions,
+} from "../../src/checkpoint/index.js";
+import { nodeDisk, type Disk } from "../../src/store/disk.js";
+import { readGeneration } from "../../src/store/generations.js";
+import { isBackupName, isLockName, parseId } from "../../src/store/names.js";
 import { inspect, original } from "./inspect.js";
 import { isLong, nothing, recordRow, recordCuts, type Call, type RowOf, type Tally } from "./matrix.js";
 import { cutPower, describeWreck, layOut, record, type Recording, type Survives } from "./power.js";
@@ -132,7 +139,7 @@ function committedSteps(recording: Recording): number[][] {
       operation.type === "sync-folder" &&
       recording.pathOf(operation.folder).endsWith("checkpoints")
     ) {
-      for (const name of renamed) standing.set(name, parseId(name)!.step);
+      for (const name of renamed) standing.set(name, parseId(name)!.step!);
       renamed = [];
     }
     result.push([...standing.values()]);

@@ -6,8 +6,7 @@
  */
 import { link, mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import type { Disk } from "../../src/checkpoint/disk.js";
-import { nodeDisk } from "../../src/checkpoint/disk.js";
+import { nodeDisk, type Disk } from "../../src/store/disk.js";
 import type { Call } from "./matrix.js";
 
 type Node = number;
@@ -99,6 +98,8 @@ export function record(root: string): Recording {
         },
       };
     },
+    // As a file system that shares no blocks: each byte is copied, and recorded.
+    clone: () => Promise.resolve(false),
     async makeFolder(path) {
       await nodeDisk.makeFolder(path);
       const missing: string[] = [];

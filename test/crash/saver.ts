@@ -7,11 +7,7 @@
  * "backup" makes COUNT backups after its save; "prune" makes COUNT emergencies and removes all but the newest.
  */
 import { writeSync } from "node:fs";
-import { backup } from "../../src/checkpoint/backup.js";
-import { prune } from "../../src/checkpoint/prune.js";
-import { newestWhole } from "../../src/checkpoint/resolve.js";
-import { openStore } from "../../src/checkpoint/store.js";
-import type { CheckpointKind } from "../../src/checkpoint/checkpoint.js";
+import { backup, newestWhole, openStore, prune, type CheckpointKind } from "../../src/checkpoint/index.js";
 import { sample } from "./numbers.js";
 
 const [, , folder, size, count, mode = "save"] = process.argv;

@@ -1,0 +1,30 @@
+/** Doing what must not fail a checkpoint that is already safe. */
+import { reasonOf } from "../base/errors.js";
+import { isDiskFault } from "./disk.js";
+
+/**
+ * What did not work beside a generation and does not touch it: it is tried again by the next save or start. The texts say it
+ * in words; `detail` is the system's.
+ */
+export interface StoreProblem {
+  readonly what: "emergency-names" | "familiar-names" | "mark" | "journal" | "removal";
+  /** The generation, backup or leftover that it is about. */
+  readonly name: string;
+  readonly detail: string;
+}
+
+/** Only faults of the disk are forgiven. @returns undefined when there was one, which is among `problems` then */
+export async function attempt<T>(
+  problems: StoreProblem[],
+  what: StoreProblem["what"],
+  name: string,
+  action: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!isDiskFault(error)) throw error;
+    problems.push({ what, name, detail: reasonOf(error) });
+    return undefined;
+  }
+}
