@@ -420,10 +420,15 @@ def wrap_save(original, form, keyword, is_path, after=None):
             if after is not None and job.sent_saved:
                 options = {name: value for name, value in kwargs.items() if name not in (keyword, "obj", "tensors")}
                 thing = args[0] if args else kwargs.get("obj", kwargs.get("tensors"))
-                quiet(after)(thing, job, lambda value, to: original(value, to, *args[2:], **options))
+                quiet(after)(thing, job, again(original, args[2:], options))
             return result
 
     return save
+
+
+def again(original, more, options):
+    """write(object, path) as the script did it. Holds nothing of what was saved."""
+    return lambda thing, path: original(thing, path, *more, **options)
 
 
 class Save:
@@ -979,6 +984,8 @@ class Cycle:
         """The optimizer whose turn is next, as the shortest cycle of all that step says; None while there is no cycle."""
         steps = self.steps
         everyone = set(steps)
+        if len(steps) < CYCLE_MEMORY and any(id(optimizer) not in everyone for optimizer in alive(AGENT.optimizers)):
+            return None  # One has not had its first turn yet.
         for length in range(len(everyone), len(steps) // 2 + 1):
             if steps[-length:] == steps[-2 * length : -length] and set(steps[-length:]) == everyone:
                 return steps[-length]
@@ -1261,6 +1268,7 @@ class Structure:
         self.live = 0  # tensors
         self.as_saved = []  # (key, text)
         self.root = self._node(thing, "", 0)
+        self._index = None  # it holds tensors
 
     def _node(self, value, key, depth):
         torch = self._torch
