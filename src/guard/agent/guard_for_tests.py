@@ -15,6 +15,11 @@ TOKEN = "0123456789abcdef" * 2
 PATIENCE = 120  # seconds until a test gives up; nothing waits so long when all is well
 
 
+def fits(message, field, value):
+    """Equal; of `batches` at least so many."""
+    return message.get(field, -1) >= value if field == "batches" else message.get(field) == value
+
+
 class Guard:
     """`with Guard() as guard: guard.start("script.py", ...); guard.wait_for("hello")`."""
 
@@ -98,7 +103,7 @@ class Guard:
     def said(self, kind, **fields):
         """The messages of a kind (with these values) so far."""
         with self._changed:
-            return [m for m in self.messages if m["t"] == kind and all(m.get(k) == v for k, v in fields.items())]
+            return [m for m in self.messages if m["t"] == kind and all(fits(m, k, v) for k, v in fields.items())]
 
     def wait_for(self, kind, count=1, **fields):
         """The newest of at least `count` messages of the kind; fails when the child ends without."""

@@ -1140,6 +1140,9 @@ def count_step(optimizer):
         if AGENT.link is None and AGENT.spawned:
             connect()
             on_torch(sys.modules["torch"])
+            util = sys.modules.get("multiprocessing.util")
+            if util is not None:  # Such a child ends without atexit.
+                util.Finalize(None, quiet(at_exit), exitpriority=0)
         AGENT.steps = 1
         send("trains", steps=1)
         enter_phase("train")
