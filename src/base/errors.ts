@@ -254,6 +254,8 @@ export type Expected =
   | { readonly kind: "text" | "name" | "boolean" | "object" }
   /** A text; the option may stand there several times. */
   | { readonly kind: "texts" }
+  /** Of the config file: what recipes are there for (`run --recipe`). */
+  | { readonly kind: "recipes" }
   | { readonly kind: "integer"; readonly min: number; readonly max?: number }
   | { readonly kind: "number"; readonly above: number }
   | { readonly kind: "number-from"; readonly min: number; readonly max: number; readonly example: number }

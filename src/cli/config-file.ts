@@ -18,6 +18,7 @@ import {
   isText,
   kebab,
   perResolutionList,
+  recipeOptions,
   runOptions,
   specialFault,
   trainingOptions,
@@ -29,7 +30,30 @@ export type TrainingSettings = Settings<typeof trainingOptions>;
 
 /** What the file may hold: the options of `train` and of `run`. Each command takes its own, and others' do not disturb. */
 const fileOptions = { ...trainingOptions, ...runOptions } as const;
-export type FileSettings = Settings<typeof fileOptions>;
+export type RecipeSettings = Settings<typeof recipeOptions>;
+export type FileSettings = Settings<typeof fileOptions> & {
+  /** Under their names; in the file alone. */
+  recipes?: Readonly<Record<string, RecipeSettings>>;
+};
+/** The same, and what has no option. */
+const fileKeys = { ...fileOptions, recipes: { kind: "recipes" } } as const;
+type FileKey = keyof typeof fileKeys;
+
+/** A recipe, its keys as they are typed or as they are named in the code. */
+function recipeSchema(): z.ZodType {
+  const names = Object.keys(recipeOptions) as (keyof typeof recipeOptions)[];
+  const named = (written: string): string => names.find((name) => kebab(name) === written) ?? written;
+  return z
+    .record(z.string(), z.unknown())
+    .transform((recipe) =>
+      Object.fromEntries(Object.entries(recipe).map(([key, value]) => [named(key), value])),
+    )
+    .pipe(
+      z.strictObject(
+        Object.fromEntries(names.map((name) => [name, schemaOf(recipeOptions[name]).optional()])),
+      ),
+    );
+}
 
 function schemaOf(expected: Expected): z.ZodType {
   switch (expected.kind) {
@@ -48,6 +72,8 @@ function schemaOf(expected: Expected): z.ZodType {
       return z.boolean();
     case "object":
       return z.looseObject({});
+    case "recipes":
+      return z.record(z.string().refine(isText), recipeSchema());
     case "integer":
       return z
         .int()
@@ -86,9 +112,9 @@ function shown(value: unknown): string {
   }
 }
 
-const keys = Object.keys(fileOptions) as (keyof FileSettings)[];
+const keys = Object.keys(fileKeys) as FileKey[];
 const schema = z.strictObject(
-  Object.fromEntries(keys.map((key) => [key, schemaOf(fileOptions[key]).optional()])),
+  Object.fromEntries(keys.map((key) => [key, schemaOf(fileKeys[key]).optional()])),
 );
 
 /** Content of a config file -> settings. Throws the CONFIG_* errors, and those of the options themselves. */
@@ -123,15 +149,15 @@ export function parseConfig(file: string, content: string): FileSettings {
   const result = schema.safeParse(normalised);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
-  const key = issue.path[0] as OptionName & keyof FileSettings;
+  const key = issue.path[0] as FileKey;
   const value = normalised[key];
   throw (
-    specialFault(key, Array.isArray(value) ? value.map(shown) : [shown(value)]) ??
+    specialFault(key as OptionName, Array.isArray(value) ? value.map(shown) : [shown(value)]) ??
     new GuardapesosError("CONFIG_INVALID", {
       file,
       key: typed.get(key) ?? key,
       value: typeof value === "string" ? JSON.stringify(value) : shown(value),
-      expected: fileOptions[key],
+      expected: fileKeys[key],
     })
   );
 }

@@ -40,11 +40,18 @@ export async function settingsOf<Flags extends Settings<typeof commonOptions & t
   context: Context,
   flags: Flags,
 ): Promise<FileSettings & Flags> {
-  const { readConfig } = await import("./config-file.js");
-  const settings: FileSettings & Flags = {
-    ...(await readConfig(flags.config, context.folder)),
-    ...flags,
-  };
+  const [{ readConfig }, { addsUp }] = await Promise.all([
+    import("./config-file.js"),
+    import("./options.js"),
+  ]);
+  const file: FileSettings = await readConfig(flags.config, context.folder);
+  const settings: FileSettings & Flags = { ...file, ...flags };
+  // What may be given several times adds up, the command line last: it wins where both name the same.
+  for (const [key, value] of Object.entries(flags)) {
+    const before = file[key as keyof FileSettings];
+    if (Array.isArray(value) && addsUp(key) && Array.isArray(before))
+      Object.assign(settings, { [key]: [...(before as unknown[]), ...(value as unknown[])] });
+  }
   if (settings.lang !== undefined) context.texts = textsOf(settings.lang);
   if (settings.json !== undefined) context.json = settings.json;
   for (const folder of [settings.weights, settings.samples]) requireFolder(folder);

@@ -106,14 +106,33 @@ export const runOptions = {
   stopAfter: trainingOptions.stopAfter,
   stopAt: trainingOptions.stopAt,
   restart: { kind: "integer", min: 0, max: 1000 },
-  coolBy: { kind: "one-of", values: ["pause", "restart"] },
+  set: texts,
+  resumeSet: texts,
+  resumeArgs: text,
+  resumeEnv: texts,
   heatSet: texts,
+  recipe: text,
+  coolBy: { kind: "one-of", values: ["pause", "restart"] },
   ...heatTable,
   hangKill: onOff,
   agent: onOff,
   events: text,
   ...commonOptions,
 } as const satisfies OptionTable;
+
+/** Of the config file alone: recipes of one's own. */
+export const recipeOptions = {
+  set: texts,
+  resumeSet: texts,
+  resumeArgs: text,
+  resumeEnv: texts,
+  heatSet: texts,
+} as const satisfies OptionTable;
+
+/** Whether an option may be given several times. */
+export function addsUp(option: string): boolean {
+  return (runOptions as OptionTable)[option as OptionName]?.kind === "texts";
+}
 
 /** Switches that are on by themselves: the help shows how to switch them off. */
 const switchedOn: readonly OptionName[] = ["agent"];
@@ -228,7 +247,7 @@ export function wordsOf(text: string | undefined): readonly string[] | undefined
 }
 
 /** The name as it is typed: batchSizes -> batch-sizes. */
-export function kebab(option: OptionName): string {
+export function kebab(option: string): string {
   return option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
@@ -292,6 +311,7 @@ function parsed(typed: string, expected: Expected): unknown {
       return expected.values.find((one) => String(one) === value);
     case "boolean":
     case "object":
+    case "recipes":
       return undefined;
   }
 }

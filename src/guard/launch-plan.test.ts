@@ -98,11 +98,11 @@ describe("what a start gets", () => {
     ]);
   });
 
-  it("--heat-set after heat, and from then on", async () => {
+  it("--heat-set after heat, and from then on", () => {
     const plan = planLaunch({}, { set: ["B=16"], heatSet: ["B=8", "A=4"], resumeArgs: "-r" });
-    const launch = launchOf(plan, () => Promise.resolve(point));
-    const seen = [];
-    for (const cause of ["start", "heat", "crash"]) seen.push(values(await launch({ cause })));
+    const launch = launchOf(plan, {});
+    const causes = ["start", "heat", "crash"] as const;
+    const seen = causes.map((cause) => values(launch.extras({ attempt: 1, cause, point })));
     expect(seen).toEqual([["B=16"], ["B=8", "A=4"], ["B=8", "A=4"]]);
   });
 

@@ -4,7 +4,8 @@
  */
 import { GuardapesosError } from "../base/errors.js";
 import { asksForSize, checkPlaceholders, filledIn, type ResumePoint } from "./placeholders.js";
-import type { RecipeOptions } from "./recipe.js";
+import type { Launch, LaunchExtras } from "./launch.js";
+import { notRestored, type Recipe, type RecipeOptions } from "./recipe.js";
 import {
   mergeSettings,
   parseSetting,
@@ -14,17 +15,6 @@ import {
   type SettingOption,
 } from "./settings.js";
 import { shellWords } from "./shell-words.js";
-
-/** What a start gets. */
-export interface LaunchExtras {
-  /** Words at the end of the command. */
-  readonly args: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
-  /** What goes into GUARDAPESOS_AGENT_SET (docs/guard-agent.md); undefined: nothing is set. */
-  readonly set: { readonly set: readonly Setting[]; readonly args: readonly string[] } | undefined;
-  /** The checkpoint that it goes on from; undefined: it begins anew, or looks for itself. */
-  readonly from: string | undefined;
-}
 
 /** All that was asked for, read and found to make sense. */
 export interface LaunchPlan {
@@ -109,17 +99,16 @@ export function extrasOf(plan: LaunchPlan, point: ResumePoint | undefined, hot: 
   };
 }
 
-/**
- * The plan as the guard wants it.
- * @param newest the newest whole checkpoint of the series, with its verified copies
- */
-export function launchOf(
-  plan: LaunchPlan,
-  newest: () => Promise<ResumePoint | undefined>,
-): (context: { readonly cause: string }) => Promise<LaunchExtras> {
+/** The plan as the guard wants it. @param recipe the one that it was made of */
+export function launchOf(plan: LaunchPlan, recipe: Recipe): Launch {
   let hot = false;
-  return async ({ cause }) => {
-    hot ||= cause === "heat";
-    return extrasOf(plan, canResume(plan) ? await newest() : undefined, hot);
+  return {
+    extras({ cause, point }) {
+      hot ||= cause === "heat";
+      return extrasOf(plan, point, hot);
+    },
+    canResume: canResume(plan),
+    coolsByRestart: plan.heatSet.length > 0,
+    notRestored: (point, keys) => notRestored(recipe, keys, point?.imageSize !== undefined),
   };
 }

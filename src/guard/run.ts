@@ -124,7 +124,7 @@ async function ended(child: Child, { agents }: Session): Promise<CommandEnd> {
 /** Starts the command, and hands it everything that reaches us for it until it has ended. */
 async function guardOnce(session: Session, attempt: number): Promise<CommandEnd> {
   const { options, emit, server, folder, system, agents, pauser } = session;
-  const launch = await (options.launch ?? noExtras)({ attempt, cause: "start" });
+  const launch = (options.launch ?? noExtras).extras({ attempt, cause: "start", point: undefined });
   const snapshots = resolve(folder.path, "snapshots");
   const agent = server && {
     port: server.port,

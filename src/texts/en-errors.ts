@@ -30,6 +30,8 @@ function expectation(expected: Expected): string {
       return "at most 100 letters (140 bytes), digits, dots, dashes and underscores (it becomes part of a file name)";
     case "boolean":
       return "true or false";
+    case "recipes":
+      return 'recipes under their names, such as { "mine": { "resume-set": ["CKPT={generator}"] } }, with "set", "resume-set", "resume-args", "resume-env" and "heat-set"';
     case "object":
       return 'an object such as { "preset": "demo" }';
     case "integer":

@@ -125,6 +125,20 @@ const options = {
     value: "n",
     help: "start it again so many times after a crash, where something says how it goes on (default: 0)",
   },
+  set: {
+    value: "name=value",
+    help: "for this run, a constant at the top level of the script (or MODULE.NAME=VALUE); VALUE is Python, and a text where it is none; NAME:=text is always a text; may be given several times",
+  },
+  resumeSet: {
+    value: "name=value",
+    help: "like --set, where there is a checkpoint to go on from; {generator}, {critic}, {file:NAME}, {dir}, {size} stand for what it holds",
+  },
+  resumeArgs: { value: "text", help: "words to add to the command then, split as a shell does" },
+  resumeEnv: { value: "name=value", help: "a variable of the environment then" },
+  recipe: {
+    value: "name",
+    help: "such settings under a name: progan-local, or one of your own in the config file",
+  },
   coolBy: { value: "how", help: "cool the card by pause (in place, the default), or by restart" },
   heatSet: { value: "name=value", help: "like --set, when it is started again after heat" },
   hangKill: { help: "kill a script that has shown no progress for far too long (default: only say so)" },

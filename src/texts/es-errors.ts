@@ -32,6 +32,8 @@ function expectation(expected: Expected): string {
       return "hasta 100 letras (140 bytes), cifras, puntos, guiones y guiones bajos (pasa a ser parte del nombre de un archivo)";
     case "boolean":
       return "true o false";
+    case "recipes":
+      return 'recetas bajo sus nombres, como { "mía": { "resume-set": ["CKPT={generator}"] } }, con "set", "resume-set", "resume-args", "resume-env" y "heat-set"';
     case "object":
       return 'un objeto como { "preset": "demo" }';
     case "integer":

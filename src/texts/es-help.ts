@@ -238,6 +238,23 @@ export const help: HelpTexts = {
       value: "n",
       help: "volver a iniciarlo tantas veces tras un fallo, si algo dice cómo reanuda (por defecto: 0)",
     },
+    set: {
+      value: "nombre=valor",
+      help: "para esta vez, una constante del nivel superior del script (o MÓDULO.NOMBRE=VALOR); VALOR es Python, y un texto donde no lo sea; NOMBRE:=texto siempre es un texto; se puede dar varias veces",
+    },
+    resumeSet: {
+      value: "nombre=valor",
+      help: "como --set, cuando hay un checkpoint desde el que seguir; {generator}, {critic}, {file:NOMBRE}, {dir}, {size} representan lo que contiene",
+    },
+    resumeArgs: {
+      value: "texto",
+      help: "palabras que se añaden entonces a la orden, separadas como en un shell",
+    },
+    resumeEnv: { value: "nombre=valor", help: "una variable de entorno entonces" },
+    recipe: {
+      value: "nombre",
+      help: "ajustes de ese tipo bajo un nombre: progan-local, o uno tuyo en el archivo de configuración",
+    },
     coolBy: {
       value: "cómo",
       help: "enfriar la tarjeta con pause (en su sitio, por defecto) o con restart",

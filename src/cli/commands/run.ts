@@ -5,6 +5,7 @@ import { GuardapesosError, reasonOf, stackOf } from "../../base/errors.js";
 import { createBus, type Bus, type Listener } from "../../events/bus.js";
 import type { GuardOptions, StopSource } from "../../guard/run.js";
 import type { StopCause } from "../../guard/exit.js";
+import type { Launch } from "../../guard/launch.js";
 import type { FileSettings } from "../config-file.js";
 import type { Context } from "../context.js";
 import { settingsOf } from "../context.js";
@@ -96,6 +97,26 @@ function guardOptions(
   };
 }
 
+/**
+ * What starts of the command get: `--set` and the like, over the recipe's.
+ * @throws RECIPE_UNKNOWN, SETTING_INVALID, QUOTE_NOT_CLOSED, PLACEHOLDER_UNKNOWN, OPTIONS_CONFLICT, OPTION_NEEDS
+ */
+async function launchFor(settings: FileSettings): Promise<Launch> {
+  const [{ launchOf, needsAgent, planLaunch }, { recipeOf }] = await Promise.all([
+    import("../../guard/launch-plan.js"),
+    import("../../guard/recipe.js"),
+  ]);
+  const recipe = settings.recipe === undefined ? {} : recipeOf(settings.recipe, settings.recipes ?? {});
+  const plan = planLaunch(recipe, settings);
+  if (settings.agent === false && needsAgent(plan)) {
+    throw new GuardapesosError("OPTIONS_CONFLICT", { option: "--set", other: "--no-agent" });
+  }
+  if (settings.coolBy === "restart" && plan.heatSet.length === 0) {
+    throw new GuardapesosError("OPTION_NEEDS", { option: "--cool-by restart", needed: "--heat-set" });
+  }
+  return launchOf(plan, recipe);
+}
+
 /** Our own words: on standard error, as the command has standard output. */
 function ownOutput(): Output {
   const { stderr, env: environment, platform } = process;
@@ -106,6 +127,7 @@ function ownOutput(): Output {
 export async function run(context: Context, flags: Flags, command: readonly string[]): Promise<void> {
   const settings = await settingsOf(context, flags);
   if (command.length === 0) throw new GuardapesosError("PROGRAM_NOT_GIVEN", {});
+  const launch = await launchFor(settings);
   const [{ guard }, { seriesName }, { againCommand }] = await Promise.all([
     import("../../guard/run.js"),
     import("../../guard/script-name.js"),
@@ -129,6 +151,7 @@ export async function run(context: Context, flags: Flags, command: readonly stri
     ...guardOptions(settings, context, command),
     series: settings.name ?? seriesName(command),
     again: againCommand(context.typed),
+    launch,
   };
   const stops = createStops();
   const ears = [
