@@ -109,6 +109,9 @@ export type AgentNotice =
   | "screen-gone" // nobody reads its output any more: what it prints is thrown away, and it goes on
   | "sitecustomize-failed" // the user's own raised an error
   | "not-finite" // weights that are not numbers
+  | "set-unmet" // nothing has assigned what --set names
+  | "set-failed" // a constant could not be set
+  | "thread-failed" // an exception has ended another thread than the main one
   | "other";
 
 export interface GuardedEventData {
@@ -280,6 +283,8 @@ export interface GuardedEventData {
     readonly old: string;
     readonly value: string;
     readonly as: "expression" | "string";
+    /** An expression that was perhaps meant as a text: `2026-11-30`, or `max` where a text stood. */
+    readonly doubt?: boolean | undefined;
   };
   /** No sign of progress for longer than has been learnt of this phase. */
   hang: GuardedProcess & {

@@ -9,7 +9,14 @@ export function processOf({ hello: { pid, rank } }: ProcessState): GuardedProces
   return rank === undefined ? { pid } : { pid, rank };
 }
 
-const notices = ["screen-gone", "sitecustomize-failed", "not-finite"] as const satisfies AgentNotice[];
+const notices = [
+  "screen-gone",
+  "sitecustomize-failed",
+  "not-finite",
+  "set-unmet",
+  "set-failed",
+  "thread-failed",
+] as const satisfies AgentNotice[];
 
 /** "ValueError: no such thing" -> its type and its text. */
 function errorOf(error: string): { readonly type: string; readonly text: string } {
@@ -53,8 +60,8 @@ export function eventOf(message: AgentMessage, state: ProcessState): RunEvent | 
       return { type: "snapshot", ...whose, reason, bytes, seconds, form, asSaved, batches, steps };
     }
     case "set": {
-      const { name, module, file, line, old, value, as } = message;
-      return { type: "set-replaced", name, module, file, line, old, value, as };
+      const { name, module, file, line, old, value, as, doubt } = message;
+      return { type: "set-replaced", name, module, file, line, old, value, as, ...(doubt && { doubt }) };
     }
     case "notice": {
       const what = notices.find((one) => one === message.what) ?? "other";

@@ -56,6 +56,7 @@ const messages = z.discriminatedUnion("t", [
     batches: count,
     atomic: z.boolean(),
     sibling: absent(text),
+    imageSide: absent(count),
     seconds: count.catch(0),
   }),
   z.object({ t: z.literal("save-failed"), save: count, path: text, error: text }),
@@ -69,6 +70,7 @@ const messages = z.discriminatedUnion("t", [
     batches: count,
     form: z.enum(["script", "seed"]),
     asSaved: z.array(asSaved).catch([]),
+    imageSide: absent(count),
     seconds: count.catch(0),
   }),
   z.object({
@@ -105,6 +107,7 @@ const messages = z.discriminatedUnion("t", [
     old: text,
     value: text,
     as: z.enum(["expression", "string"]),
+    doubt: z.boolean().catch(false),
   }),
   z.object({
     t: z.literal("set-missing"),
@@ -112,6 +115,7 @@ const messages = z.discriminatedUnion("t", [
     module: absent(text),
     file: text,
     known: z.array(text),
+    imported: absent(text),
   }),
   z.object({ t: z.literal("notice"), what: text, detail: absent(text).transform((detail) => detail ?? "") }),
   z.object({ t: z.literal("exit") }),

@@ -5,6 +5,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import type { GuardapesosError } from "../base/errors.js";
 import type { Emit } from "../events/event.js";
 import { listenForStop } from "../checkpoint/index.js";
 import { openAgentServer, type AgentServer } from "./agent-server.js";
@@ -16,6 +17,7 @@ import { createInterrupter, type Interrupter } from "./interrupt.js";
 import { noExtras, type Launch } from "./launch.js";
 import { eventOf, processOf } from "./news.js";
 import { createPauser, type Pauser } from "./pause.js";
+import { settingMissing, settingName } from "./settings.js";
 import { systemOf, type System } from "./system.js";
 import { requireProgram } from "./program.js";
 import { scriptName } from "./script-name.js";
@@ -137,7 +139,12 @@ async function guardOnce(session: Session, attempt: number): Promise<CommandEnd>
   system.began(child.pid);
   emit({ type: "child-started", pid: child.pid, command, attempt, from: launch.from });
   void folder.note(scriptName(command), [child.pid]);
-  const watcher = watchForAgents(child.pid, agents, command, options.agent, emit);
+  const watcher = watchForAgents(child.pid, agents, command, options.agent, (event) => {
+    emit(event);
+    const unmet = launch.set?.set.map(settingName) ?? [];
+    if (event.type === "agent-missing" && event.reason !== "no-torch" && unmet.length > 0)
+      emit({ type: "agent-notice", pid: child.pid, what: "set-unmet", detail: unmet.join(", ") });
+  });
   const stopListening = listenToTerminal({
     resized: () => system.resized(),
     passOn: (signal) => system.passOn(signal, agents.mains()),
@@ -211,7 +218,7 @@ function tellEnd(session: Session, end: CommandEnd, startedAt: number): Exit {
 /**
  * Runs a command under guard until it has ended.
  * @returns the exit code
- * @throws PROGRAM_NOT_FOUND, PROGRAM_NOT_EXECUTABLE, and what openGuardedFolder throws: nothing was started then
+ * @throws PROGRAM_NOT_FOUND, PROGRAM_NOT_EXECUTABLE, SETTING_MISSING, and what openGuardedFolder throws: nothing was started then
  */
 export async function guard(options: GuardOptions, emit: Emit, stop: StopSource): Promise<number> {
   const startedAt = performance.now();
@@ -240,7 +247,14 @@ export async function guard(options: GuardOptions, emit: Emit, stop: StopSource)
     emit({ type: "guard-started", command, folder: process.cwd(), weights, series, newest: undefined });
     tellOfAgents(session, () => welcomeOf(options));
     stop.listen(request);
+    let missing: GuardapesosError | undefined;
+    agents.observe({
+      message: (_, message) => {
+        if (message.t === "set-missing") missing ??= settingMissing(message);
+      },
+    });
     const end = await guardOnce(session, 1);
+    if (missing) throw missing; // the script has not run
     const exit = tellEnd(session, end, startedAt);
     return exit.code;
   } finally {

@@ -1,5 +1,6 @@
 /** `--set NAME=VALUE`, `NAME:=text` and `MODULE.NAME=VALUE`: what they say, and what the agent is told of them. Pure. */
 import { GuardapesosError } from "../base/errors.js";
+import { nearest } from "../base/nearest.js";
 
 /** The options that take NAME=VALUE. */
 export type SettingOption = "--set" | "--resume-set" | "--heat-set" | "--resume-env";
@@ -76,4 +77,27 @@ export function pythonText(text: string): string {
       : `\\U${code.toString(16).padStart(8, "0")}`;
   });
   return `'${escaped}'`;
+}
+
+/** What the agent tells of a name that nothing assigns. */
+export interface MissingName {
+  readonly name: string;
+  readonly module: string | undefined;
+  readonly file: string;
+  /** Names that are assigned there. */
+  readonly known: readonly string[];
+  /** `config.LR` where it only imports the name. */
+  readonly imported: string | undefined;
+}
+
+/** The same as an error, with the name that was probably meant. */
+export function settingMissing({ name, module, file, known, imported }: MissingName): GuardapesosError {
+  const found = nearest(name, known);
+  const suggestion = found === undefined ? undefined : settingName({ module: module ?? null, name: found });
+  return new GuardapesosError("SETTING_MISSING", {
+    name: settingName({ module: module ?? null, name }),
+    file,
+    suggestion,
+    imported,
+  });
 }

@@ -41,7 +41,8 @@ export function watchForAgents(
   if (!wanted) tell({ type: "agent-missing", reason: "not-wanted" });
   agents.observe({
     message: (_, message) => {
-      if (message.t === "torch") torch = true;
+      // A script whose constants cannot be set has not run.
+      if (message.t === "torch" || message.t === "set-missing") torch = true;
     },
   });
   const timer = setInterval(() => {

@@ -163,6 +163,9 @@ const notices: Record<AgentNotice, string> = {
   "sitecustomize-failed":
     "Python's own sitecustomize failed in the script; it would have without guardapesos, too",
   "not-finite": "Weights of the script are not numbers any more: the training has diverged",
+  "set-unmet": "Nothing has assigned what --set names: it is not in effect",
+  "set-failed": "A constant could not be set",
+  "thread-failed": "An exception has ended a thread of the script, which goes on without it",
   other: "The agent says",
 };
 
@@ -236,8 +239,9 @@ export const guardEvents: GuardEventTexts = {
     ),
   ],
   "child-resumed": (event) => [`🔄 The script goes on after ${duration(event.seconds)}${ofRank(event)}.`],
-  "set-replaced": ({ name, module, line, old, value, as }) => [
+  "set-replaced": ({ name, module, line, old, value, as, doubt }) => [
     `🔧 ${module === undefined ? "" : `${module}.`}${name} = ${value} for this run${as === "string" ? ", as text" : ""} (line ${line}; was ${old})`,
+    ...(doubt ? [`   ⚠ Python computes that. If it is a text, write ${name}:=${value}`] : []),
   ],
   hang: (event) => [
     `⚠ The script shows no progress since ${duration(event.seconds)}${ofRank(event)}${event.usual === undefined ? "" : ` (so far it took ${duration(event.usual)} at most)`}. ${event.killAfter === undefined ? "It is left alone; --hang-kill would end it." : `It is killed in ${duration(event.killAfter)} if it stays so.`}`,

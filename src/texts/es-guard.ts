@@ -156,6 +156,9 @@ const notices: Record<AgentNotice, string> = {
   "sitecustomize-failed":
     "Falló el sitecustomize propio de Python en el script; sin guardapesos también fallaría",
   "not-finite": "Hay pesos del script que ya no son números: el entrenamiento ha divergido",
+  "set-unmet": "Nada ha asignado lo que nombra --set: no tiene efecto",
+  "set-failed": "No se pudo cambiar una constante",
+  "thread-failed": "Una excepción ha terminado un hilo del script, que continúa sin él",
   other: "El agente dice",
 };
 
@@ -231,8 +234,9 @@ export const guardEvents: GuardEventTexts = {
     ),
   ],
   "child-resumed": (event) => [`🔄 El script continúa tras ${duration(event.seconds)}${ofRank(event)}.`],
-  "set-replaced": ({ name, module, line, old, value, as }) => [
+  "set-replaced": ({ name, module, line, old, value, as, doubt }) => [
     `🔧 ${module === undefined ? "" : `${module}.`}${name} = ${value} en esta ejecución${as === "string" ? ", como texto" : ""} (línea ${line}; era ${old})`,
+    ...(doubt ? [`   ⚠ Python lo calcula. Si es un texto, escribe ${name}:=${value}`] : []),
   ],
   hang: (event) => [
     `⚠ El script no avanza desde hace ${duration(event.seconds)}${ofRank(event)}${event.usual === undefined ? "" : ` (hasta ahora tardó ${duration(event.usual)} como mucho)`}. ${event.killAfter === undefined ? "Se le deja en paz; --hang-kill lo terminaría." : `Si sigue así, se le mata en ${duration(event.killAfter)}.`}`,

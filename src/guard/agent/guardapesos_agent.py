@@ -551,6 +551,7 @@ class Save:
             batches=AGENT.batches,
             atomic=atomic,
             sibling=sibling,
+            imageSide=AGENT.image_side,
             seconds=round(time.monotonic() - self.begun, 6),
         )
 
@@ -1017,6 +1018,7 @@ def guard_loaders(torch):
             raise
         if counts:
             AGENT.batches += 1
+            AGENT.image_side = quiet(image_side)(torch, data)
         return data
 
     iterator.__next__ = __next__
@@ -1033,6 +1035,15 @@ def before_batch(torch, iterator):
     AGENT.cycle.loader_steps = AGENT.steps
     enter_phase("train" if AGENT.steps else "first-batch")
     return True
+
+
+def image_side(torch, batch):
+    """Pixels of one side of the images of a batch (batch, channels, height, width); None where it holds none."""
+    parts = batch if isinstance(batch, (list, tuple)) else batch.values() if isinstance(batch, dict) else [batch]
+    for part in parts:
+        if isinstance(part, torch.Tensor) and part.dim() == 4:
+            return int(part.shape[-1])
+    return None
 
 
 def wrap_method(kind, name, after):
@@ -1145,6 +1156,7 @@ def count_step(optimizer):
                 util.Finalize(None, quiet(at_exit), exitpriority=0)
         AGENT.steps = 1
         send("trains", steps=1)
+        tell_unmet()
         enter_phase("train")
     else:
         AGENT.steps += 1
@@ -1559,6 +1571,7 @@ def make_snapshot(number, reason, begun):
         send("no-snapshot", id=number, reason=refusal.reason, detail=str(refusal)[:2000])
         return
     places = dict(steps=AGENT.steps, batches=AGENT.batches, seconds=round(time.monotonic() - begun, 6))
+    places["imageSide"] = AGENT.image_side
     send("snapshot", id=number, reason=reason, files=files, bytes=size, form=form, asSaved=as_saved, **places)
 
 
@@ -1809,15 +1822,26 @@ def _parsed_value(text):
         return None
 
 
-def _is_arithmetic(node):
-    """Whether an expression only computes, as a date (2026-11-30) or a path (data/oct) would by accident."""
-    import ast
+def _is_arithmetic(ast, node):
+    """Whether an expression only computes with names and numbers, as a path (data/oct) would by accident."""
+    kinds = (ast.BinOp, ast.Name, ast.Constant, ast.operator, ast.expr_context)
+    return isinstance(node, ast.BinOp) and all(isinstance(part, kinds) for part in ast.walk(node))
 
-    return isinstance(node, ast.BinOp) and all(
-        isinstance(part, (ast.BinOp, ast.Name, ast.operator, ast.expr_context))
-        or (isinstance(part, ast.Constant) and isinstance(part.value, (int, float)))
-        for part in ast.walk(node)
-    )
+
+def _is_date(ast, node):
+    """2026-11-30, 1/2/2026"""
+    inner = node.left if isinstance(node, ast.BinOp) else None
+    if not isinstance(inner, ast.BinOp) or type(inner.op) is not type(node.op):
+        return False
+    numbers = [inner.left, inner.right, node.right]
+    return isinstance(node.op, (ast.Sub, ast.Div)) and all(type(getattr(n, "value", None)) is int for n in numbers)
+
+
+def _is_text(ast, node):
+    """Whether an expression gives a text for sure: a literal, or str(...)."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "str"
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
 class _Rewriter:
@@ -1859,16 +1883,19 @@ class _Rewriter:
         else:
             node, shown, kind = _copied(expression), setting.value.strip(" \t"), "expression"
         change = {"name": name, "line": place.lineno, "old": self._segment(old), "value": shown, "as": kind}
-        if expression is not None and self._doubtful(expression, old):
+        if expression is not None and name not in self.parsed[name][1] and self._doubtful(expression, old):
             change["doubt"] = True
         self.changes.append(change)
         return self._at(node, place)
 
     def _doubtful(self, expression, old):
-        """Whether an expression was perhaps meant as text: a sum of numbers, or a bare builtin, where a text stands."""
+        """Whether an expression was perhaps meant as a text: a date, or what computes where a text stood."""
         ast = self.ast
-        was_text = isinstance(old, ast.Constant) and isinstance(old.value, str)
-        return _is_arithmetic(expression) if not was_text else not isinstance(expression, (ast.Constant, ast.JoinedStr))
+        if not _is_text(ast, old):
+            return _is_date(ast, expression)
+        if isinstance(expression, ast.Constant):
+            return type(expression.value) in (int, float)
+        return _is_arithmetic(ast, expression) or isinstance(expression, ast.Name)
 
     def _segment(self, node):
         try:
@@ -2345,6 +2372,14 @@ class Settings:
         return None
 
 
+@quiet
+def tell_unmet():
+    """The training begins: what --set asked for and nothing has assigned until now is not in it."""
+    names = AGENT.settings.unmet() if AGENT.settings is not None else []
+    if names:
+        notice("set-unmet", ", ".join(names))
+
+
 class _ScriptLoader:
     """Loader of a script whose syntax tree has been changed; what it leaves in the script's globals is as without it."""
 
@@ -2691,6 +2726,7 @@ class Agent:
         self.token = ""
         self.folder = None  # for snapshots
         self.spawned = False  # a child of multiprocessing: it connects with its first optimizer step
+        self.image_side = None  # of the last batch, in pixels
         self.settings = None  # of --set
         self.begin()
 
