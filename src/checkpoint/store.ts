@@ -9,7 +9,7 @@ import {
   type LockOptions,
   type Opening as StoredOpening,
   type SaveReport as StoredReport,
-  type SeriesOptions,
+  type OpenOptions,
   type Site,
   type Store as FileStore,
 } from "../store/index.js";
@@ -23,7 +23,7 @@ export function networkSite(weights: string, disk: Disk = nodeDisk): Site {
   return siteOf(weights, { folder: ownFolder, codecs, disk });
 }
 
-export interface StoreOptions extends SeriesOptions {
+export interface StoreOptions extends OpenOptions {
   /** The weights folder; made when it is not there. */
   readonly folder: string;
   /** For the writer's thread: whether a last save that finds the disk full is saved elsewhere, too. */
@@ -39,7 +39,7 @@ export interface SaveReport extends Omit<StoredReport, "generation"> {
   readonly generation: Generation;
 }
 
-export interface Store extends Omit<FileStore, "opening" | "save"> {
+export interface Store extends Pick<FileStore, "device" | "close"> {
   /** What opening found and mended. */
   readonly opening: Opening;
   /**
@@ -65,10 +65,12 @@ export async function openStore(
   disk: Disk = nodeDisk,
   onWaiting?: LockOptions["onWaiting"],
 ): Promise<Store> {
-  const { opening, save, ...store } = await openFiles(networkSite(options.folder, disk), options, onWaiting);
+  const site = networkSite(options.folder, disk);
+  const { opening, save, device, close } = await openFiles(site, options, onWaiting);
   const { lineage, ...opened } = opening;
   return {
-    ...store,
+    device,
+    close,
     opening: { ...opened, run: lineage },
     save: async (checkpoint, onProgress) => reportOf(await save(requestOf(checkpoint), onProgress)),
   };

@@ -2,9 +2,7 @@
  * Generations of files: sets of them that are kept whole, verified and immutable, whatever is in them, through power cuts, full
  * disks and second processes. What is promised, and how it is kept, is in docs/checkpoint-format.md.
  *
- *   import { guardedFolder, openStore, siteOf } from "../store/index.js";
- *
- *   const site = siteOf("weights", { folder: guardedFolder, codecs });
+ *   const site = siteOf("weights", { folder: guardedFolder, codecs }); // codecs: from checkpoint's index
  *   const store = await openStore(site, { label: "progan_local", name: "generator+critic" });
  *   const { generation } = await store.save({
  *     kind: "auto",
@@ -13,6 +11,9 @@
  *     metadata: { epoch: 3 },
  *   });
  *   await store.close();
+ *
+ * Who holds the folder's lock already gives it (`openStore(site, { ..., lock })`); `store.beside(series)` saves a second series
+ * under the same lock, with a lineage of its own.
  *
  * An artifact is copied `from` a file that lies still, or writes itself from memory (`write`). Without `step` the generation's
  * id counts the saves of its folder. Reading needs no lock: `listGenerations(site)`, `newestWhole(site)`,
@@ -101,7 +102,7 @@ export {
   type StopListener,
   type StopRequest,
 } from "./stop-request.js";
-export { openStore, type SeriesOptions, type Store } from "./store.js";
+export { openStore, type OpenOptions, type Saver, type SeriesOptions, type Store } from "./store.js";
 export { algorithmOf, digestBytes, firstDifference, type TensorDigest } from "./tensor-records.js";
 export {
   verifyGeneration,

@@ -11,7 +11,7 @@ import { stateOfFolder } from "./folder.js";
 import { stampOf } from "./names.js";
 import type { SaveReport } from "./save.js";
 import type { Site } from "./site.js";
-import { openStore, type SeriesOptions } from "./store.js";
+import { openStore, type OpenOptions } from "./store.js";
 
 /** With these, another place may do. A disk that is only full is waited for where the state stays in memory meanwhile. */
 const causes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -25,7 +25,7 @@ const causes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export interface RefugeOptions {
   /** The store that did not take it, and what it was opened with. */
   readonly site: Site;
-  readonly series: SeriesOptions;
+  readonly series: OpenOptions;
   /** Whether another place may do for a disk that is only full, too. */
   readonly whenFull: boolean;
   /** The device on which it was; undefined when it is not known. */

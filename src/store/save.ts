@@ -184,7 +184,7 @@ const nothingRetained: Retained = { removed: [], damaged: [], problems: [] };
 async function retain(session: Session, readBack: string): Promise<Retained> {
   const { lineage, rules, verified } = session;
   const onRead = () => {
-    if (session.urgent) throw new CalledOff();
+    if (session.hurry.isUrgent) throw new CalledOff();
   };
   try {
     const plan = await planRemovals(session, {

@@ -30,8 +30,8 @@ export interface Session extends Site {
   sequence: number;
   /** Ids of what was read back in this session, whether or not the disk took the mark. */
   readonly verified: Set<string>;
-  /** Something that cannot wait: an emergency save, or the end. What can is called off then. */
-  urgent: boolean;
+  /** Of all series of the store: whether an emergency save, or the end, cannot wait. What can is called off then. */
+  readonly hurry: { isUrgent: boolean };
 }
 
 export function newToken(): string {

@@ -37,17 +37,21 @@ export interface SeriesOptions {
    */
   readonly apart?: boolean | undefined;
   readonly retention?: Partial<RetentionRules> | undefined;
+}
+
+export interface OpenOptions extends SeriesOptions {
   /** Whether to keep room for an emergency save; true when left out. */
   readonly ballast?: boolean | undefined;
   /** Seconds to wait for a clean-up or a restore that is at work there; 0 when left out. */
   readonly patience?: number | undefined;
+  /** The lock of the folder of generations, where the caller holds it already: it stays the caller's to release. */
+  readonly lock?: Lock | undefined;
 }
 
-export interface Store {
-  /** What opening found and mended. */
-  readonly opening: Opening;
-  /** The device on which the folder is; undefined where the system does not say. */
-  readonly device: string | undefined;
+/** What saves the generations of one series. */
+export interface Saver {
+  /** The line of descent that its generations are of. */
+  readonly lineage: string;
   /**
    * Saves, one after the other when called again meanwhile. When it throws, the older generations are as they were, and the
    * store can be used on.
@@ -56,6 +60,18 @@ export interface Store {
    * @throws DISK_FULL, WEIGHTS_NOT_WRITABLE, SAVE_FAILED, SAVE_NOT_VERIFIED, WEIGHTS_IN_USE (taken over by another)
    */
   save(request: SaveRequest, onProgress?: (share: number) => void): Promise<SaveReport>;
+}
+
+export interface Store extends Saver {
+  /** What opening found and mended. */
+  readonly opening: Opening;
+  /** The device on which the folder is; undefined where the system does not say. */
+  readonly device: string | undefined;
+  /**
+   * Another series beside the first, with a lineage of its own: retention counts each by itself. Its saves wait for those of
+   * the others, and theirs for its.
+   */
+  beside(series: SeriesOptions): Promise<Saver>;
   /** Waits for saves under way and lets others write. */
   close(): Promise<void>;
 }
@@ -66,44 +82,47 @@ export interface Store {
  */
 export async function openStore(
   site: Site,
-  options: SeriesOptions,
+  options: OpenOptions,
   onWaiting?: LockOptions["onWaiting"],
 ): Promise<Store> {
-  const { patience } = options;
-  const { session, opening } = await openSession(site, options, { purpose: "train", patience, onWaiting });
+  const { patience, lock } = options;
+  const locking = { purpose: "train", patience, onWaiting } as const;
+  const { session, opening } = await openSession(site, options, locking, lock);
   const identity = (await site.disk.target(site.weights).catch(() => undefined))?.identity;
   const device = identity === undefined ? undefined : deviceOf(identity);
-  return { opening, device, ...queued(session, options.ballast ?? true) };
+  return { opening, device, ...queued(session, options.ballast ?? true, lock === undefined) };
 }
 
-/** What openStore does before any save. Throws like it; the caller releases `session.lock`. */
+/**
+ * What openStore does before any save. Throws like it; the caller releases `session.lock`.
+ * @param held the lock, where the caller has it already
+ */
 export async function openSession(
   site: Site,
   options: SeriesOptions,
   locking: LockOptions,
+  held?: Lock,
 ): Promise<{ session: Session; opening: Opening }> {
-  const { label, name } = options;
   const { disk, weights } = site;
-  invariant(
-    isSafeName(label) && isSafeName(name),
-    `label and name can stand in a file's name: ${label}, ${name}`,
-  );
+  const series = seriesOf(options);
   let lock: Lock | undefined;
   try {
     await makeDurable(site);
-    lock = await takeLock(disk, generationsFolder(site), weights, locking);
+    lock = held ?? (await takeLock(disk, generationsFolder(site), weights, locking));
     const links = await hasLinks(site, lock.path);
-    const recovered = await recover(site, seriesOf(options));
-    const session = await startSession(site, options, lock, links);
+    const recovered = await recover(site, series);
+    const session = await startSession(site, options, { lock, links, hurry: { isUrgent: false } });
     const { lineage, sequence } = session;
     return { opening: { ...recovered, links, lock: lock.path, lineage, sequence }, session };
   } catch (error) {
-    await lock?.release();
+    if (held === undefined) await lock?.release();
     throw diskError(error, weights, 0, undefined);
   }
 }
 
 function seriesOf({ label, name, class: own }: SeriesOptions): Series {
+  const isSafe = isSafeName(label) && isSafeName(name);
+  invariant(isSafe, `label and name can stand in a file's name: ${label}, ${name}`);
   return { label, name, class: own };
 }
 
@@ -136,8 +155,7 @@ async function hasLinks(site: Site, existing: string): Promise<boolean> {
 async function startSession(
   site: Site,
   options: SeriesOptions,
-  lock: Lock,
-  links: boolean,
+  shared: Pick<Session, "lock" | "links" | "hurry">,
 ): Promise<Session> {
   const series = seriesOf(options);
   const { whole } = await listGenerations(site);
@@ -154,47 +172,67 @@ async function startSession(
   const lineage = goesOn ? parent.lineage : newToken();
   return {
     ...site,
+    ...shared,
     series,
-    lock,
-    links,
     rules,
     lineage,
     parent: parent?.id,
     sequence,
     verified: new Set(),
-    urgent: false,
   };
 }
 
-/** One save after the other, and the ballast in between. */
-function queued(session: Session, ballast: boolean): Pick<Store, "save" | "close"> {
+/** One save after the other, of whichever series, and the ballast in between. */
+function queued(
+  first: Session,
+  ballast: boolean,
+  ownsLock: boolean,
+): Pick<Store, "lineage" | "save" | "beside" | "close"> {
+  const { hurry, lock, links } = first;
   let last: Promise<unknown> = Promise.resolve();
   let closing = false;
-  return {
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    invariant(!closing, "nothing is saved after close");
+    const done = last.then(work);
+    last = done.catch(() => undefined);
+    return done;
+  };
+  const saverOf = (session: Session): Saver => ({
+    lineage: session.lineage,
     save(request, onProgress) {
-      invariant(!closing, "nothing is saved after close");
       const isUrgent = request.kind === "emergency";
-      if (isUrgent) session.urgent = true;
-      const save = last.then(() => {
-        if (isUrgent) session.urgent = closing;
+      if (isUrgent) hurry.isUrgent = true;
+      // Asked now: once it is saved, its memory may be someone else's.
+      const bytes = ballast && !isUrgent ? spaceNeeded(request, copiesOf(session, "emergency")) : undefined;
+      const save = inTurn(() => {
+        if (isUrgent) hurry.isUrgent = closing;
         return saveGeneration(session, request, onProgress);
       });
-      // Asked now: once it is saved, its memory may be someone else's.
-      const bytes =
-        ballast && request.kind !== "emergency"
-          ? spaceNeeded(request, copiesOf(session, "emergency"))
-          : undefined;
       last = save.then(
         () => (bytes === undefined || closing ? undefined : refill(session, bytes)),
         () => undefined,
       );
       return save;
     },
+  });
+  return {
+    ...saverOf(first),
+    beside: (options) =>
+      inTurn(async () => {
+        const { weights, folder, disk, codecs, aliases } = first;
+        const site = { weights, folder, disk, codecs, aliases };
+        try {
+          await recover(site, seriesOf(options));
+          return saverOf(await startSession(site, options, { lock, links, hurry }));
+        } catch (error) {
+          throw diskError(error, weights, 0, undefined);
+        }
+      }),
     async close() {
       closing = true;
-      session.urgent = true;
+      hurry.isUrgent = true;
       await last;
-      await session.lock.release();
+      if (ownsLock) await lock.release();
     },
   };
 }
