@@ -1,8 +1,8 @@
 /** What a graph costs, counted from the graph alone: work, traffic and memory, whatever runs it. */
 import { sizeOf } from "../base/named-arrays.js";
-import { isInput, reachable, type Node } from "./graph.js";
+import { isInput, reachable, type AnyNode, type Node } from "./graph.js";
 import { halfNodes, type Precision } from "./precision.js";
-import type { OpName } from "./spec.js";
+import { imageShape, matrixShape, type OpName } from "./spec.js";
 
 export interface Cost {
   /** Floating-point operations; a multiplication and its addition are two. */
@@ -22,26 +22,25 @@ const views: ReadonlySet<OpName> = new Set(["reshape", "stopGradient"]);
 
 /** Two for each product of the trilinear form that the three convolutions share: pixels of y, times weights. */
 function convolutionFlops(pixels: Node, weights: Node): number {
-  const [samples, , height, width] = pixels.shape;
-  return 2 * samples! * height! * width! * sizeOf(weights.shape);
+  const [samples, , height, width] = imageShape(pixels.shape);
+  return 2 * samples * height * width * sizeOf(weights.shape);
 }
 
-function flopsOf(node: Node): number {
-  const [first, second] = node.inputs;
+function flopsOf(node: AnyNode): number {
   switch (node.op) {
     case "conv":
-      return convolutionFlops(node, second!);
+      return convolutionFlops(node, node.inputs[1]);
     case "convInputGradient":
-      return convolutionFlops(first!, second!);
+      return convolutionFlops(node.inputs[0], node.inputs[1]);
     case "convWeightGradient":
-      return convolutionFlops(second!, node);
+      return convolutionFlops(node.inputs[1], node);
     case "matmul": {
-      const { transposeA } = (node as Node<"matmul">).attributes;
-      return 2 * sizeOf(node.shape) * first!.shape[transposeA ? 0 : 1]!;
+      const [rows, columns] = matrixShape(node.inputs[0].shape);
+      return 2 * sizeOf(node.shape) * (node.attributes.transposeA ? rows : columns);
     }
     case "sum":
     case "averagePool":
-      return sizeOf(first!.shape);
+      return sizeOf(node.inputs[0].shape);
     case "input":
     case "constant":
     case "stopGradient":
@@ -98,7 +97,7 @@ function valuesOf(outputs: readonly Node[], halves: ReadonlySet<Node>): { all: V
     const from = node.inputs.map((one) => inType(one, half));
     const value = views.has(node.op)
       ? from[0]!
-      : make({ bytes: sized(node, half), flops: flopsOf(node), half, from, fed: isInput(node) });
+      : make({ bytes: sized(node, half), flops: flopsOf(node as AnyNode), half, from, fed: isInput(node) });
     own.set(node, value);
   }
   return { all, answered: outputs.map((node) => inType(node, false)) };

@@ -7,7 +7,7 @@
  */
 import { invariant } from "../base/invariant.js";
 import { reachable, type Node, type Shape } from "./graph.js";
-import type { OpName } from "./spec.js";
+import { lengthOf, type Operands, type OpName } from "./spec.js";
 import {
   add,
   averagePool,
@@ -34,7 +34,11 @@ import {
 } from "./ops.js";
 
 /** undefined: no gradient flows to that input. */
-type Rule<Op extends OpName> = (g: Node, y: Node<Op>, ...inputs: Node[]) => readonly (Node | undefined)[];
+type Rule<Op extends OpName> = (
+  g: Node,
+  y: Node<Op>,
+  ...inputs: Operands<Node>[Op]
+) => readonly (Node | undefined)[];
 
 export const rules: { readonly [Op in OpName]: Rule<Op> } = {
   input: () => [],
@@ -64,7 +68,7 @@ export const rules: { readonly [Op in OpName]: Rule<Op> } = {
   concat: (g, y, ...parts) => {
     let start = 0;
     return parts.map((part) => {
-      const end = start + part.shape[y.attributes.axis]!;
+      const end = start + lengthOf(part.shape, y.attributes.axis);
       const own = slice(g, y.attributes.axis, start, end);
       start = end;
       return own;
@@ -73,22 +77,22 @@ export const rules: { readonly [Op in OpName]: Rule<Op> } = {
   // slice and pad are each other's adjoint
   slice: (g, y, x) => {
     const { axis, start, end } = y.attributes;
-    return [pad(g, axis, start, x.shape[axis]! - end)];
+    return [pad(g, axis, start, lengthOf(x.shape, axis) - end)];
   },
   pad: (g, y, x) => {
     const { axis, before } = y.attributes;
-    return [slice(g, axis, before, before + x.shape[axis]!)];
+    return [slice(g, axis, before, before + lengthOf(x.shape, axis))];
   },
   // each pixel is copied 4 times; each pixel gets a quarter
   upsample: (g) => [scale(averagePool(g), 4)],
   averagePool: (g) => [scale(upsample(g), 0.25)],
   // The three are the partial maps of one trilinear form t(x, w, dy) = <conv(x, w), dy>.
-  conv: (g, y, x, w, bias) => {
+  conv: (g, y, x, w, ...bias) => {
     const { padding } = y.attributes;
     return [
       convInputGradient(g, w, padding),
       convWeightGradient(x, g, padding),
-      ...(y.inputs.length === 3 ? [reshape(sum(g, [0, 2, 3]), bias.shape)] : []),
+      ...bias.map(({ shape }) => reshape(sum(g, [0, 2, 3]), shape)),
     ];
   },
   convInputGradient: (g, y, dy, w) => {
@@ -125,7 +129,7 @@ function unbroadcast(g: Node, shape: Shape): Node {
 
 /** A rule applied; the walker is the one place where an op's own type is not known. */
 function applyRule(node: Node, g: Node): readonly (Node | undefined)[] {
-  const rule = rules[node.op] as Rule<OpName>;
+  const rule = rules[node.op] as (g: Node, y: Node, ...inputs: readonly Node[]) => ReturnType<Rule<OpName>>;
   return rule(g, node, ...node.inputs);
 }
 

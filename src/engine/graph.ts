@@ -2,7 +2,7 @@
  * A tensor graph as data: immutable nodes, each an operation on earlier nodes, with its shape worked out when it is
  * made. Equal operations on equal inputs are the same node (hash-consing), so common subexpressions never exist twice.
  */
-import { specification, type Attributes, type OpName } from "./spec.js";
+import { specification, type Attributes, type Operands, type OpName } from "./spec.js";
 
 /** Row-major sizes; [] is a scalar. */
 export type Shape = readonly number[];
@@ -11,11 +11,14 @@ export interface Node<Op extends OpName = OpName> {
   /** Order of creation within its graph; inputs always have smaller ones. */
   readonly id: number;
   readonly op: Op;
-  readonly inputs: readonly Node[];
+  readonly inputs: Operands<Node>[Op];
   readonly attributes: Attributes[Op];
   readonly shape: Shape;
   readonly graph: Graph;
 }
+
+/** A node of whichever operation, told by its `op`. */
+export type AnyNode = { [Op in OpName]: Node<Op> }[OpName];
 
 /** Owns the nodes of one graph. */
 export interface Graph {
@@ -34,16 +37,14 @@ export function createGraph(): Graph {
 export function makeNode<Op extends OpName>(
   graph: Graph,
   op: Op,
-  inputs: readonly Node[],
+  inputs: Operands<Node>[Op],
   attributes: Attributes[Op],
 ): Node<Op> {
   const key = `${op}(${inputs.map((input) => input.id).join()})${JSON.stringify(attributes)}`;
   const known = graph.known.get(key);
   if (known) return known as Node<Op>;
-  const shape = specification[op](
-    inputs.map((input) => input.shape),
-    attributes,
-  );
+  const shapes = inputs.map((input) => input.shape) as unknown as Operands<Shape>[Op];
+  const shape = specification[op](shapes, attributes);
   const node: Node<Op> = { id: graph.nodes.length, op, inputs, attributes, shape, graph };
   graph.nodes.push(node);
   graph.known.set(key, node);

@@ -3,9 +3,10 @@
  * Simplifications that hold for any input (a factor of 1, two factors in a row, a repetition that the operation would
  * do by itself) are made here, so that no later pass has to find them.
  */
+import { invariant } from "../base/invariant.js";
 import { sizeOf } from "../base/named-arrays.js";
 import { makeNode, type Node, type Shape } from "./graph.js";
-import type { OpName } from "./spec.js";
+import { lengthOf, type OpName } from "./spec.js";
 
 /** A scalar beside `like`, in its graph. */
 export function constant(like: Node, value: number): Node {
@@ -19,8 +20,8 @@ function is<Op extends OpName>(node: Node, op: Op): node is Node<Op> {
 /** An elementwise operation on two nodes; what it repeats by itself is not repeated beforehand. */
 function binary(op: "add" | "sub" | "mul" | "div", a: Node, b: Node): Node {
   const whole = b.shape.join();
-  if (is(a, "broadcast") && a.shape.join() === whole) return makeNode(a.graph, op, [a.inputs[0]!, b], {});
-  if (is(b, "broadcast") && a.shape.join() === whole) return makeNode(a.graph, op, [a, b.inputs[0]!], {});
+  if (is(a, "broadcast") && a.shape.join() === whole) return makeNode(a.graph, op, [a.inputs[0], b], {});
+  if (is(b, "broadcast") && a.shape.join() === whole) return makeNode(a.graph, op, [a, b.inputs[0]], {});
   return makeNode(a.graph, op, [a, b], {});
 }
 
@@ -32,9 +33,10 @@ export const div = (a: Node, b: Node): Node => binary("div", a, b);
 /** x times a number. */
 export function scale(x: Node, factor: number): Node {
   if (factor === 1) return x;
-  const [first, second] = x.inputs;
-  if (is(x, "mul") && second && is(second, "constant"))
-    return scale(first!, second.attributes.value * factor);
+  if (is(x, "mul")) {
+    const [first, second] = x.inputs;
+    if (is(second, "constant")) return scale(first, second.attributes.value * factor);
+  }
   return makeNode(x.graph, "mul", [x, constant(x, factor)], {});
 }
 export const square = (x: Node): Node => mul(x, x);
@@ -51,7 +53,7 @@ export function sum(x: Node, axes: readonly number[]): Node {
 }
 
 export function mean(x: Node, axes: readonly number[]): Node {
-  return scale(sum(x, axes), 1 / sizeOf(axes.map((axis) => x.shape[axis]!)));
+  return scale(sum(x, axes), 1 / sizeOf(axes.map((axis) => lengthOf(x.shape, axis))));
 }
 
 /** Sum of all elements, a scalar. */
@@ -86,8 +88,11 @@ export function reshape(x: Node, shape: Shape): Node {
 
 export const transpose = (x: Node, order: readonly number[]): Node =>
   makeNode(x.graph, "transpose", [x], { order });
-export const concat = (parts: readonly Node[], axis: number): Node =>
-  makeNode(parts[0]!.graph, "concat", parts, { axis });
+/** REQUIRES: at least one part. */
+export function concat([first, ...others]: readonly Node[], axis: number): Node {
+  invariant(first !== undefined, "something is joined");
+  return makeNode(first.graph, "concat", [first, ...others], { axis });
+}
 export const slice = (x: Node, axis: number, start: number, end: number): Node =>
   makeNode(x.graph, "slice", [x], { axis, start, end });
 export const pad = (x: Node, axis: number, before: number, after: number): Node =>

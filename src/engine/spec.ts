@@ -57,12 +57,68 @@ export interface Attributes {
 
 export type OpName = keyof Attributes;
 
+/** What goes into each operation, in its order: as nodes, as their shapes, or as names of their values. */
+export interface Operands<T> {
+  input: readonly [];
+  constant: readonly [];
+  add: readonly [a: T, b: T];
+  sub: readonly [a: T, b: T];
+  mul: readonly [a: T, b: T];
+  div: readonly [a: T, b: T];
+  sqrt: readonly [x: T];
+  rsqrt: readonly [x: T];
+  tanh: readonly [x: T];
+  leakyRelu: readonly [x: T];
+  leakySlope: readonly [y: T];
+  stopGradient: readonly [x: T];
+  sum: readonly [x: T];
+  broadcast: readonly [x: T];
+  reshape: readonly [x: T];
+  transpose: readonly [x: T];
+  concat: readonly [first: T, ...others: T[]];
+  slice: readonly [x: T];
+  pad: readonly [x: T];
+  upsample: readonly [x: T];
+  averagePool: readonly [x: T];
+  /** At most one bias. */
+  conv: readonly [x: T, kernel: T, ...bias: T[]];
+  convInputGradient: readonly [dy: T, kernel: T];
+  convWeightGradient: readonly [x: T, dy: T];
+  matmul: readonly [a: T, b: T];
+}
+
+/** (N, C, H, W), or a kernel's (O, C, k, k). */
+export type ImageShape = readonly [n: number, c: number, h: number, w: number];
+
+/** The shape of images or of a kernel, as what it is. Throws (a bug) for another rank. */
+export function imageShape(shape: Shape): ImageShape {
+  const [n, c, h, w] = shape;
+  const isImage = n !== undefined && c !== undefined && h !== undefined && w !== undefined;
+  invariant(isImage && shape.length === 4, `${show(shape)} is (N, C, H, W)`);
+  return [n, c, h, w];
+}
+
+/** Rows and columns. Throws (a bug) for another rank. */
+export function matrixShape(shape: Shape): readonly [rows: number, columns: number] {
+  const [rows, columns] = shape;
+  const isMatrix = rows !== undefined && columns !== undefined;
+  invariant(isMatrix && shape.length === 2, `${show(shape)} is a matrix`);
+  return [rows, columns];
+}
+
+/** How long an axis is that the shape has. */
+export function lengthOf(shape: Shape, axis: number): number {
+  const length = shape[axis];
+  invariant(length !== undefined, `${show(shape)} has an axis ${axis}`);
+  return length;
+}
+
 function broadcastShape(a: Shape, b: Shape): Shape {
   if (a.length === 0) return b;
   if (b.length === 0) return a;
   invariant(a.length === b.length, `ranks of ${show(a)} and ${show(b)} are equal`);
   return a.map((length, axis) => {
-    const other = b[axis]!;
+    const other = lengthOf(b, axis);
     invariant(length === other || length === 1 || other === 1, `${show(a)} and ${show(b)} broadcast`);
     return Math.max(length, other);
   });
@@ -80,17 +136,12 @@ function withAxis(shape: Shape, axis: number, length: number): Shape {
   return shape.map((old, i) => (i === axis ? length : old));
 }
 
-const binary = ([a, b]: readonly Shape[]): Shape => broadcastShape(a!, b!);
-const unary = ([x]: readonly Shape[]): Shape => x!;
-
-function image(shape: Shape | undefined): readonly [number, number, number, number] {
-  invariant(shape?.length === 4, `${show(shape ?? [])} is (N, C, H, W)`);
-  return shape as unknown as readonly [number, number, number, number];
-}
+const binary = ([a, b]: Operands<Shape>["add"]): Shape => broadcastShape(a, b);
+const unary = ([x]: Operands<Shape>["sqrt"]): Shape => x;
 
 /** Shape of the result, or a thrown bug. */
 export const specification: {
-  readonly [Op in OpName]: (inputs: readonly Shape[], attributes: Attributes[Op]) => Shape;
+  readonly [Op in OpName]: (inputs: Operands<Shape>[Op], attributes: Attributes[Op]) => Shape;
 } = {
   input: (_, { shape }) => shape,
   constant: () => [],
@@ -104,74 +155,77 @@ export const specification: {
   leakyRelu: unary,
   leakySlope: unary,
   stopGradient: unary,
-  sum: ([x], { axes }) => axes.reduce((shape, axis) => withAxis(shape, axis, 1), x!),
+  sum: ([x], { axes }) => axes.reduce((shape, axis) => withAxis(shape, axis, 1), x),
   broadcast: ([x], { shape }) => {
-    const whole = broadcastShape(x!, shape);
-    invariant(show(whole) === show(shape), `${show(x!)} broadcasts to ${show(shape)}`);
+    const whole = broadcastShape(x, shape);
+    invariant(show(whole) === show(shape), `${show(x)} broadcasts to ${show(shape)}`);
     return shape;
   },
   reshape: ([x], { shape }) => {
-    invariant(sizeOf(x!) === sizeOf(shape), `${show(x!)} has as many elements as ${show(shape)}`);
+    invariant(sizeOf(x) === sizeOf(shape), `${show(x)} has as many elements as ${show(shape)}`);
     return shape;
   },
   transpose: ([x], { order }) => {
     invariant(
-      [...order].sort((a, b) => a - b).join() === x!.map((_, i) => i).join(),
-      `${show(order)} orders ${show(x!)}`,
+      [...order].sort((a, b) => a - b).join() === x.map((_, i) => i).join(),
+      `${show(order)} orders ${show(x)}`,
     );
-    return order.map((axis) => x![axis]!);
+    return order.map((axis) => lengthOf(x, axis));
   },
   concat: (parts, { axis }) => {
     const [first] = parts;
-    const alike = parts.every((part) => show(withAxis(part, axis, 1)) === show(withAxis(first!, axis, 1)));
+    const alike = parts.every((part) => show(withAxis(part, axis, 1)) === show(withAxis(first, axis, 1)));
     invariant(alike, `${parts.map(show).join(" ")} differ in axis ${axis} alone`);
     return withAxis(
-      first!,
+      first,
       axis,
-      parts.reduce((length, part) => length + part[axis]!, 0),
+      parts.reduce((length, part) => length + lengthOf(part, axis), 0),
     );
   },
   slice: ([x], { axis, start, end }) => {
-    invariant(start >= 0 && end <= x![axis]!, `${start}..${end} lies within axis ${axis} of ${show(x!)}`);
-    return withAxis(x!, axis, end - start);
+    invariant(
+      start >= 0 && end <= lengthOf(x, axis),
+      `${start}..${end} lies within axis ${axis} of ${show(x)}`,
+    );
+    return withAxis(x, axis, end - start);
   },
-  pad: ([x], { axis, before, after }) => withAxis(x!, axis, x![axis]! + before + after),
+  pad: ([x], { axis, before, after }) => withAxis(x, axis, x[axis]! + before + after),
   upsample: ([x]) => {
-    const [n, c, h, w] = image(x);
+    const [n, c, h, w] = imageShape(x);
     return [n, c, h * 2, w * 2];
   },
   averagePool: ([x]) => {
-    const [n, c, h, w] = image(x);
-    invariant(h % 2 === 0 && w % 2 === 0, `${show(x!)} has even sides`);
+    const [n, c, h, w] = imageShape(x);
+    invariant(h % 2 === 0 && w % 2 === 0, `${show(x)} has even sides`);
     return [n, c, h / 2, w / 2];
   },
   conv: ([x, weight, bias], { padding }) => {
-    const [n, c, h, w] = image(x);
-    const [out, channels, k, k2] = image(weight);
-    invariant(c === channels && k === k2, `${show(weight!)} convolves ${show(x!)}`);
-    invariant(bias === undefined || show(bias) === show([out]), `a bias for ${show(weight!)} is (${out})`);
+    const [n, c, h, w] = imageShape(x);
+    const [out, channels, k, k2] = imageShape(weight);
+    invariant(c === channels && k === k2, `${show(weight)} convolves ${show(x)}`);
+    invariant(bias === undefined || show(bias) === show([out]), `a bias for ${show(weight)} is (${out})`);
     const grown = 2 * padding - k + 1;
     return [n, out, h + grown, w + grown];
   },
   convInputGradient: ([dy, weight], { padding }) => {
-    const [n, o, h, w] = image(dy);
-    const [out, c, k] = image(weight);
-    invariant(o === out, `${show(weight!)} gives ${show(dy!)}`);
+    const [n, o, h, w] = imageShape(dy);
+    const [out, c, k] = imageShape(weight);
+    invariant(o === out, `${show(weight)} gives ${show(dy)}`);
     const grown = 2 * padding - k + 1;
     return [n, c, h - grown, w - grown];
   },
   convWeightGradient: ([x, dy], { padding }) => {
-    const [n, c, h, w] = image(x);
-    const [n2, out, h2, w2] = image(dy);
+    const [n, c, h, w] = imageShape(x);
+    const [n2, out, h2, w2] = imageShape(dy);
     const k = h - h2 + 1 + 2 * padding;
-    invariant(n === n2 && k === w - w2 + 1 + 2 * padding && k > 0, `${show(dy!)} comes from ${show(x!)}`);
+    invariant(n === n2 && k === w - w2 + 1 + 2 * padding && k > 0, `${show(dy)} comes from ${show(x)}`);
     return [out, c, k, k];
   },
   matmul: ([a, b], { transposeA, transposeB }) => {
-    invariant(a!.length === 2 && b!.length === 2, `${show(a!)} and ${show(b!)} are matrices`);
-    const [rows, inner] = transposeA ? [a![1]!, a![0]!] : [a![0]!, a![1]!];
-    const [inner2, columns] = transposeB ? [b![1]!, b![0]!] : [b![0]!, b![1]!];
-    invariant(inner === inner2, `${show(a!)} times ${show(b!)}`);
+    const [first, second] = [matrixShape(a), matrixShape(b)];
+    const [rows, inner] = transposeA ? [first[1], first[0]] : first;
+    const [inner2, columns] = transposeB ? [second[1], second[0]] : second;
+    invariant(inner === inner2, `${show(a)} times ${show(b)}`);
     return [rows, columns];
   },
 };

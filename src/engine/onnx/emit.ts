@@ -6,9 +6,9 @@ import { invariant } from "../../base/invariant.js";
 import { sizeOf } from "../../base/named-arrays.js";
 import { isInput, reachable, type Node, type Shape } from "../graph.js";
 import { onlyMoves } from "../precision.js";
-import { imageLowerings, type ImageLowering, type Images, type Laid } from "./images.js";
+import { imageLowerings, type Images, type Laid } from "./images.js";
 import { laidOut, type Layout } from "./layout.js";
-import { lowerings, type Emitter, type Lowering, type Target } from "./lower.js";
+import { lowerings, type AnyLowering, type Emitter, type Shared, type Target } from "./lower.js";
 import { formFor } from "./winograd.js";
 import {
   encodeModel,
@@ -48,7 +48,8 @@ export function lowerGraph(
   const names = new Map<Node, string>();
   const made = new Map<string, string>();
 
-  const once = (key: string, make: () => string): string => {
+  const once = (what: Shared, of: readonly (string | number | boolean)[], make: () => string): string => {
+    const key = `${what}(${of.join()})`;
     const known = made.get(key);
     if (known !== undefined) return known;
     const name = make();
@@ -58,14 +59,14 @@ export function lowerGraph(
   const floats = (values: readonly number[], shape: Shape): string => {
     invariant(values.length === sizeOf(shape), "a constant has as many values as its shape");
     const texts = values.map((value) => (Object.is(value, -0) ? "-0" : value));
-    return once(`floats ${texts.join()} as ${shape.join()}`, () => {
+    return once("floats", [shape.length, ...shape, ...texts], () => {
       const name = `f${constants.length}`;
       constants.push({ name, shape, data: Float32Array.from(values) });
       return name;
     });
   };
   const zero = (): string =>
-    once("zero", () => {
+    once("zero", [], () => {
       inputs.push({ name: zeroInput, shape: [1], whole: true });
       return zeroInput;
     });
@@ -79,14 +80,14 @@ export function lowerGraph(
       return name;
     },
     ints(values) {
-      return once(`ints ${values.join()}`, () => {
+      return once("ints", values, () => {
         const name = `i${constants.length}`;
         constants.push({ name, shape: [values.length], data: BigInt64Array.from(values, BigInt) });
         return name;
       });
     },
     unplanned: (values) =>
-      once(`unplanned ${values.join()}`, () => emitter.op("Add", [emitter.ints(values), zero()])),
+      once("unplanned ints", values, () => emitter.op("Add", [emitter.ints(values), zero()])),
     floats,
     numbers: floats,
   };
@@ -98,9 +99,9 @@ export function lowerGraph(
    */
   const rounded = (value: string): string => cast(cast(value, float16), float32);
   const narrow = (value: string): string =>
-    once(`half ${value}`, () => (target === "gpu" ? cast(value, float16) : rounded(value)));
+    once("half", [value], () => (target === "gpu" ? cast(value, float16) : rounded(value)));
   const widen = (value: string): string =>
-    target === "gpu" ? once(`float ${value}`, () => cast(value, float32)) : value;
+    target === "gpu" ? once("float", [value], () => cast(value, float32)) : value;
   const halfEmitter: Emitter = {
     ...emitter,
     half: true,
@@ -113,7 +114,7 @@ export function lowerGraph(
     get(node, layout) {
       const name = names.get(node)!;
       if (node.shape.length !== 4 || images.layoutOf(node) === layout) return name;
-      return once(`${layout} ${name}`, () => laidOut(emitter, name, node.shape, layout));
+      return once(layout, [name], () => laidOut(emitter, name, node.shape, layout));
     },
   };
   /** A node's value in (N, C, H, W), in the type that its user computes in. */
@@ -125,12 +126,13 @@ export function lowerGraph(
   const lowerPlainly = (node: Node): Laid => {
     const half = halves.has(node);
     const from = node.inputs.map((one) => valueOf(one, half));
-    const lower = lowerings[node.op as keyof typeof lowerings] as Lowering;
+    const lower = lowerings[node.op as keyof typeof lowerings] as AnyLowering;
     const value = lower(half ? halfEmitter : emitter, node, from);
     return { value: half && target === "cpu" && !onlyMoves(node) ? rounded(value) : value, layout: "nchw" };
   };
   const lowerImage = (node: Node): Laid | undefined => {
-    const lower = imageLowerings[node.op] as ImageLowering | undefined;
+    const lower = imageLowerings[node.op] as
+      ((e: Emitter, node: Node, images: Images) => Laid | undefined) | undefined;
     return lower?.(emitter, node, images);
   };
   // On other devices, and in half, ONNX Runtime's own convolutions are what there is.

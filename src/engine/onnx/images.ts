@@ -4,9 +4,9 @@
  * (N, C, H, W). docs/measurements.md has the figures behind each choice.
  */
 import type { Node, Shape } from "../graph.js";
-import type { OpName } from "../spec.js";
+import { imageShape, type Operands, type OpName } from "../spec.js";
 import { hwnc, placeOf, type Layout } from "./layout.js";
-import { lowerings, padded, sliced, type Emitter, type Lowering } from "./lower.js";
+import { lowerings, padded, sliced, type AnyLowering, type Emitter } from "./lower.js";
 import { squared, transposed, wholeTransform, type Form, type formFor, type Matrix } from "./winograd.js";
 
 /** A value, and how it lies in memory if it is an image. */
@@ -34,11 +34,13 @@ const image = (value: string): Laid => ({ value, layout: "hwnc" });
 const plain = (value: string): Laid => ({ value, layout: "nchw" });
 
 const matrix = (e: Emitter, values: Matrix): string =>
-  e.floats(values.flat(), [values.length, values[0]!.length]);
+  e.floats(values.flat(), [values.length, values[0]?.length ?? 0]);
 
 /** (H, W, N, C) -> (HWN, C): what products of matrices take. */
-const rows = (e: Emitter, value: string, [n, c, h, w]: Shape): string =>
-  e.once(`rows ${value}`, () => e.op("Reshape", [value, e.ints([h! * w! * n!, c!])]));
+function rows(e: Emitter, value: string, shape: Shape): string {
+  const [n, c, h, w] = imageShape(shape);
+  return e.once("rows", [value], () => e.op("Reshape", [value, e.ints([h * w * n, c])]));
+}
 
 // 3x3 convolutions.
 
@@ -56,18 +58,19 @@ const remadeFrom = 16;
 function toTiles(
   e: Emitter,
   value: string,
-  [n, c, side]: Shape,
+  shape: Shape,
   form: Form,
   kind: "input" | "output",
   again = false,
 ): string {
   const { m, a } = form;
-  const [samples, tiles] = [n! * c!, (side! / m) ** 2];
-  return e.once(`tiles ${kind} ${again} ${value}`, () => {
-    const tiled = [a * a, tiles * n!, c!];
-    if (side! <= wholeUpTo) {
-      const pixels = e.op("Reshape", [value, e.ints([side! ** 2, samples])]);
-      const product = e.op("MatMul", [matrix(e, wholeTransform(form, kind, side!)), pixels]);
+  const [n, c, side] = imageShape(shape);
+  const [samples, tiles] = [n * c, (side / m) ** 2];
+  return e.once("tiles", [value, kind, again], () => {
+    const tiled = [a * a, tiles * n, c];
+    if (side <= wholeUpTo) {
+      const pixels = e.op("Reshape", [value, e.ints([side ** 2, samples])]);
+      const product = e.op("MatMul", [matrix(e, wholeTransform(form, kind, side)), pixels]);
       return e.op("Reshape", [product, e.ints(tiled)]);
     }
     const [k, padding] = kind === "input" ? [a, 1] : [m, 0];
@@ -75,7 +78,7 @@ function toTiles(
     // -0 for 0 changes no result, and keeps ONNX Runtime from uniting the two.
     const weights = again ? values.map((one) => (one === 0 ? -0 : one)) : values;
     const kernel = e.floats(weights, [a * a, 1, k, k, 1]);
-    const volume = e.op("Reshape", [value, e.unplanned([1, 1, side!, side!, samples])]);
+    const volume = e.op("Reshape", [value, e.unplanned([1, 1, side, side, samples])]);
     const transforms = e.op("Conv", [volume, kernel], {
       kernel_shape: [k, k, 1],
       strides: [m, m, 1],
@@ -87,7 +90,7 @@ function toTiles(
 
 /** (a * a, tiles * N, C) -> (H, W, N, C): the adjoint of `toTiles`; beyond small images only of `output`. */
 function fromTiles(e: Emitter, value: string, shape: Shape, form: Form, kind: "input" | "output"): string {
-  const [n, c, side] = shape as readonly [number, number, number];
+  const [n, c, side] = imageShape(shape);
   const { m, a } = form;
   const [samples, across] = [n * c, side / m];
   if (side <= wholeUpTo) {
@@ -102,29 +105,34 @@ function fromTiles(e: Emitter, value: string, shape: Shape, form: Form, kind: "i
 }
 
 /** (O, C, 3, 3) -> (a * a, O, C). @param turned of the kernel turned by 180 degrees */
-function kernelTiles(e: Emitter, weight: string, [o, c]: Shape, form: Form, turned = false): string {
-  return e.once(`kernel tiles ${form.m} ${turned} ${weight}`, () => {
+function kernelTiles(e: Emitter, weight: string, shape: Shape, form: Form, turned = false): string {
+  const [o, c] = imageShape(shape);
+  return e.once("kernel tiles", [weight, form.m, turned], () => {
     const elements = squared(form.kernel).map((row) => (turned ? row.toReversed() : row));
-    const flat = e.op("Reshape", [weight, e.ints([o! * c!, 9])]);
+    const flat = e.op("Reshape", [weight, e.ints([o * c, 9])]);
     const product = e.op("Gemm", [matrix(e, elements), flat], { transA: 0, transB: 1 });
-    return e.op("Reshape", [product, e.ints([form.a ** 2, o!, c!])]);
+    return e.op("Reshape", [product, e.ints([form.a ** 2, o, c])]);
   });
 }
 
 /** How a convolution is computed: as a product of pixels, by a form of Winograd's, or not here. */
-function wayOf(images: Images, [, , h, w]: Shape, k: number, padding: number): "pixels" | Form | undefined {
+function wayOf(images: Images, shape: Shape, kernel: Shape, padding: number): "pixels" | Form | undefined {
+  const [, , h, w] = imageShape(shape);
+  const [, , k] = imageShape(kernel);
   if (k === 1 && padding === 0) return "pixels";
-  return k === 3 && padding === 1 ? images.formFor(h!, w!) : undefined;
+  return k === 3 && padding === 1 ? images.formFor(h, w) : undefined;
 }
 
 /** (O, C, 1, 1) -> (O, C). */
-const kernelMatrix = (e: Emitter, weight: string, [o, c]: Shape): string =>
-  e.op("Reshape", [weight, e.ints([o!, c!])]);
+function kernelMatrix(e: Emitter, weight: string, shape: Shape): string {
+  const [o, c] = imageShape(shape);
+  return e.op("Reshape", [weight, e.ints([o, c])]);
+}
 
 const conv: ImageLowering<"conv"> = (e, node, images) => {
   const { get } = images;
-  const [x, kernel, bias] = node.inputs as [Node, Node, Node?];
-  const way = wayOf(images, x.shape, kernel.shape[2]!, node.attributes.padding);
+  const [x, kernel, bias] = node.inputs;
+  const way = wayOf(images, x.shape, kernel.shape, node.attributes.padding);
   if (way === undefined) return undefined;
   const [from, weight] = [get(x, "hwnc"), get(kernel, "nchw")];
   const added = bias ? [get(bias, "nchw")] : [];
@@ -142,8 +150,8 @@ const conv: ImageLowering<"conv"> = (e, node, images) => {
 /** On small images the adjoint of the convolution's own steps; beyond, where tiles overlap, a convolution of dy. */
 const convInputGradient: ImageLowering<"convInputGradient"> = (e, node, images) => {
   const { get } = images;
-  const [dy, kernel] = node.inputs as [Node, Node];
-  const way = wayOf(images, dy.shape, kernel.shape[2]!, node.attributes.padding);
+  const [dy, kernel] = node.inputs;
+  const way = wayOf(images, dy.shape, kernel.shape, node.attributes.padding);
   if (way === undefined) return undefined;
   const [from, weight] = [get(dy, "hwnc"), get(kernel, "nchw")];
   if (way === "pixels") {
@@ -151,7 +159,7 @@ const convInputGradient: ImageLowering<"convInputGradient"> = (e, node, images) 
     const product = e.op("Gemm", factors, { transA: 0, transB: 0 });
     return image(e.op("Reshape", [product, e.ints(hwnc(node.shape))]));
   }
-  const adjoint = dy.shape[2]! <= wholeUpTo;
+  const adjoint = imageShape(dy.shape)[2] <= wholeUpTo;
   const tiles = toTiles(e, from, dy.shape, way, adjoint ? "output" : "input");
   const product = e.op("MatMul", [tiles, kernelTiles(e, weight, kernel.shape, way, !adjoint)]);
   return image(fromTiles(e, product, node.shape, way, adjoint ? "input" : "output"));
@@ -159,9 +167,9 @@ const convInputGradient: ImageLowering<"convInputGradient"> = (e, node, images) 
 
 const convWeightGradient: ImageLowering<"convWeightGradient"> = (e, node, images) => {
   const { get } = images;
-  const [x, dy] = node.inputs as [Node, Node];
-  const [o, c, k] = node.shape as readonly [number, number, number];
-  const way = wayOf(images, x.shape, k, node.attributes.padding);
+  const [x, dy] = node.inputs;
+  const [o, c] = imageShape(node.shape);
+  const way = wayOf(images, x.shape, node.shape, node.attributes.padding);
   if (way === undefined) return undefined;
   const [from, slope] = [get(x, "hwnc"), get(dy, "hwnc")];
   if (way === "pixels") {
@@ -170,7 +178,7 @@ const convWeightGradient: ImageLowering<"convWeightGradient"> = (e, node, images
     return plain(e.op("Reshape", [product, e.ints(node.shape)]));
   }
   const slopes = e.op("Transpose", [toTiles(e, slope, dy.shape, way, "output")], { perm: [0, 2, 1] });
-  const values = toTiles(e, from, x.shape, way, "input", x.shape[2]! >= remadeFrom);
+  const values = toTiles(e, from, x.shape, way, "input", imageShape(x.shape)[2] >= remadeFrom);
   const product = e.op("Reshape", [e.op("MatMul", [slopes, values]), e.ints([way.a ** 2, o * c])]);
   const back = e.op("Gemm", [product, matrix(e, squared(way.kernel))], { transA: 1, transB: 0 });
   return plain(e.op("Reshape", [back, e.ints(node.shape)]));
@@ -182,14 +190,14 @@ const isImage = (node: Node, { layoutOf }: Images): boolean => layoutOf(node) ==
 
 /** Sums over pixels as a product with ones, over channels along the last axis. */
 const sum: ImageLowering<"sum"> = (e, node, images) => {
-  const [x] = node.inputs as [Node];
+  const [x] = node.inputs;
   if (!isImage(x, images)) return undefined;
   const { axes } = node.attributes;
-  const [n, c, h, w] = x.shape as readonly [number, number, number, number];
+  const [n, c, h, w] = imageShape(x.shape);
   const value = images.get(x, "hwnc");
   if (!axes.includes(1) && [0, 2, 3].every((axis) => axes.includes(axis) || x.shape[axis] === 1)) {
     const pixels = h * w * n;
-    const ones = e.once(`ones ${pixels}`, () => e.op("Expand", [e.floats([1], [1, 1]), e.ints([1, pixels])]));
+    const ones = e.once("ones", [pixels], () => e.op("Expand", [e.floats([1], [1, 1]), e.ints([1, pixels])]));
     const total = e.op("MatMul", [ones, rows(e, value, x.shape)]);
     return image(e.op("Reshape", [total, e.ints([1, 1, 1, c])]));
   }
@@ -210,8 +218,8 @@ const sum: ImageLowering<"sum"> = (e, node, images) => {
 
 /** Each pixel repeated in both directions. */
 const upsample: ImageLowering<"upsample"> = (e, node, { get }) => {
-  const [x] = node.inputs as [Node];
-  const [n, c, h, w] = x.shape as readonly [number, number, number, number];
+  const [x] = node.inputs;
+  const [n, c, h, w] = imageShape(x.shape);
   const pixels = e.op("Reshape", [get(x, "hwnc"), e.ints([h, 1, w, 1, n * c])]);
   const repeated = e.op("Expand", [pixels, e.ints([h, 2, w, 2, n * c])]);
   return image(e.op("Reshape", [repeated, e.ints(hwnc(node.shape))]));
@@ -219,8 +227,8 @@ const upsample: ImageLowering<"upsample"> = (e, node, { get }) => {
 
 /** Means of two rows, then of two columns, as products. */
 const averagePool: ImageLowering<"averagePool"> = (e, node, { get }) => {
-  const [x] = node.inputs as [Node];
-  const [n, c, h, w] = x.shape as readonly [number, number, number, number];
+  const [x] = node.inputs;
+  const [n, c, h, w] = imageShape(x.shape);
   const half = e.floats([0.5, 0.5], [1, 2]);
   const inRows = e.op("Reshape", [get(x, "hwnc"), e.ints([h / 2, 2, w * n * c])]);
   const columns = e.op("Reshape", [e.op("MatMul", [half, inRows]), e.ints([(h * w) / 4, 2, n * c])]);
@@ -228,7 +236,7 @@ const averagePool: ImageLowering<"averagePool"> = (e, node, { get }) => {
 };
 
 const broadcast: ImageLowering<"broadcast"> = (e, node, images) => {
-  const [x] = node.inputs as [Node];
+  const [x] = node.inputs;
   if (!isImage(x, images)) return undefined;
   return image(e.op("Expand", [images.get(x, "hwnc"), e.ints(hwnc(node.shape))]));
 };
@@ -236,19 +244,19 @@ const broadcast: ImageLowering<"broadcast"> = (e, node, images) => {
 /** An operation along one axis, of images alone. */
 const alongAxis =
   <Op extends "concat" | "slice" | "pad">(
-    lower: (e: Emitter, from: readonly string[], node: Node<Op>, place: number) => string,
+    lower: (e: Emitter, from: Operands<string>[Op], node: Node<Op>, place: number) => string,
   ): ImageLowering<Op> =>
   (e, node, images) => {
     if (!node.inputs.some((one) => isImage(one, images))) return undefined;
     const { axis } = node.attributes;
-    const from = node.inputs.map((one) => images.get(one, "hwnc"));
+    const from = node.inputs.map((one) => images.get(one, "hwnc")) as unknown as Operands<string>[Op];
     return image(lower(e, from, node, placeOf(axis)));
   };
 
 /** Where elements lie does not matter, as long as all lie alike. */
 const elementwise: ImageLowering = (e, node, images) => {
   const layout = node.inputs.some((one) => isImage(one, images)) ? "hwnc" : "nchw";
-  const lower = lowerings[node.op as keyof typeof lowerings] as Lowering;
+  const lower = lowerings[node.op as keyof typeof lowerings] as AnyLowering;
   const from = node.inputs.map((one) => images.get(one, layout));
   return { value: lower(e, node, from), layout };
 };
@@ -262,8 +270,8 @@ export const imageLowerings: { readonly [Op in OpName]?: ImageLowering<Op> } = {
   averagePool,
   broadcast,
   concat: alongAxis<"concat">((e, from, _node, place) => e.op("Concat", from, { axis: place })),
-  slice: alongAxis<"slice">((e, [x], { attributes }, axis) => sliced(e, x!, { ...attributes, axis })),
-  pad: alongAxis<"pad">((e, [x], { attributes }, axis) => padded(e, x!, 4, { ...attributes, axis })),
+  slice: alongAxis<"slice">((e, [x], { attributes }, axis) => sliced(e, x, { ...attributes, axis })),
+  pad: alongAxis<"pad">((e, [x], { attributes }, axis) => padded(e, x, 4, { ...attributes, axis })),
   add: elementwise,
   sub: elementwise,
   mul: elementwise,

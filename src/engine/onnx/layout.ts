@@ -4,20 +4,23 @@
  * value is laid out anew only where something else wants it, once.
  */
 import type { Shape } from "../graph.js";
+import { imageShape } from "../spec.js";
 import type { Emitter } from "./lower.js";
 
 export type Layout = "nchw" | "hwnc";
 
 /** The shape of an image in memory as (H, W, N, C). */
-export const hwnc = ([n, c, h, w]: Shape): number[] => [h!, w!, n!, c!];
+export function hwnc(shape: Shape): number[] {
+  const [n, c, h, w] = imageShape(shape);
+  return [h, w, n, c];
+}
 
-/** Where each axis of (N, C, H, W) stands in (H, W, N, C). */
-const places = [2, 3, 0, 1] as const;
-export const placeOf = (axis: number): number => places[axis]!;
+/** Where an axis of (N, C, H, W) stands in (H, W, N, C). */
+export const placeOf = (axis: number): number => (axis + 2) % 4;
 
 /** Lays an image out anew, as a matrix of pixels by (sample, channel) transposed. */
 export function laidOut(e: Emitter, value: string, shape: Shape, to: Layout): string {
-  const [n, c, h, w] = shape as readonly [number, number, number, number];
+  const [n, c, h, w] = imageShape(shape);
   const [pixels, rest] = [h * w, n * c];
   const target = e.ints(to === "hwnc" ? hwnc(shape) : shape);
   // One pixel, or one number for each, lies the same way in both.
