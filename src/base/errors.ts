@@ -134,6 +134,8 @@ export interface ErrorData {
   /** A file that was to be kept was written to while it was copied, or is not there any more. */
   ARTIFACT_CHANGED: { file: string };
   CHECKPOINT_NOT_FOUND: { reference: string; known: readonly string[] };
+  /** A folder of another program with no checkpoint in it. */
+  FOREIGN_NOT_FOUND: { folder: string };
   /** Of `class` and `name`, as far as they were given; `known` are the series that there are. */
   SERIES_NOT_FOUND: {
     folder: string;

@@ -87,6 +87,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case "DATA_GONE":
     case "IMAGES_VANISHED":
     case "CHECKPOINT_NOT_FOUND":
+    case "FOREIGN_NOT_FOUND":
     case "SERIES_NOT_FOUND":
     case "CHECKPOINT_PARTNER_MISSING":
     case "NOTHING_TO_GENERATE_FROM":

@@ -146,7 +146,7 @@ const definitions: readonly Definition[] = [
   {
     name: "verify",
     options: { ...verifyOptions, ...configOption },
-    arguments: [{ name: "reference", optional: true }],
+    arguments: [{ name: "judged", optional: true }],
     act: verify,
   },
   { name: "keep", options: { ...keepOptions, ...configOption }, arguments: [{ name: "kept" }], act: keep },
@@ -166,7 +166,7 @@ const definitions: readonly Definition[] = [
   { name: "stats", options: { ...listOptions, ...configOption }, act: stats },
   { name: "doctor", options: { ...listOptions, ...configOption }, act: doctor },
   { name: "monitor", options: { ...monitorOptions, ...configOption }, act: monitor },
-  { name: "inspect", options: inspectOptions, arguments: [{ name: "file" }], act: inspect },
+  { name: "inspect", options: inspectOptions, arguments: [{ name: "inspected" }], act: inspect },
   { name: "convert", options: convertOptions, arguments: [{ name: "from" }, { name: "to" }], act: convert },
 ];
 

@@ -1,4 +1,5 @@
 /** Which weights folder a command is about, and which of its checkpoints. */
+import { stat } from "node:fs/promises";
 import { GuardapesosError } from "../base/errors.js";
 import type { Generation, Listing, SeriesWish, Skipped } from "../checkpoint/index.js";
 
@@ -48,4 +49,9 @@ export async function findGeneration(
   if (source.from === "generation") return { found: source.generation };
   const ids = whole.slice(0, 5).map(({ id }) => id);
   throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference, known: ids });
+}
+
+/** Whether a path is that of a folder. */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() === true;
 }

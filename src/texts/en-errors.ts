@@ -193,6 +193,8 @@ export const errors: ErrorTexts = {
     known.length === 0
       ? `There is no checkpoint "${reference}": the weights folder holds none. Check --weights.`
       : `There is no checkpoint "${reference}". The newest ones are ${and(known)}; see all of them with guardapesos list.`,
+  FOREIGN_NOT_FOUND: ({ folder }) =>
+    `There is no checkpoint in ${folder}: no .pth, .pt, .ckpt or .safetensors file, and no folder as the Hugging Face Trainer, Accelerate or torch.distributed.checkpoint write them. Check the path.`,
   SERIES_NOT_FOUND: ({ folder, class: wanted, name, known }) => {
     const asked = [
       ...(wanted === undefined ? [] : [`class ${wanted}`]),

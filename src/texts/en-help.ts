@@ -194,7 +194,11 @@ const commands = {
   list: { description: "Shows the checkpoints of a weights folder, newest first.", examples: [] },
   verify: {
     description: "Reads checkpoints back and compares them with what was saved.",
-    examples: ["guardapesos verify", "guardapesos verify --all --deep"],
+    examples: [
+      "guardapesos verify",
+      "guardapesos verify --all --deep",
+      "guardapesos verify runs/checkpoint-500",
+    ],
   },
   keep: {
     description: "Marks a checkpoint: from then on nothing removes it but you.",
@@ -234,8 +238,12 @@ const commands = {
     ],
   },
   inspect: {
-    description: "Shows what is inside a .pth or .safetensors file, without running anything in it.",
-    examples: ["guardapesos inspect weights/generator_DRUSEN_local.pth --stats"],
+    description:
+      "Shows what is inside a .pth or .safetensors file or another program's checkpoint folder, without running anything in it.",
+    examples: [
+      "guardapesos inspect weights/generator_DRUSEN_local.pth --stats",
+      "guardapesos inspect runs/checkpoint-500",
+    ],
   },
   convert: {
     description: "Converts weights from .pth to .safetensors, or back.",
@@ -267,6 +275,8 @@ export interface HelpTexts {
     readonly destination: { readonly name: string; readonly help: string };
     readonly backup: { readonly name: string; readonly help: string };
     readonly program: { readonly name: string; readonly help: string };
+    readonly judged: { readonly name: string; readonly help: string };
+    readonly inspected: { readonly name: string; readonly help: string };
     readonly file: { readonly name: string; readonly help: string };
     readonly from: { readonly name: string; readonly help: string };
     readonly to: { readonly name: string; readonly help: string };
@@ -301,6 +311,14 @@ export const help: HelpTexts = {
       help: "the day of a backup, an id, or the folder of either (without one: shows them and asks)",
     },
     program: { name: "command", help: "what to run, with its own options: after two dashes" },
+    judged: {
+      name: "ref",
+      help: "an id, a kind such as emergency, latest, a .pth file, or a file or folder of another program (default: latest)",
+    },
+    inspected: {
+      name: "file",
+      help: "a .pth or .safetensors file, or a folder of checkpoints that another program wrote",
+    },
     file: { name: "file", help: "a .pth or .safetensors file" },
     from: { name: "from", help: "the file to read" },
     to: { name: "to", help: "the file to write" },

@@ -6,6 +6,8 @@ import type { ErrorTexts } from "./en-errors.js";
 import { errors } from "./en-errors.js";
 import type { EventTexts, ProgressTexts } from "./en-events.js";
 import { events, progress } from "./en-events.js";
+import type { ForeignTexts } from "./en-foreign.js";
+import { foreign } from "./en-foreign.js";
 import type { HelpTexts } from "./en-help.js";
 import { help } from "./en-help.js";
 import type { MonitorTexts } from "./en-heat.js";
@@ -95,6 +97,7 @@ export interface Texts {
   readonly help: HelpTexts;
   readonly store: StoreTexts;
   readonly monitor: MonitorTexts;
+  readonly foreign: ForeignTexts;
   readonly plan: PlanTexts;
   readonly commands: CommandTexts;
 }
@@ -111,6 +114,7 @@ export const en: Texts = {
   help,
   store,
   monitor,
+  foreign,
   plan,
   commands: {
     error: "Error:",

@@ -196,6 +196,8 @@ export const errors: ErrorTexts = {
     known.length === 0
       ? `No existe el checkpoint «${reference}»: la carpeta de pesos no tiene ninguno. Revisa --weights.`
       : `No existe el checkpoint «${reference}». Los más recientes son ${and(known)}; los tienes todos en guardapesos listar.`,
+  FOREIGN_NOT_FOUND: ({ folder }) =>
+    `No hay ningún checkpoint en ${folder}: ni un archivo .pth, .pt, .ckpt o .safetensors, ni una carpeta como las del Trainer de Hugging Face, Accelerate o torch.distributed.checkpoint. Revisa la ruta.`,
   SERIES_NOT_FOUND: ({ folder, class: wanted, name, known }) => {
     const asked = [
       ...(wanted === undefined ? [] : [`la clase ${wanted}`]),

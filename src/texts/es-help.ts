@@ -60,7 +60,11 @@ export const help: HelpTexts = {
     },
     verify: {
       description: "Vuelve a leer los checkpoints y los compara con lo que se guardó.",
-      examples: ["guardapesos verificar", "guardapesos verificar --all --deep"],
+      examples: [
+        "guardapesos verificar",
+        "guardapesos verificar --all --deep",
+        "guardapesos verificar runs/checkpoint-500",
+      ],
     },
     keep: {
       description: "Marca un checkpoint: desde entonces nadie lo borra más que tú.",
@@ -104,8 +108,12 @@ export const help: HelpTexts = {
       ],
     },
     inspect: {
-      description: "Muestra qué hay dentro de un .pth o un .safetensors, sin ejecutar nada de lo que trae.",
-      examples: ["guardapesos inspeccionar weights/generator_DRUSEN_local.pth --stats"],
+      description:
+        "Muestra qué hay dentro de un .pth, un .safetensors o la carpeta de checkpoints de otro programa, sin ejecutar nada de lo que trae.",
+      examples: [
+        "guardapesos inspeccionar weights/generator_DRUSEN_local.pth --stats",
+        "guardapesos inspeccionar runs/checkpoint-500",
+      ],
     },
     convert: {
       description: "Convierte pesos de .pth a .safetensors, o al revés.",
@@ -289,6 +297,14 @@ export const help: HelpTexts = {
     program: {
       name: "comando",
       help: "lo que hay que ejecutar, con sus propias opciones: detrás de dos guiones",
+    },
+    judged: {
+      name: "ref",
+      help: "un id, un tipo como emergency, latest, un archivo .pth, o un archivo o una carpeta de otro programa (por defecto: latest)",
+    },
+    inspected: {
+      name: "archivo",
+      help: "un archivo .pth o .safetensors, o una carpeta de checkpoints que escribió otro programa",
     },
     file: { name: "archivo", help: "un archivo .pth o .safetensors" },
     from: { name: "origen", help: "el archivo que se lee" },

@@ -3,6 +3,7 @@ import type { Texts } from "./en.js";
 import { damageOf } from "./es-damage.js";
 import { errors } from "./es-errors.js";
 import { events, progress } from "./es-events.js";
+import { foreign } from "./es-foreign.js";
 import { help } from "./es-help.js";
 import { monitor } from "./es-heat.js";
 import { plan } from "./es-plan.js";
@@ -21,6 +22,7 @@ export const es: Texts = {
   help,
   store,
   monitor,
+  foreign,
   plan,
   commands: {
     error: "Error:",

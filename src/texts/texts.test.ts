@@ -90,6 +90,7 @@ const examples: { readonly [Code in ErrorCode]: ErrorData[Code] } = {
   SAVE_FAILED: { folder: "weights", reason: "EIO" },
   ARTIFACT_CHANGED: { file: "weights/generator.pth" },
   SAVE_NOT_VERIFIED: { id: "7-auto", file: "critic.pth", where: "weights/a", reason: "checksum" },
+  FOREIGN_NOT_FOUND: { folder: "runs" },
   CHECKPOINT_NOT_FOUND: { reference: "8-auto", known: ["7-auto"] },
   SERIES_NOT_FOUND: {
     folder: "weights",

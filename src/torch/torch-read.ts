@@ -41,6 +41,8 @@ export interface ReadOptions {
    * tensors around it can be seen. Nothing is run. Such a value cannot be written again.
    */
   readonly skipUnknown?: boolean;
+  /** Also takes a file with a single value that is no tensor, as a distributed checkpoint has many. */
+  readonly anyValue?: boolean;
 }
 
 /**
@@ -63,14 +65,14 @@ export function readTorchBytes(
 /** The same for any source of bytes, which is closed with the file, or when it is none. */
 export async function readTorch(
   source: Source,
-  { skipUnknown = false }: ReadOptions = {},
+  { skipUnknown = false, anyValue = false }: ReadOptions = {},
 ): Promise<TorchFile> {
   try {
     const opened = await readFrom(source, skipUnknown);
     const { value, format, checksums, skipped } = opened;
     const where = format === "zip" ? { record: "data.pkl" } : "pickle";
     const origin: Origin = { file: source.path, where, base: 0 };
-    checkWalkable(opened, origin, source.size);
+    checkWalkable(opened, origin, source.size, anyValue);
     return {
       path: source.path,
       size: source.size,

@@ -140,11 +140,13 @@ function measure({ value, shared, packed }: Opened, origin: Origin): Measure {
 
 /**
  * @param size bytes of the file
+ * @param anyValue whether a single number, text or the like is one, too
  * @throws TORCH_FILE_INVALID; TORCH_FILE_UNSUPPORTED when it is a single number, text or the like
  */
-export function checkWalkable(opened: Opened, origin: Origin, size: number): void {
+export function checkWalkable(opened: Opened, origin: Origin, size: number, anyValue = false): void {
   const { value, pickleBytes } = opened;
   const isCheckpoint =
+    anyValue ||
     value instanceof Map ||
     Array.isArray(value) ||
     ["tuple", "tensor", "compound", "object"].some((kind) => isKind(value, kind as "tuple"));

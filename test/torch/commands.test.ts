@@ -1,5 +1,5 @@
 /** `inspect` and `convert` on every gold file, good and hostile, as one who types them. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runProgram } from "../../src/cli/main.js";
 import { createOutput } from "../../src/cli/output.js";
 import { loadedServices } from "../../src/cli/services.js";
-import { dict, float32Tensor, writeTorchFile } from "../../src/torch/index.js";
+import { dict, float32Tensor, writeSafetensors, writeTorchFile } from "../../src/torch/index.js";
 import { gold2Files, goldFiles, goldFolder, goldMissing, hostileFiles } from "./gold.js";
 
 let folder: string;
@@ -27,6 +27,78 @@ async function call(...typed: string[]) {
   stderr.end();
   return { code, out: await text(stdout), err: await text(stderr) };
 }
+
+describe("inspect and verify of what other programs wrote", () => {
+  /** Weights in two files, with their index. */
+  async function shards(name: string): Promise<string> {
+    const place = join(folder, name);
+    await mkdir(place);
+    const map: Record<string, string> = {};
+    for (const number of [1, 2]) {
+      const file = `model-0000${number}-of-00002.safetensors`;
+      await writeSafetensors(join(place, file), [
+        [`w${number}`, float32Tensor([2], Float32Array.of(number, NaN))],
+      ]);
+      map[`w${number}`] = file;
+    }
+    await writeFile(join(place, "model.safetensors.index.json"), JSON.stringify({ weight_map: map }));
+    return place;
+  }
+
+  it("calls nothing verified that its files can't prove, and counts the NaN", async () => {
+    const place = await shards("whole");
+    for (const [command, type] of [
+      ["inspect", "inspected"],
+      ["verify", "verified"],
+    ] as const) {
+      const { code, out, err } = await call(command, place, "--json");
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      const unseen = ["unchecked", "one-save"];
+      expect(JSON.parse(out)).toMatchObject({ type, verdict: "unknown", problems: [], unseen, nan: 2 });
+      const [es, en] = [await call(command, place, "--lang", "es"), await call(command, place)];
+      expect(es.out).toContain("no se da por verificado");
+      expect(en.out).toContain("it is not called verified");
+      expect([es.code, en.code]).toEqual([0, 0]);
+    }
+  });
+
+  it("ends with 65 and names the file that is missing", async () => {
+    const place = await shards("broken");
+    await rm(join(place, "model-00002-of-00002.safetensors"));
+    for (const command of ["inspect", "verify"]) {
+      const { code, out } = await call(command, place);
+      expect(code).toBe(65);
+      expect(out).toContain("is not whole: model-00002-of-00002.safetensors is missing");
+    }
+    const { out } = await call("verify", place, "--json");
+    const problems = [{ file: "model-00002-of-00002.safetensors", reason: "missing" }];
+    expect(JSON.parse(out)).toMatchObject({ verdict: "not-whole", whole: false, problems });
+  });
+
+  it("proves a single file whole, or finds what has changed in it", async () => {
+    const path = join(folder, "net.pt");
+    await writeTorchFile(path, dict({ w: float32Tensor([4], Float32Array.of(1, 2, 3, 4)), epoch: 3 }));
+    const good = await call("verify", path, "--json");
+    expect(good.code).toBe(0);
+    const progress = { epoch: 3 };
+    expect(JSON.parse(good.out)).toMatchObject({ kind: "torch", verdict: "whole", whole: true, progress });
+    const bytes = await readFile(path);
+    bytes[bytes.indexOf(Buffer.from(Float32Array.of(1, 2).buffer))]! ^= 1;
+    await writeFile(path, bytes);
+    const bad = await call("verify", path);
+    expect(bad.code).toBe(65);
+    expect(bad.out).toContain("CRC-32");
+  });
+
+  it("says of a folder without any that there is none", async () => {
+    await mkdir(join(folder, "empty"));
+    for (const command of ["inspect", "verify"]) {
+      const { code, out, err } = await call(command, join(folder, "empty"));
+      expect({ code, out }).toEqual({ code: 66, out: "" });
+      expect(err).toMatch(/^Error: There is no checkpoint in .*empty: .*\.\n$/);
+    }
+  });
+});
 
 describe.skipIf(goldMissing !== undefined)("inspect", () => {
   it.each(goldFiles().map(({ file }) => file))("shows every tensor of %s", async (file) => {
@@ -72,10 +144,10 @@ describe.skipIf(goldMissing !== undefined)("inspect", () => {
 });
 
 it("says what is not a file, and what is not there, in one sentence", async () => {
-  const [no, dir] = [await call("inspect", join(folder, "no.pth"), "--lang", "es"), await call("inspect", folder)];
-  expect([no.code, dir.code]).toEqual([66, 66]);
+  const [no, odd] = [await call("inspect", join(folder, "no.pth"), "--lang", "es"), await call("inspect", "/dev/null")];
+  expect([no.code, odd.code]).toEqual([66, 66]);
   expect(no.err).toMatch(/^Error: No existe .*no\.pth\. Comprueba la ruta\.\n$/);
-  expect(dir.err).toMatch(/ is not a file\. Check the path\.\n$/);
+  expect(odd.err).toMatch(/ is not a file\. Check the path\.\n$/);
 }); // prettier-ignore
 
 it("shows names from the file without what a terminal would obey", async () => {

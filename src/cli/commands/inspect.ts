@@ -6,6 +6,7 @@ import { say, tell } from "../context.js";
 import type { commonOptions, inspectOptions, Settings } from "../options.js";
 import { inspectionLines, type Inspection } from "../present/inspection.js";
 import { tableWidth } from "../present/table.js";
+import { isFolder } from "../weights.js";
 
 interface InspectOptions extends DescribeOptions {
   readonly skipUnknown: boolean;
@@ -52,12 +53,24 @@ async function positionIn(header: Json | undefined): Promise<Position | undefine
   return found === undefined ? undefined : positionOf(found.place);
 }
 
-/** Throws TORCH_FILE_*. */
+/** A folder, or the checkpoints in it. Exit code 65 when one is not whole. @throws FOREIGN_NOT_FOUND */
+async function inspectFolder(context: Context, path: string): Promise<void> {
+  const { foreignInspectionLines, judgeEach } = await import("../foreign.js");
+  for await (const found of judgeEach(context, path)) {
+    const { path: file, kind: format, ...facts } = found;
+    tell(context, "inspected", { file, format, ...facts });
+    for (const line of foreignInspectionLines(found, context.texts, tableWidth(context.output)))
+      say(context, line);
+  }
+}
+
+/** Throws TORCH_FILE_*, FOREIGN_NOT_FOUND. */
 export async function inspect(
   context: Context,
   flags: Settings<typeof inspectOptions & typeof commonOptions>,
   [path = ""]: readonly string[],
 ): Promise<void> {
+  if (await isFolder(path)) return inspectFolder(context, path);
   const isSafetensors = path.toLowerCase().endsWith(".safetensors");
   const options = {
     stats: flags.stats ?? false,

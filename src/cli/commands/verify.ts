@@ -1,6 +1,7 @@
 /** `guardapesos verify`: reads checkpoints back and says whether they are what was saved. Nothing is changed. */
-import { GuardapesosError } from "../../base/errors.js";
-import type { Listing } from "../../checkpoint/index.js";
+import { existsSync } from "node:fs";
+import { GuardapesosError, isGuardapesosError } from "../../base/errors.js";
+import type { Listing, SeriesWish } from "../../checkpoint/index.js";
 import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
 import { exitCodeOf } from "../exit-codes.js";
@@ -34,6 +35,29 @@ function isNewer(one: string, other: string): boolean {
   return stamp(one) >= stamp(other);
 }
 
+/** Whether a reference is the path of something that is there and is no checkpoint of ours. */
+async function isOfOthers(named: string | undefined, flags: SeriesWish, reference: string): Promise<boolean> {
+  if (!existsSync(reference)) return false;
+  try {
+    const weights = await weightsFolder(named);
+    await findGeneration(weights, await listChosen(weights, flags), reference);
+    return false;
+  } catch (error) {
+    const isOurs = ["CHECKPOINT_DAMAGED", "CHECKPOINT_FORMAT_NEWER", "WEIGHTS_NOT_FINITE"];
+    return !isGuardapesosError(error) || !isOurs.includes(error.code);
+  }
+}
+
+/** Reads what another program wrote. @throws FOREIGN_NOT_FOUND, TORCH_FILE_UNREADABLE */
+async function verifyForeign(context: Context, path: string): Promise<void> {
+  const { foreignVerdictLines, judgeEach } = await import("../foreign.js");
+  for await (const { tensors, ...found } of judgeEach(context, path)) {
+    const whole = found.verdict === "unknown" ? null : found.verdict === "whole";
+    tell(context, "verified", { ...found, whole, tensors: tensors.length });
+    for (const line of foreignVerdictLines(found, context.texts)) say(context, line);
+  }
+}
+
 /** Exit code 65 when anything is damaged. */
 export async function verify(
   context: Context,
@@ -41,6 +65,8 @@ export async function verify(
   [reference]: readonly string[],
 ): Promise<void> {
   const settings = await settingsOf(context, flags);
+  if (reference !== undefined && (await isOfOthers(settings.weights, flags, reference)))
+    return verifyForeign(context, reference);
   const weights = await weightsFolder(settings.weights);
   const { verifyGeneration } = await import("../../checkpoint/index.js");
   const listing = await listChosen(weights, flags);

@@ -86,8 +86,9 @@ function optimizerLines(optimizer: OptimizerDescription, { commands: { inspected
   return lines;
 }
 
-function tensorLines(
-  { tensors, optimizers = [], nonFinite }: Inspection,
+/** The table of tensors. */
+export function tensorLines(
+  { tensors, optimizers = [], nonFinite }: Pick<Inspection, "tensors" | "optimizers" | "nonFinite">,
   { format, commands: { inspected } }: Texts,
   width: number,
 ): string[] {

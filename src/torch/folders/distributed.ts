@@ -162,7 +162,10 @@ async function readItem(
     return;
   }
   try {
-    const torch = await readTorch(partOf(source, item.start, item.bytes, item.name), { skipUnknown: true });
+    const torch = await readTorch(partOf(source, item.start, item.bytes, item.name), {
+      skipUnknown: true,
+      anyValue: item.offsets === undefined,
+    });
     await torch.verify();
     const { value } = torch;
     if (!torch.checksums) reading.findings.push({ ...nothingFound, unseen: ["checksums"] });
