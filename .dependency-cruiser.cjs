@@ -1,6 +1,6 @@
 /**
  * Who may import whom (docs/architecture.md). Imports point down only:
- * cli -> dashboard -> training -> { progan -> engine }, checkpoint -> { store, torch }, thermal -> base.
+ * cli -> dashboard -> training -> events -> { trainer -> progan -> engine }, checkpoint -> { store, torch }, thermal -> base.
  */
 
 /** What each folder may import beside itself. */
@@ -11,9 +11,10 @@ const below = {
   thermal: ["base"],
   store: ["base"],
   checkpoint: ["store", "torch", "base"],
-  events: ["checkpoint", "store", "thermal", "base"],
+  events: ["checkpoint", "store", "trainer", "thermal", "base"],
   progan: ["engine", "base"],
-  training: ["events", "progan", "engine", "checkpoint", "store", "thermal", "base"],
+  trainer: ["progan", "engine", "base"],
+  training: ["events", "trainer", "progan", "engine", "checkpoint", "store", "thermal", "base"],
   guard: ["events", "checkpoint", "store", "torch", "thermal", "base"],
   dashboard: ["training", "texts", "base"],
 };

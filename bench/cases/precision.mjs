@@ -10,9 +10,9 @@ import { product } from "../harness/product.mjs";
 const { costOf } = await product("engine/cost.js");
 const { halfNodes } = await product("engine/precision.js");
 const { lowerGraph } = await product("engine/onnx/emit.js");
-const { criticGradients, generatorGradients, oneClock, wholeStep } = await product("training/step-graph.js");
+const { criticGradients, generatorGradients, oneClock, wholeStep } = await product("trainer/step-graph.js");
 
-/** @typedef {import("../../src/training/step-graph.js").Outputs} Outputs */
+/** @typedef {import("../../src/trainer/step-graph.js").Outputs} Outputs */
 /** @typedef {"float32" | "mixed"} Precision */
 
 /**

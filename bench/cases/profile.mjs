@@ -30,7 +30,7 @@ const runs = 4;
 async function profiled(channels, side, batchSize) {
   const ort = await product("engine/onnx-runtime.js");
   const { emit } = await product("engine/onnx/emit.js");
-  const { oneClock, wholeStep } = await product("training/step-graph.js");
+  const { oneClock, wholeStep } = await product("trainer/step-graph.js");
   const architecture = architectureOf(channels);
   const resolution = await resolutionOf(side);
   const clocks = oneClock(architecture, resolution);

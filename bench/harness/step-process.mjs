@@ -5,8 +5,8 @@
 import { architectureOf, resolutionOf } from "./configuration.mjs";
 import { product } from "./product.mjs";
 
-const { createTrainer } = await product("training/trainer.js");
-const { freshState } = await product("training/train-state.js");
+const { createTrainer } = await product("trainer/trainer.js");
+const { freshState } = await product("trainer/state.js");
 const { uniform } = await product("base/random.js");
 
 const [channels = 64, side = 32, size = 16, steps = 4, threads = 2] = process.argv.slice(2).map(Number);

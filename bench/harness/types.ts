@@ -93,7 +93,7 @@ export interface Product {
   readonly "torch/index.js": typeof import("../../src/torch/index.js");
   readonly "training/mirror.js": typeof import("../../src/training/mirror.js");
   readonly "training/plan.js": typeof import("../../src/training/plan.js");
-  readonly "training/step-graph.js": typeof import("../../src/training/step-graph.js");
-  readonly "training/train-state.js": typeof import("../../src/training/train-state.js");
-  readonly "training/trainer.js": typeof import("../../src/training/trainer.js");
+  readonly "trainer/step-graph.js": typeof import("../../src/trainer/step-graph.js");
+  readonly "trainer/state.js": typeof import("../../src/trainer/state.js");
+  readonly "trainer/trainer.js": typeof import("../../src/trainer/trainer.js");
 }

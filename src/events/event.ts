@@ -9,10 +9,11 @@ import type { CheckpointKind, StoreProblem } from "../checkpoint/index.js";
 import type { HeatEvent } from "../thermal/event.js";
 import type { HeatSummary } from "../thermal/history.js";
 import type { Thresholds } from "../thermal/thresholds.js";
+import type { Losses } from "../trainer/contract.js";
 import type { ChildEnd, GuardedEventData } from "./guarded.js";
 import type { Detailed } from "./warning.js";
 
-export type { ImageNote };
+export type { ImageNote, Losses };
 type Note<Type extends ImageNote["type"]> = Omit<Extract<ImageNote, { type: Type }>, "type">;
 type News<Type extends HeatEvent["type"]> = Omit<Extract<HeatEvent, { type: Type }>, "type">;
 
@@ -29,15 +30,6 @@ export interface Position {
   readonly batch: number;
   /** Share of the new layers in the fade-in, more than 0 to 1. */
   readonly alpha: number;
-}
-
-export interface Losses {
-  readonly criticLoss: number;
-  readonly generatorLoss: number;
-  readonly gradientPenalty: number;
-  /** Mean critic score of the real and of the generated images. */
-  readonly realScore: number;
-  readonly fakeScore: number;
 }
 
 export interface SavedFile {

@@ -4,10 +4,11 @@ import { answerCalls, HandOver } from "../base/worker-calls.js";
 import type { EngineTies } from "./engine.js";
 import { createMirror, type Copy, type Mirror } from "./mirror.js";
 import { requireHalf } from "../engine/session.js";
-import { createTrainer } from "./trainer.js";
-import type { ImageRequest, StepRequest, StepResult, Trainer, TrainerOptions } from "./trainer-contract.js";
+import { createTrainer } from "../trainer/trainer.js";
+import type { ImageRequest, StepRequest, StepResult, Trainer, TrainerOptions } from "../trainer/contract.js";
 import type { Resolution } from "../progan/config.js";
-import { sealState, type SealedState, type TrainState } from "./train-state.js";
+import type { TrainState } from "../trainer/state.js";
+import { sealState, type SealedState } from "./train-state.js";
 
 let trainer: Trainer | undefined;
 let architecture: TrainerOptions["architecture"];

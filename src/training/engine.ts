@@ -7,9 +7,10 @@ import { callWorker } from "../base/worker-calls.js";
 import { deferBusyThreads } from "../base/thread-priority.js";
 import { workerEntry } from "../base/worker-entry.js";
 import type { EngineCalls, PrepareRequest, StepAnswer } from "./engine-worker.js";
-import type { ImageRequest, StepRequest, TrainerOptions } from "./trainer-contract.js";
+import type { ImageRequest, StepRequest, TrainerOptions } from "../trainer/contract.js";
 import type { Copy } from "./mirror.js";
-import { ownBuffers, type SealedState, type TrainState } from "./train-state.js";
+import { ownBuffers, type TrainState } from "../trainer/state.js";
+import type { SealedState } from "./train-state.js";
 import { patienceWith, watch } from "./watchdog.js";
 
 /** What the engine tells by itself. */

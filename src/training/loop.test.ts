@@ -7,7 +7,7 @@ import type { ImageSet } from "../progan/image-source.js";
 import { firstPlace, type Place } from "../progan/schedule.js";
 import type { Advice } from "../thermal/monitor.js";
 import { createTrack, loop, type Parts } from "./loop.js";
-import type { StepRequest } from "./trainer-contract.js";
+import type { StepRequest } from "../trainer/contract.js";
 import { createStop } from "./stop.js";
 import type { SealedState } from "./train-state.js";
 

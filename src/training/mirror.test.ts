@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../test/crash/sample.js";
 import { createMirrorFile, removeMirror, type MirrorPaths } from "../checkpoint/index.js";
 import { createMirror, mirrorDue, stateIn, type Copy } from "./mirror.js";
-import type { TrainState } from "./train-state.js";
+import type { TrainState } from "../trainer/state.js";
 
 const stateOf = (...values: number[]): TrainState => ({
   arrays: new Map([["generator/a", { shape: [values.length], data: Float32Array.from(values) }]]),

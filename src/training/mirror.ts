@@ -12,7 +12,7 @@ import {
   type MirrorPaths,
 } from "../checkpoint/index.js";
 import { sharedArray, type NamedArray } from "../base/named-arrays.js";
-import type { TrainState } from "./train-state.js";
+import type { TrainState } from "../trainer/state.js";
 
 /** Share of training time that copying may take. */
 export const mirrorShare = 0.01;

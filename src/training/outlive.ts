@@ -26,7 +26,8 @@ import { isOf, type LockOptions } from "../store/index.js";
 import { fromJson, toJson } from "./progress.js";
 import type { Reserve } from "./rescue.js";
 import { progressOf } from "./saves.js";
-import { ownBuffers, toNetworks } from "./train-state.js";
+import { ownBuffers } from "../trainer/state.js";
+import { toNetworks } from "./train-state.js";
 
 /** The reason that its checkpoint is kept with. */
 const reason = "killed";

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { presets } from "../progan/config.js";
-import { freshState, parameterCounts } from "./train-state.js";
+import { freshState, parameterCounts } from "../trainer/state.js";
 import { costOf } from "../engine/cost.js";
 import { planTraining } from "./plan.js";
-import { generation, oneClock, wholeStep } from "./step-graph.js";
+import { generation, oneClock, wholeStep } from "../trainer/step-graph.js";
 
 const small = { ...presets.demo, channels: 16, latent: 16, end: 16 } as const;
 

@@ -15,9 +15,9 @@ import {
   wholeStep,
   type Outputs,
   type StepShape,
-} from "./step-graph.js";
+} from "../trainer/step-graph.js";
 import { previewBatch } from "./preview.js";
-import { parameterCounts } from "./train-state.js";
+import { parameterCounts } from "../trainer/state.js";
 
 export interface StagePlan {
   readonly resolution: Resolution;

@@ -17,7 +17,7 @@ import type { HeatSummary } from "../thermal/history.js";
 import { firstArithmetic } from "../engine/arithmetic.js";
 import { precisions } from "../engine/precision.js";
 import type { Position } from "../events/event.js";
-import type { LossScales } from "./loss-scale.js";
+import type { LossScales } from "../trainer/loss-scale.js";
 
 /** A checkpoint's numbers are bounded as typed ones are: it may be damaged, or somebody else's. */
 const within = ({ min, max }: { readonly min: number; readonly max: number }) => z.int().min(min).max(max);

@@ -4,7 +4,7 @@ import { isInput, reachable } from "../engine/graph.js";
 import { createSession, deviceCopy, dispose, type EngineOptions } from "../engine/session.js";
 import { sizeOf } from "../base/named-arrays.js";
 import { uniform } from "../base/random.js";
-import { oneClock, wholeStep } from "./step-graph.js";
+import { oneClock, wholeStep } from "../trainer/step-graph.js";
 
 const architecture = { latent: 128, channels: 128, imageChannels: 3 };
 const resolution = 16;

@@ -9,7 +9,8 @@ import type { Copy } from "./mirror.js";
 import { createRescue } from "./rescue.js";
 import type { Saves } from "./saves.js";
 import { createStop } from "./stop.js";
-import { freshState, sealState, type SealedState } from "./train-state.js";
+import { freshState } from "../trainer/state.js";
+import { sealState, type SealedState } from "./train-state.js";
 
 const config: TrainingConfig = { ...presets.demo, latent: 4, channels: 4, imageChannels: 1, end: 4 };
 const lr = config.learningRate;

@@ -35,7 +35,8 @@ import { learningRateOf, remarksOn, trainedTo } from "./imported.js";
 import type { RunOptions } from "./options.js";
 import { requireFinite } from "./finite.js";
 import { readProgress, type Progress } from "./progress.js";
-import { architectureOf, freshStateInPieces, fromNetworks, type TrainState } from "./train-state.js";
+import { freshStateInPieces, type TrainState } from "../trainer/state.js";
+import { architectureOf, fromNetworks } from "./train-state.js";
 import { claim, type Claim, type IsTrainedOn } from "./whose.js";
 
 export interface Beginning {

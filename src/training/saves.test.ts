@@ -5,7 +5,8 @@ import { presets } from "../progan/config.js";
 import { firstPlace } from "../progan/schedule.js";
 import type { RunEvent } from "../events/event.js";
 import { createSaves, type Setup } from "./saves.js";
-import { freshState, sealState } from "./train-state.js";
+import { freshState } from "../trainer/state.js";
+import { sealState } from "./train-state.js";
 
 const config = { ...presets.demo, latent: 2, channels: 2 };
 const place = firstPlace(config);

@@ -17,7 +17,8 @@ import type { Emit, SavedFile } from "../events/event.js";
 import { warning } from "../events/warning.js";
 import { areThere } from "./saved-files.js";
 import { positionOf, toJson, type Progress } from "./progress.js";
-import type { SealedState, TrainState } from "./train-state.js";
+import type { TrainState } from "../trainer/state.js";
+import type { SealedState } from "./train-state.js";
 
 /** Everything that a checkpoint says beside the state and the place. */
 export type Setup = Omit<Progress, "place" | "scales">;

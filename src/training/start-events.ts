@@ -7,7 +7,7 @@ import { batchesDivided } from "./heat.js";
 import type { Opened } from "./opening.js";
 import type { RunOptions } from "./options.js";
 import { positionOf } from "./progress.js";
-import { parameterCounts } from "./train-state.js";
+import { parameterCounts } from "../trainer/state.js";
 
 /** @param arithmetic which version of the engine's (engine/arithmetic.ts) this run computes with */
 export function startEvents(opened: Opened, options: RunOptions, arithmetic: number): readonly RunEvent[] {

@@ -2,15 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Architecture } from "../progan/config.js";
 import { networks, parametersOf } from "../progan/parameters.js";
-import {
-  architectureOf,
-  freshState,
-  freshStateInPieces,
-  fromNetworks,
-  parameterCounts,
-  toNetworks,
-  type TrainState,
-} from "./train-state.js";
+import { freshState, freshStateInPieces, parameterCounts, type TrainState } from "../trainer/state.js";
+import { architectureOf, fromNetworks, toNetworks } from "./train-state.js";
 
 const small: Architecture = { latent: 4, channels: 8, imageChannels: 1 };
 const sizes: fc.Arbitrary<Architecture> = fc.record({

@@ -1,58 +1,13 @@
-/**
- * The state of a training as named arrays (as the engine has it) and as the networks of a checkpoint (as a file has
- * it). Names in the engine: `generator/NAME`, with `/exp_avg` and `/exp_avg_sq` for Adam's moments.
- */
-import { setImmediate } from "node:timers/promises";
+/** The state of a training as the networks of a checkpoint, which is how a file has it, and back. */
 import type { AdamEntry, NetworkState } from "../checkpoint/index.js";
-import { buffersOf, sizeOf, type NamedArray } from "../base/named-arrays.js";
+import type { NamedArray } from "../base/named-arrays.js";
 import { GuardapesosError } from "../base/errors.js";
 import { seal, type Sealed } from "../base/sealed.js";
 import type { Architecture } from "../progan/config.js";
-import {
-  initialParameters,
-  networks,
-  parametersOf,
-  stateDictKeys,
-  type Network,
-} from "../progan/parameters.js";
-import type { LossScales } from "./loss-scale.js";
-import { adamHyperparameters } from "./step-graph.js";
-
-export interface TrainState {
-  /** Parameters and moments. A parameter whose counter is 0 has no moments. */
-  readonly arrays: Map<string, NamedArray>;
-  /** Adam updates of each parameter, by `network/NAME`. */
-  readonly counters: Map<string, number>;
-  /** In mixed precision. */
-  readonly scales?: LossScales | undefined;
-}
-
-/** The buffers that can be handed over with a state. None of no state. */
-export function ownBuffers(state: Pick<TrainState, "arrays"> | undefined): ArrayBuffer[] {
-  return buffersOf(state?.arrays.values() ?? []);
-}
-
-function* freshArrays(architecture: Architecture, seed: number) {
-  for (const network of networks) {
-    for (const [name, array] of initialParameters(network, architecture, seed))
-      yield [`${network}/${name}`, array] as const;
-  }
-}
-
-/** Fresh weights, no Adam state. Blocks; for large networks, seconds. */
-export function freshState(architecture: Architecture, seed: number): TrainState {
-  return { arrays: new Map(freshArrays(architecture, seed)), counters: new Map() };
-}
-
-/** The same, between which the program can answer. */
-export async function freshStateInPieces(architecture: Architecture, seed: number): Promise<TrainState> {
-  const arrays = new Map<string, NamedArray>();
-  for (const [name, array] of freshArrays(architecture, seed)) {
-    arrays.set(name, array);
-    await setImmediate();
-  }
-  return { arrays, counters: new Map() };
-}
+import { networks, parametersOf, stateDictKeys, type Network } from "../progan/parameters.js";
+import type { LossScales } from "../trainer/loss-scale.js";
+import { ownBuffers, type TrainState } from "../trainer/state.js";
+import { adamHyperparameters } from "../trainer/step-graph.js";
 
 function toNetwork(
   network: Network,
@@ -164,11 +119,4 @@ export function fromNetworks(
     }
   }
   return { arrays, counters };
-}
-
-/** Number of parameters of each network. */
-export function parameterCounts(architecture: Architecture): Record<Network, number> {
-  const count = (network: Network): number =>
-    parametersOf(network, architecture).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  return { generator: count("generator"), critic: count("critic") };
 }

@@ -22,8 +22,8 @@ import {
   wholeStep,
   type Outputs,
   type StepShape,
-} from "../../src/training/step-graph.js";
-import { freshState } from "../../src/training/train-state.js";
+} from "../../src/trainer/step-graph.js";
+import { freshState } from "../../src/trainer/state.js";
 import { evaluateAll, evaluateTurned, type Value } from "./reference.js";
 
 const architecture = { latent: 16, channels: 16, imageChannels: 1 };

@@ -4,7 +4,7 @@
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { startEngine } from "../../dist/training/engine.js";
-import { freshState } from "../../dist/training/train-state.js";
+import { freshState } from "../../dist/trainer/state.js";
 
 const architecture = { latent: 16, channels: 64, imageChannels: 1 };
 const resolution = 8;

@@ -8,7 +8,8 @@ import { loadCheckpoint } from "../../src/checkpoint/index.js";
 import type { NamedArray } from "../../src/base/named-arrays.js";
 import type { Architecture } from "../../src/progan/config.js";
 import { networks, parametersOf, type Network } from "../../src/progan/parameters.js";
-import { fromNetworks, type TrainState } from "../../src/training/train-state.js";
+import type { TrainState } from "../../src/trainer/state.js";
+import { fromNetworks } from "../../src/training/train-state.js";
 
 export const goldFolder = resolve(process.env["GUARDAPESOS_GOLD"] ?? "../shared/gold");
 export const goldMissing = !existsSync(join(goldFolder, "cases", "index.json"));

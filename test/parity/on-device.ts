@@ -3,8 +3,8 @@ import { normal } from "../../src/base/random.js";
 import type { Precision } from "../../src/engine/precision.js";
 import type { Provider } from "../../src/engine/session.js";
 import type { Architecture, Resolution } from "../../src/progan/config.js";
-import { createTrainer } from "../../src/training/trainer.js";
-import { freshState, type TrainState } from "../../src/training/train-state.js";
+import { createTrainer } from "../../src/trainer/trainer.js";
+import { freshState, type TrainState } from "../../src/trainer/state.js";
 
 /** One optimizer step: batches of these sizes. */
 export interface PlannedStep {

@@ -24,9 +24,9 @@ import {
   type Network,
 } from "../../src/progan/parameters.js";
 import { resolutions } from "../../src/progan/config.js";
-import { adamHyperparameters, correctionName, rateName, wholeStep } from "../../src/training/step-graph.js";
-import { createTrainer } from "../../src/training/trainer.js";
-import type { TrainState } from "../../src/training/train-state.js";
+import { adamHyperparameters, correctionName, rateName, wholeStep } from "../../src/trainer/step-graph.js";
+import { createTrainer } from "../../src/trainer/trainer.js";
+import type { TrainState } from "../../src/trainer/state.js";
 import { sizeOf } from "../../src/base/named-arrays.js";
 import { evaluateAll, evaluateTurned, type Value } from "../engine/reference.js";
 import {

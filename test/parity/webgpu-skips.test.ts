@@ -5,9 +5,9 @@
 import { existsSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
 import { normal } from "../../src/base/random.js";
-import { firstScales } from "../../src/training/loss-scale.js";
-import { freshState, type TrainState } from "../../src/training/train-state.js";
-import { createTrainer } from "../../src/training/trainer.js";
+import { firstScales } from "../../src/trainer/loss-scale.js";
+import { freshState, type TrainState } from "../../src/trainer/state.js";
+import { createTrainer } from "../../src/trainer/trainer.js";
 import { hashOf } from "../harness/state.js";
 
 vi.mock("../../src/engine/session.js", async (original) => {

@@ -9,7 +9,7 @@ import { normal } from "../../src/base/random.js";
 import { createGraph, input, isInput } from "../../src/engine/graph.js";
 import { conv, convInputGradient, convWeightGradient } from "../../src/engine/ops.js";
 import { createSession, fromEngine, requireHalf, toEngine } from "../../src/engine/session.js";
-import { criticGradients, oneClock } from "../../src/training/step-graph.js";
+import { criticGradients, oneClock } from "../../src/trainer/step-graph.js";
 import { errorOf, eventsOf, start, tiny, train as trainCommand } from "../harness/cli.js";
 import { testFolder } from "../harness/folder.js";
 import { evaluate } from "../engine/reference.js";

@@ -9,9 +9,9 @@ import type { Architecture } from "../progan/config.js";
 import { activeParameters, networks, stepsOf, type Network } from "../progan/parameters.js";
 import { firstScales, growthInterval, type LossScales } from "./loss-scale.js";
 import { generatorGradients, oneClock } from "./step-graph.js";
-import { freshState, ownBuffers, type TrainState } from "./train-state.js";
+import { freshState, ownBuffers, type TrainState } from "./state.js";
 import { createTrainer } from "./trainer.js";
-import type { Noise, StepRequest, Trainer } from "./trainer-contract.js";
+import type { Noise, StepRequest, Trainer } from "./contract.js";
 
 const architecture: Architecture = { latent: 6, channels: 8, imageChannels: 1 };
 const [resolution, size, alpha] = [8, 4, 0.5] as const;

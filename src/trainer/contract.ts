@@ -5,8 +5,7 @@ import type { EngineOptions } from "../engine/session.js";
 import type { Architecture, Resolution } from "../progan/config.js";
 import type { Network } from "../progan/parameters.js";
 import type { BatchPlan } from "../progan/schedule.js";
-import type { Losses } from "../events/event.js";
-import type { TrainState } from "./train-state.js";
+import type { TrainState } from "./state.js";
 
 export interface TrainerOptions {
   readonly architecture: Architecture;
@@ -37,6 +36,15 @@ export interface StepRequest {
   readonly handOver: boolean;
   /** Memory of states that were handed over and are needed no more. */
   readonly spare?: readonly ArrayBuffer[];
+}
+
+export interface Losses {
+  readonly criticLoss: number;
+  readonly generatorLoss: number;
+  readonly gradientPenalty: number;
+  /** Mean critic score of the real and of the generated images. */
+  readonly realScore: number;
+  readonly fakeScore: number;
 }
 
 export interface StepResult {

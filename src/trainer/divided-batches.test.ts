@@ -8,9 +8,9 @@ import type { NamedArray } from "../base/named-arrays.js";
 import { normal, uniform } from "../base/random.js";
 import { presets, type Architecture, type Resolution } from "../progan/config.js";
 import { firstPlace, planStep } from "../progan/schedule.js";
-import { freshState, type TrainState } from "./train-state.js";
+import { freshState, type TrainState } from "./state.js";
 import { createTrainer } from "./trainer.js";
-import type { Noise, Trainer } from "./trainer-contract.js";
+import type { Noise, Trainer } from "./contract.js";
 
 const architecture: Architecture = { latent: 6, channels: 8, imageChannels: 1 };
 const resolution: Resolution = 8;

@@ -5,9 +5,9 @@ import { trainHere } from "../../test/harness/training.js";
 import { normal } from "../base/random.js";
 import { GuardapesosError } from "../base/errors.js";
 import type { Architecture } from "../progan/config.js";
-import { freshState } from "./train-state.js";
+import { freshState } from "./state.js";
 import { createTrainer } from "./trainer.js";
-import type { StepRequest } from "./trainer-contract.js";
+import type { StepRequest } from "./contract.js";
 
 const hooks = vi.hoisted(() => ({ open: [] as string[], previewFails: undefined as Error | undefined }));
 vi.mock("../engine/session.js", async (original) => {
@@ -25,8 +25,8 @@ vi.mock("../engine/session.js", async (original) => {
   };
   return { ...real, createSession };
 });
-vi.mock("./preview.js", async (original) => {
-  const real = await original<typeof import("./preview.js")>();
+vi.mock("../training/preview.js", async (original) => {
+  const real = await original<typeof import("../training/preview.js")>();
   const writePreview: typeof real.writePreview = (...drawing) =>
     hooks.previewFails ? Promise.reject(hooks.previewFails) : real.writePreview(...drawing);
   return { ...real, writePreview };

@@ -4,9 +4,9 @@ import { hashOf } from "../../test/harness/state.js";
 import { normal } from "../base/random.js";
 import type { Architecture, Resolution } from "../progan/config.js";
 import { activeParameters, networks, stepsOf } from "../progan/parameters.js";
-import { freshState, ownBuffers, type TrainState } from "./train-state.js";
+import { freshState, ownBuffers, type TrainState } from "./state.js";
 import { createTrainer } from "./trainer.js";
-import type { BatchData, StepRequest, Trainer } from "./trainer-contract.js";
+import type { BatchData, StepRequest, Trainer } from "./contract.js";
 
 const architecture: Architecture = { latent: 6, channels: 8, imageChannels: 1 };
 const size = 4;

@@ -1,9 +1,8 @@
 /** What a step's graph is fed beside the state, and what its figures are called. */
 import { clockAt } from "../engine/adam.js";
-import { toEngine, type EngineTensor } from "../engine/session.js";
+import { toEngine } from "../engine/session.js";
 import type { Architecture, Resolution } from "../progan/config.js";
 import { activeParameters, networks, stepsOf, type Network } from "../progan/parameters.js";
-import type { Losses } from "../events/event.js";
 import {
   adamHyperparameters,
   correctionName,
@@ -11,11 +10,8 @@ import {
   rateName,
   type StepShape,
 } from "./step-graph.js";
-import type { BatchData, Noise } from "./trainer-contract.js";
-
-type Tensors = Map<string, EngineTensor>;
-
-export const scalar = (value: number): EngineTensor => toEngine({ shape: [], data: Float32Array.of(value) });
+import type { BatchData, Losses, Noise } from "./contract.js";
+import { scalar, type Tensors } from "./tensors.js";
 
 /** The parameters that a resolution trains, of both networks, in the order of the graphs. */
 export const activeOf = (
