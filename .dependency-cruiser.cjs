@@ -1,6 +1,6 @@
 /**
  * Who may import whom (docs/architecture.md). Imports point down only:
- * cli -> dashboard -> training -> events -> { trainer -> progan -> engine }, checkpoint -> { store, torch }, thermal -> base.
+ * cli -> { training, guard } -> events -> { trainer -> progan -> engine }, checkpoint -> { store, torch }, thermal -> base.
  */
 
 /** What each folder may import beside itself. */
@@ -16,7 +16,6 @@ const below = {
   trainer: ["progan", "engine", "base"],
   training: ["events", "trainer", "progan", "engine", "checkpoint", "store", "thermal", "base"],
   guard: ["events", "checkpoint", "store", "torch", "thermal", "base"],
-  dashboard: ["training", "texts", "base"],
 };
 
 const layers = Object.entries(below).map(([folder, allowed]) => ({
@@ -42,7 +41,6 @@ const inputAndOutput = [
   "base/thread-priority",
   "base/regular-file",
   "cli/",
-  "dashboard/server",
   "store/disk",
   "store/refuge",
   "checkpoint/mirror-file",

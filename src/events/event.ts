@@ -1,5 +1,5 @@
 /**
- * Everything that a run tells, as plain JSON. The terminal, `--json`, the dashboard and any log read this one stream.
+ * Everything that a run tells, as plain JSON. The terminal, `--json` and any log read this one stream.
  * Additive only: a field or a type may be added, never renamed, removed or given another meaning (docs/events.md).
  * Times are in seconds unless the name says otherwise; `at` is ISO 8601.
  */

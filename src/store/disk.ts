@@ -1,5 +1,6 @@
 /**
- * The only file of the store that touches a disk. `Disk` is small on purpose: a test puts another one in its place that
+ * How the store reaches a disk: nothing else in it opens, writes or removes files (only the thread that hashes,
+ * `disk-hash-worker.ts`, reads them). `Disk` is small on purpose: a test puts another one in its place that
  * loses whatever was not synced, tears writes, runs full, or fails at the n-th operation.
  *
  * Errors are Node's own (ENOSPC, EIO, ...); `diskError` turns them into what a user is told.

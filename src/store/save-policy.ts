@@ -21,7 +21,8 @@ export interface SaveFacts {
   readonly saveCost: number | undefined;
   readonly epochEnded: boolean;
   readonly stageEnded: boolean;
-  readonly askedByHand: boolean;
+  /** A person wants a save now. For those who use the store as a library: a training has no key for it. */
+  readonly askedByHand?: boolean;
   /** Why training is about to stop ("SIGINT", "heat", ...); undefined while it goes on. */
   readonly stopping: string | undefined;
   /** Whether training is about to end by itself: no later try comes then. */
@@ -68,7 +69,7 @@ function tryAgain({
 /** @returns undefined when there is nothing to save for */
 export function decideSave(facts: SaveFacts, rules: SaveRules): SaveDecision | undefined {
   if (facts.stopping !== undefined) return { kind: "emergency", reason: facts.stopping };
-  if (facts.askedByHand) return { kind: "manual", reason: "asked for" };
+  if (facts.askedByHand === true) return { kind: "manual", reason: "asked for" };
   if (facts.failures > 0 && facts.ending !== true) return tryAgain(facts);
   if (facts.stageEnded) return { kind: "stage", reason: "end of the resolution" };
   if (facts.epochEnded) return { kind: "epoch", reason: "end of the epoch" };

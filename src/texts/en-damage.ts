@@ -27,7 +27,7 @@ function fault(damage: Damage): string {
     case "tensor-foreign":
       return "the tensor does not belong there";
     case "tensor-changed":
-      return "its numbers are others (SHA-256)";
+      return "its numbers are not those that were saved";
     case "shape":
       return `its shape is ${damage.shape.join("x")}, not ${damage.expected.join("x")}`;
     case "size":
@@ -63,7 +63,7 @@ function fault(damage: Damage): string {
   }
 }
 
-/** "critic.pth, weights/late.bias: its numbers are others (SHA-256)". */
+/** "critic.pth, weights/late.bias: its numbers are not those that were saved". */
 export function damageOf(damage: Damage): string {
   if (damage.reason === "not-finite" || damage.reason === "newer-format") return fault(damage);
   const place = damage.where === undefined ? damage.file : `${damage.file}, ${damage.where}`;

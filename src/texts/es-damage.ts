@@ -27,7 +27,7 @@ function fault(damage: Damage): string {
     case "tensor-foreign":
       return "ese tensor no debería estar ahí";
     case "tensor-changed":
-      return "sus números son otros (SHA-256)";
+      return "sus números no son los que se guardaron";
     case "shape":
       return `su forma es ${damage.shape.join("x")}, no ${damage.expected.join("x")}`;
     case "size":
@@ -63,7 +63,7 @@ function fault(damage: Damage): string {
   }
 }
 
-/** «critic.pth, weights/late.bias: sus números son otros (SHA-256)». */
+/** «critic.pth, weights/late.bias: sus números no son los que se guardaron». */
 export function damageOf(damage: Damage): string {
   if (damage.reason === "not-finite" || damage.reason === "newer-format") return fault(damage);
   const place = damage.where === undefined ? damage.file : `${damage.file}, ${damage.where}`;

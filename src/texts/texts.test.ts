@@ -342,6 +342,15 @@ describe.each(both)("the catalogue in %s", (language) => {
   });
 });
 
+it("a tensor that differs is told without an algorithm: which one its digest has depends on who saved it", () => {
+  for (const texts of [textsOf("en"), textsOf("es")]) {
+    const damage = { file: "critic.pth", where: "weights/late.bias", reason: "tensor-changed" } as const;
+    const told = texts.commands.damaged("00000001-auto-20261106_153045", damage);
+    expect(told).toContain("critic.pth, weights/late.bias");
+    expect(told).not.toMatch(/SHA|CRC/);
+  }
+});
+
 it("a stop before the first batch speaks of no weights", () => {
   for (const texts of [textsOf("en"), textsOf("es")]) {
     const { "stop-requested": asked, ended } = texts.events;

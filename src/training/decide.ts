@@ -97,7 +97,6 @@ function saveOf(facts: Facts, urgent: boolean, end: Decision["end"]): SaveDecisi
       saving: facts.saving,
       epochEnded: facts.epochEnded,
       stageEnded: facts.stageEnded,
-      askedByHand: false,
       ending: end !== undefined,
       stopping: urgent ? (facts.stopSignal ?? heatReason(facts.heat)) : undefined,
     },
