@@ -47,6 +47,25 @@ describe("docs/decisions", () => {
   });
 });
 
+describe("docs/glossary.md", () => {
+  it("explains ten to thirty words, each once, and names files that are there", async () => {
+    const rows = (await page("glossary.md")).split("\n").filter((line) => line.startsWith("| **"));
+    const words = rows.map((row) => row.split("|")[1]!.trim());
+    expect(words.length).toBeGreaterThanOrEqual(10);
+    expect(words.length).toBeLessThanOrEqual(30);
+    expect(new Set(words).size).toBe(words.length);
+    const source = new URL("../", import.meta.url);
+    for (const row of rows) {
+      const [, , spanish, meaning, code] = row.split("|").map((cell) => cell.trim());
+      expect(`${spanish!} / ${meaning!}`, row).toMatch(/\S+ \/ .{20}/);
+      const files = [...code!.matchAll(/`([^`]+)`/g)].map(([, file]) => file!);
+      expect(files.length, row).toBeGreaterThan(0);
+      for (const file of files)
+        await expect(access(new URL(file, source)), `${words.join()}: ${file}`).resolves.toBeUndefined();
+    }
+  });
+});
+
 describe("the links of the pages", () => {
   it("lead to files that are there", async () => {
     const root = new URL("../../", import.meta.url);
