@@ -4,7 +4,8 @@
  */
 import { spawn } from "node:child_process";
 import { delimiter } from "node:path";
-import { fileURLToPath } from "node:url";
+
+import { agentFolder } from "./agent-folder.js";
 import type { CommandEnd } from "./exit.js";
 import { startError } from "./program.js";
 
@@ -14,9 +15,6 @@ export interface Child {
   readonly startedAt: number;
   readonly ended: Promise<CommandEnd>;
 }
-
-/** Where the agent lies in this package; the same from `src` and from `dist`. */
-export const agentFolder = fileURLToPath(new URL("../../src/guard/agent", import.meta.url));
 
 /** What the agent is told when it starts. */
 export interface AgentPlace {

@@ -1,7 +1,8 @@
 import { delimiter } from "node:path";
 import { describe, expect, it } from "vitest";
 import { whyMissing } from "./agent-missing.js";
-import { agentFolder, environmentOf } from "./child.js";
+import { agentFolder } from "./agent-folder.js";
+import { environmentOf } from "./child.js";
 import { mainOf, parsePsLine, parseStat, treeOf, type ListedProcess } from "./process-tree.js";
 import { createLineCutter } from "./protocol.js";
 import { scriptName, seriesName } from "./script-name.js";

@@ -7,17 +7,18 @@ import { z } from "zod";
 import { parseBounded } from "../base/bounded-json.js";
 import { GuardapesosError } from "../base/errors.js";
 import {
-  diskError,
   findWriters,
   guardedFolder,
+  openStore,
+  siteOf,
   isRunning,
-  makeFolders,
   nodeDisk,
-  takeLock,
   writeText,
   type Disk,
   type Owner,
+  type Store,
 } from "../store/index.js";
+import { codecs } from "../checkpoint/torch-codec.js";
 import { startOf } from "./process-tree.js";
 
 const noteName = "running.json";
@@ -36,8 +37,9 @@ const owner = z.looseObject({
 const noteSchema = z.looseObject({ script: z.string(), guard: z.int(), processes: z.array(owner) });
 
 export interface GuardedFolder {
-  /** Absolute or as the weights folder was given. */
+  /** As the weights folder was given. */
   readonly path: string;
+  readonly store: Store;
   /** Of the announcement, at the moment. */
   readonly lock: () => string;
   /** Writes down which processes are guarded now, in the order of importance; none: nothing runs any more. Never rejects. */
@@ -61,36 +63,34 @@ async function stillRunning(
   return undefined;
 }
 
+/** Of all guarded trainings: their series are told apart by their names. */
+const label = "script";
+
 /**
  * Makes the folder, and becomes its only guard.
  * @throws WEIGHTS_IN_USE another guard is there
  * @throws SCRIPT_STILL_RUNS its guard was killed, and it goes on
- * @throws WEIGHTS_NOT_WRITABLE, LINK_LEADS_NOWHERE, DISK_FULL, SAVE_FAILED
+ * @throws WEIGHTS_NOT_WRITABLE, LINK_LEADS_NOWHERE, FOLDER_IS_LINK, DISK_FULL, SAVE_FAILED
  */
-export async function openGuardedFolder(weights: string, disk: Disk = nodeDisk): Promise<GuardedFolder> {
+export async function openGuardedFolder(
+  weights: string,
+  series: string,
+  disk: Disk = nodeDisk,
+): Promise<GuardedFolder> {
   const path = join(weights, guardedFolder);
   const note = join(path, noteName);
-  const free = async () => disk.freeSpace(weights).catch(() => undefined);
-  const onDisk = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      throw diskError(error, weights, 0, await free());
-    }
-  };
-  const lock = await onDisk(async () => {
-    await makeFolders(disk, path);
-    return takeLock(disk, path, path);
-  });
+  const site = siteOf(weights, { folder: guardedFolder, codecs, disk });
+  const store = await openStore(site, { label, name: series, patience: 60 });
+  const { lock } = store.opening;
   const running = await stillRunning(disk, note);
   if (running !== undefined) {
-    await lock.release();
+    await store.close();
     const { pid, since } = running.process;
     throw new GuardapesosError("SCRIPT_STILL_RUNS", { folder: path, script: running.script, pid, since });
   }
   const write = async (script: string, pids: readonly number[]): Promise<void> => {
     if (pids.length === 0) return disk.remove(note);
-    const mine = (await findWriters(disk, path)).find((one) => one.path === lock.path)?.owner;
+    const mine = (await findWriters(disk, path)).find((one) => one.path === lock)?.owner;
     if (mine === undefined) return;
     const since = new Date().toISOString();
     const processes = pids.flatMap((pid) => {
@@ -105,12 +105,13 @@ export async function openGuardedFolder(weights: string, disk: Disk = nodeDisk):
   let writing: Promise<void> = Promise.resolve();
   return {
     path,
-    lock: () => lock.path,
+    store,
+    lock: () => lock,
     note(script, pids) {
       // Without it a later guard only knows less.
       writing = writing.then(() => write(script, pids)).catch(() => undefined);
       return writing;
     },
-    release: () => lock.release(),
+    release: () => store.close(),
   };
 }

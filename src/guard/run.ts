@@ -3,16 +3,27 @@
  * Everything that is opened here is closed here, whatever happens.
  */
 import { mkdir, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { GuardapesosError } from "../base/errors.js";
-import type { Emit } from "../events/event.js";
-import { listenForStop } from "../checkpoint/index.js";
+import type { Emit, RunEventOf } from "../events/event.js";
+import type { GuardedFile } from "../events/guarded.js";
+import { listenForStop } from "../store/index.js";
 import { openAgentServer, type AgentServer } from "./agent-server.js";
 import { createAgents, type Agents } from "./agents.js";
 import { environmentOf, startChild, type Child } from "./child.js";
-import { exitOf, type CommandEnd, type Exit, type StopCause } from "./exit.js";
+import { exitOf, type CommandEnd, type StopCause } from "./exit.js";
+import { createAutosave } from "./autosaver.js";
+import { createRescue, type Rescue } from "./rescue.js";
+import { intoStore } from "./into-store.js";
+import { createKeeper, type Keeper } from "./keeper.js";
+import { createStage } from "./stage.js";
 import { openGuardedFolder, type GuardedFolder } from "./guarded-folder.js";
+import { countMemoryKills, crashCause, type ToldCrash } from "./crash.js";
+import { watchForHangs, type HangWatch } from "./hang-watch.js";
+import { watchGuardHeat, type GuardHeat } from "./heat.js";
+import type { HeatSummary } from "../thermal/history.js";
+import type { HeatOptions } from "../thermal/watch.js";
 import { createInterrupter, type Interrupter } from "./interrupt.js";
 import { noExtras, type Launch } from "./launch.js";
 import { eventOf, processOf } from "./news.js";
@@ -33,6 +44,9 @@ export interface GuardOptions {
   readonly agent: boolean;
   /** What the agent does by itself: a snapshot every so many batches or seconds. */
   readonly autosave: { readonly batches: number } | { readonly seconds: number } | "auto" | undefined;
+  readonly heat: HeatOptions;
+  /** Whether a command that hangs is killed. */
+  readonly hangKill: boolean;
   readonly language: string;
   /** What a person types to start it again. */
   readonly again: string;
@@ -58,6 +72,12 @@ interface Session {
   readonly system: System;
   readonly pauser: Pauser;
   readonly interrupter: Interrupter;
+  readonly keeper: Keeper;
+  readonly rescue: Rescue;
+  readonly hangs: HangWatch;
+  readonly heat: GuardHeat;
+  /** Of this run, absolute; goes at its end. */
+  readonly stage: string;
 }
 
 /** Seconds for a boundary at Ctrl+Z: a person waits. */
@@ -92,7 +112,7 @@ function tellOfAgents({ agents, emit, folder, options, system }: Session, welcom
     message({ state }, message, before) {
       const event = eventOf(message, state);
       if (event) emit(event);
-      if (message.t === "no-snapshot") {
+      if (message.t === "no-snapshot" && state.trains) {
         const { reason: why, detail } = message;
         emit({ type: "no-snapshot", ...processOf(state), reason: "asked", why, detail });
       }
@@ -127,11 +147,10 @@ async function ended(child: Child, { agents }: Session): Promise<CommandEnd> {
 async function guardOnce(session: Session, attempt: number): Promise<CommandEnd> {
   const { options, emit, server, folder, system, agents, pauser } = session;
   const launch = (options.launch ?? noExtras).extras({ attempt, cause: "start", point: undefined });
-  const snapshots = resolve(folder.path, "snapshots");
   const agent = server && {
     port: server.port,
     token: server.token,
-    folder: snapshots,
+    folder: session.stage,
     set: launch.set === undefined ? undefined : JSON.stringify(launch.set),
   };
   const command = [...options.command, ...launch.args];
@@ -139,6 +158,7 @@ async function guardOnce(session: Session, attempt: number): Promise<CommandEnd>
   system.began(child.pid);
   emit({ type: "child-started", pid: child.pid, command, attempt, from: launch.from });
   void folder.note(scriptName(command), [child.pid]);
+  const told = listenForCrash(session);
   const watcher = watchForAgents(child.pid, agents, command, options.agent, (event) => {
     emit(event);
     const unmet = launch.set?.set.map(settingName) ?? [];
@@ -163,13 +183,40 @@ async function guardOnce(session: Session, attempt: number): Promise<CommandEnd>
       seconds,
       interrupted: interrupter.delivered(),
     });
-    watcher.close(true);
+    watcher.close(!interrupter.delivered());
+    tellCrash(session, child.pid, end, told());
     return end;
   } finally {
     watcher.close(false);
     stopListening();
     system.ended();
   }
+}
+
+/** What an agent says of the exception that ends its process; the first one counts. */
+function listenForCrash({ agents }: Session): () => { told: ToldCrash | undefined; kills: number } {
+  let told: ToldCrash | undefined;
+  const before = countMemoryKills() ?? 0;
+  agents.observe({
+    message: (_, message) => {
+      if (message.t === "crash") told ??= { ...message, where: message.where };
+    },
+  });
+  return () => ({ told, kills: (countMemoryKills() ?? 0) - before });
+}
+
+/** Says why it has ended, where nobody had asked it to. */
+function tellCrash(
+  { interrupter, hangs, emit }: Session,
+  pid: number,
+  end: CommandEnd,
+  { told, kills }: { readonly told: ToldCrash | undefined; readonly kills: number },
+): void {
+  if (interrupter.delivered()) return;
+  const { platform } = process;
+  const sent: NodeJS.Signals[] = hangs.killed() ? ["SIGKILL"] : [];
+  const cause = crashCause({ end, told, sent, memoryKills: kills, platform });
+  if (cause) emit({ type: "crash", pid, cause });
 }
 
 const codeOrSignal = ({ code, signal }: CommandEnd) => ({
@@ -186,10 +233,17 @@ async function dumpStacks({ agents, emit }: Session): Promise<void> {
 }
 
 /** Says how it has ended, and what is safe. */
-function tellEnd(session: Session, end: CommandEnd, startedAt: number): Exit {
-  const { options, emit, interrupter } = session;
+function tellEnd(
+  session: Session,
+  end: CommandEnd,
+  startedAt: number,
+  copies: readonly GuardedFile[],
+  heat: HeatSummary | undefined,
+): Ended {
+  const { options, interrupter, keeper } = session;
   const cause = interrupter.cause();
-  const exit = exitOf({ end, cause, delivered: interrupter.delivered(), saveFailed: false });
+  const delivered = interrupter.delivered();
+  const exit = exitOf({ end, cause, delivered, saveFailed: session.rescue.failed() });
   const isStopped = exit.of === "guardapesos";
   const how = isStopped
     ? cause === "heat"
@@ -198,22 +252,101 @@ function tellEnd(session: Session, end: CommandEnd, startedAt: number): Exit {
     : exit.code === 0
       ? "finished"
       : "failed";
-  emit({
+  return {
     type: "ended",
     how,
     signal: isStopped ? cause : end.signal,
     position: undefined,
     seconds: (performance.now() - startedAt) / 1000,
-    files: [],
+    files: copies.length > 0 ? copies : keeper.newest(),
     preview: undefined,
-    nonFinite: 0,
+    nonFinite: keeper.nonFinite(),
     resumeCommand: how === "finished" ? undefined : options.again,
     batchesLost: undefined,
+    heat,
     code: undefined,
     child: { name: scriptName(options.command), exitCode: exit.code, codeOf: exit.of },
-  });
-  return exit;
+  };
 }
+
+type Ended = RunEventOf<"ended">;
+
+/** Everything of a run but its command, in one scope: what is opened is closed in every exit. */
+async function withSession<T>(
+  options: GuardOptions,
+  emit: Emit,
+  stop: StopSource,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const begun = performance.now();
+  const now = (): number => (performance.now() - begun) / 1000;
+  const folder = await openGuardedFolder(options.weights, options.series);
+  const agents = createAgents(now);
+  const system = systemOf();
+  const stage = resolve(folder.path, stageName);
+  const pauser = createPauser(agents, system, emit, now);
+  const interrupter = createInterrupter(agents, system, emit, now);
+  const request = (cause: StopCause): void => {
+    interrupter.request(cause);
+    pauser.resumeAll();
+  };
+  const asked = listenForStop(folder.lock, () => request("stop"));
+  const rescue = createRescue(agents, interrupter);
+  const files = createStage(stage);
+  const { command, weights, series } = options;
+  const keep = intoStore(folder.store, scriptName(command), command);
+  const keeper = createKeeper({ agents, stage: rescue.around(files), keep, emit, now });
+  const autosave = options.autosave === "auto" ? createAutosave(agents, interrupter, now) : undefined;
+  const hangs = watchForHangs(agents, options.hangKill ? () => system.kill() : undefined, emit, now);
+  let server: AgentServer | undefined;
+  let heat: GuardHeat | undefined;
+  let answer: unknown;
+  const tell: Emit = (event) => {
+    if (event.type === "ended") answer = event;
+    emit(event);
+  };
+  try {
+    // What a killed guard has left.
+    await rm(stage, { recursive: true, force: true });
+    await mkdir(stage, { recursive: true });
+    if (options.agent) server = await openAgentServer(agents.listener);
+    emit({ type: "guard-started", command, folder: process.cwd(), weights, series, newest: undefined });
+    heat = await watchGuardHeat(options.heat, { agents, pauser, tree: system, emit, request });
+    const session: Session = {
+      hangs,
+      heat,
+      options,
+      emit: tell,
+      now,
+      agents,
+      server,
+      folder,
+      system,
+      pauser,
+      interrupter,
+      keeper,
+      rescue,
+      stage,
+    };
+    tellOfAgents(session, () => welcomeOf(options));
+    stop.listen(request);
+    return await work(session);
+  } finally {
+    interrupter.close();
+    keeper.close();
+    hangs.close();
+    await heat?.close();
+    autosave?.close();
+    server?.close();
+    await asked.close(answer);
+    await rm(stage, { recursive: true, force: true }).catch(() => undefined);
+    await folder.note("", []);
+    await folder.release();
+  }
+}
+
+/** In the guarded folder: snapshots and held files of the run that is on. */
+const stageName = "snapshots";
 
 /**
  * Runs a command under guard until it has ended.
@@ -222,47 +355,20 @@ function tellEnd(session: Session, end: CommandEnd, startedAt: number): Exit {
  */
 export async function guard(options: GuardOptions, emit: Emit, stop: StopSource): Promise<number> {
   const startedAt = performance.now();
-  const now = (): number => (performance.now() - startedAt) / 1000;
   requireProgram(options.command[0]!, options.environment["PATH"]);
-  const folder = await openGuardedFolder(options.weights);
-  const agents = createAgents(now);
-  const system = systemOf();
-  const snapshots = join(folder.path, "snapshots");
-  let server: AgentServer | undefined;
-  const pauser = createPauser(agents, system, emit, now);
-  const interrupter = createInterrupter(agents, system, emit, now);
-  const request = (cause: StopCause): void => {
-    interrupter.request(cause);
-    pauser.resumeAll();
-  };
-  const asked = listenForStop(folder.lock, () => request("stop"));
-  let last: unknown;
-  try {
-    // What a killed guard has left.
-    await rm(snapshots, { recursive: true, force: true });
-    await mkdir(snapshots, { recursive: true });
-    if (options.agent) server = await openAgentServer(agents.listener);
-    const session: Session = { options, emit, now, agents, server, folder, system, pauser, interrupter };
-    const { command, weights, series } = options;
-    emit({ type: "guard-started", command, folder: process.cwd(), weights, series, newest: undefined });
-    tellOfAgents(session, () => welcomeOf(options));
-    stop.listen(request);
+  return withSession(options, emit, stop, async (session) => {
     let missing: GuardapesosError | undefined;
-    agents.observe({
+    session.agents.observe({
       message: (_, message) => {
         if (message.t === "set-missing") missing ??= settingMissing(message);
       },
     });
     const end = await guardOnce(session, 1);
     if (missing) throw missing; // the script has not run
-    const exit = tellEnd(session, end, startedAt);
-    return exit.code;
-  } finally {
-    interrupter.close();
-    server?.close();
-    await asked.close(last);
-    await rm(snapshots, { recursive: true, force: true }).catch(() => undefined);
-    await folder.note("", []);
-    await folder.release();
-  }
+    await session.keeper.flush(true);
+    const copies = await session.rescue.copy(session.emit, options.weights);
+    const ended = tellEnd(session, end, startedAt, copies, await session.heat.close());
+    session.emit(ended);
+    return ended.child!.exitCode;
+  });
 }

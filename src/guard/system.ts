@@ -14,6 +14,8 @@ export interface System extends PlainInterrupt, Tree {
   /** Gives a signal to the processes that train; to the main one where no agent tells which those are. */
   readonly passOn: (signal: NodeJS.Signals, mains: readonly Agent[]) => void;
   readonly isAlive: (pid: number) => boolean;
+  /** Ends the command and all that it has started, at once: for `--hang-kill` alone. */
+  readonly kill: () => void;
 }
 
 /** Bits of /proc/PID/status "SigCgt" are signal numbers less one. */
@@ -61,5 +63,8 @@ export function systemOf(): System {
       else if (root !== undefined) signalTo(mainOf(root, tree()), signal);
     },
     isAlive: isThere,
+    kill() {
+      for (const { pid } of [...tree()].reverse()) signalTo(pid, "SIGKILL");
+    },
   };
 }

@@ -85,12 +85,13 @@ function guardOptions(
   context: Context,
   command: readonly string[],
 ): Omit<GuardOptions, "series"> {
-  heatOptions(settings);
   return {
     command,
     weights: settings.weights ?? "weights",
     agent: settings.agent ?? true,
     autosave: autosaveOf(settings.autosave),
+    heat: heatOptions(settings),
+    hangKill: settings.hangKill ?? false,
     language: context.texts.language,
     environment: process.env,
     again: "",
