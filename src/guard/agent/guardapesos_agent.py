@@ -1783,7 +1783,7 @@ def install_set(wanted):
         for entry in wanted.get("set", [])
     ]
     if settings:
-        AGENT.settings = Settings(settings)
+        AGENT.settings = Settings(settings, wanted)
         sys.path_hooks.insert(0, AGENT.settings.path_hook)
         sys.meta_path.insert(0, AGENT.settings)
 
@@ -2171,13 +2171,15 @@ def _put_first(ast, tree, prologue):
 class Settings:
     """What --set asks for in this process: the hook of sys.path_hooks, and a finder of sys.meta_path."""
 
-    def __init__(self, settings):
+    def __init__(self, settings, wanted):
+        self.wanted = wanted
         self.main = [setting for setting in settings if setting.module in (None, "__main__")]
         self.modules = {}
         for setting in settings:
             if setting not in self.main:
                 self.modules.setdefault(setting.module, []).append(setting)
         self.began = False  # the main script or module has been found
+        self.is_other = False  # it is not the main script of the training, but another that that one has started
         self.by_path = False  # it is a script, started as `python x.py`
         self.folder = None  # of the script
         self.package = None  # of the main module, with -m
@@ -2209,13 +2211,30 @@ class Settings:
             source = file.read()
         if source[:4] == b"PK\x03\x04" or b"PK\x05\x06" in source[-65557:]:  # a zip is run by its own importer
             raise ImportError(path)
-        self.began = True
+        self._begin(path)
+        if self.is_other:
+            raise ImportError(path)
         self.by_path = caller is None
         self.folder = os.path.dirname(os.path.abspath(path) if os.name == "nt" else os.path.realpath(path))
         code = self._rewritten(source, path, self.main, None, SCRIPT_PROLOGUE)
         if code is None:
             raise ImportError(path)
         return _ScriptFinder(path, code, self.folder, caller is None)
+
+    def _begin(self, path):
+        """
+        The main script or module has been found. Another program that the main script starts with another script of its
+        own is none of our business; the same one again (a rank, a spawned child) is.
+        """
+        self.began = True
+        first = self.wanted.get("main")
+        if first is not None and path is not None and os.path.realpath(path) != first:
+            self.is_other, self.main = True, []
+
+    def _is_first(self, path):
+        """From now on, in all that is started from here, this file is the main script."""
+        self.wanted = dict(self.wanted, main=os.path.realpath(path))
+        os.environ["GUARDAPESOS_AGENT_SET"] = json.dumps(self.wanted)
 
     def _runs_main_path(self, frame):
         if frame.f_code.co_name != "get_importer" or frame.f_globals.get("__name__") != "pkgutil":
@@ -2295,8 +2314,10 @@ class Settings:
         def get_code(name):
             vars(loader).pop("get_code", None)
             if module is None:
-                self.began = True
+                self._begin(spec.origin)
                 self.package = spec.parent
+                if self.is_other:
+                    return plain(name)
             source = loader.get_source(name)
             code = None if source is None else self._rewritten(source, spec.origin, settings, module, None)
             return plain(name) if code is None else code
@@ -2324,12 +2345,17 @@ class Settings:
         absent = [(setting, file, known, imported) for setting in missing]
         if module is None:
             absent += self._absent_in_modules()
+        if absent and self.is_other:
+            return code
         if absent and not _is_installed(path):
             for setting, *place in absent:
                 self._tell_missing(setting, *place)
             return _ending(path)
-        for change in changes:
-            send("set", module=module, file=file, **change)
+        if module is None and not absent:
+            self._is_first(path)
+        if os.environ.get("LOCAL_RANK") in (None, "", "0"):  # the other ranks have the same
+            for change in changes:
+                send("set", module=module, file=file, **change)
         return code
 
     def _tell_missing(self, setting, file, known, imported):

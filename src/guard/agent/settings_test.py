@@ -324,6 +324,18 @@ class Processes(unittest.TestCase):
         # A launcher's own main module has no such name, and goes on.
         self.assertEqual(self.run_python(["-m", "this"], [(None, "EPOCH", "5")])[0], 0)
 
+    def test_another_script_that_it_starts(self):
+        program = "import subprocess, sys\nLR = 1e-3\nprint(LR, flush=True)\n"
+        self.write("other.py", "BATCH = 4\nLR = 5\nprint(LR)\n")
+        self.write("config.py", "SIZE = 1\n")
+        self.write("train.py", program + "sys.exit(subprocess.call([sys.executable, *sys.argv[1:]]))\n")
+        self.write("again.py", "import os\n" + program + "if 'x' not in os.environ: sys.exit(subprocess.call([sys.executable, __file__], env=dict(os.environ, x='')))\n")
+        for asked in [[(None, "LR", "2")], [(None, "LR", "2"), ("config", "SIZE", "3")]]:
+            self.assertEqual(self.run_python(["train.py", "other.py"], asked), (0, "2\n5\n", ""))
+            self.assertEqual(self.run_python(["train.py", "-m", "other"], asked), (0, "2\n5\n", ""))
+            self.assertEqual(self.run_python(["train.py", "-c", "import config; print(config.SIZE)"], asked)[0], 0)
+        self.assertEqual(self.run_python(["again.py"], [(None, "LR", "2")]), (0, "2\n2\n", ""))
+
     def test_the_file_is_not_touched(self):
         path = self.write("train.py", "LR = 1e-3\nprint(LR)\n")
         before = os.stat(path)
