@@ -3,7 +3,7 @@
  * A checkpoint remembers it, because going on exactly is possible under the same one alone.
  */
 import type { Precision } from "./precision.js";
-import type { Provider } from "./session.js";
+import type { Provider } from "./providers.js";
 
 /**
  * 1: ONNX Runtime's convolutions, as on every device but the processor, and in half. 2: Winograd's, on images that lie as

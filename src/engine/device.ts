@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import { availableParallelism } from "node:os";
 import { GuardapesosError } from "../base/errors.js";
 import { workerEntry } from "../base/worker-entry.js";
-import { builtInProviders, type Provider } from "./session.js";
+import type { Provider } from "./providers.js";
+import { builtInProviders } from "./session.js";
 
 /** PCI vendors that make GPUs: NVIDIA, AMD, Intel, Apple, Qualcomm. Not Microsoft's software adapter, nor servers' consoles. */
 const gpuVendors = [0x10de, 0x1002, 0x8086, 0x106b, 0x5143, 0x4d4f4351];

@@ -8,9 +8,7 @@ import type { Target } from "./onnx/lower.js";
 import { createGraph, input, isInput, reachable, type Node } from "./graph.js";
 import { add, matmul } from "./ops.js";
 import { halfNodes, type Precision } from "./precision.js";
-
-export const providers = ["cpu", "webgpu", "dml", "cuda", "coreml"] as const;
-export type Provider = (typeof providers)[number];
+import { providers, type Provider } from "./providers.js";
 
 export interface EngineOptions {
   readonly provider: Provider;

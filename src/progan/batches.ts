@@ -3,6 +3,7 @@
  * sees exactly what an uninterrupted one would have seen; preparing one ahead of its use changes nothing but the wait.
  */
 import { setImmediate } from "node:timers/promises";
+import { createFreeList } from "../base/free-list.js";
 import { invariant } from "../base/invariant.js";
 import { permutation, uniform } from "../base/random.js";
 import type { ImageSet } from "./image-source.js";
@@ -39,6 +40,15 @@ interface Epoch {
   readonly mirrored: readonly boolean[];
 }
 
+/** A batch that is being made before it is asked for. */
+interface Prepared {
+  readonly place: BatchPlace;
+  readonly batch: Promise<Float32Array<ArrayBuffer>>;
+}
+
+const isSamePlace = (one: BatchPlace, other: BatchPlace): boolean =>
+  one.epochKey === other.epochKey && one.start === other.start && one.size === other.size;
+
 /** Bytes to [-1, 1]. */
 const scaled = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1);
 
@@ -47,9 +57,17 @@ export function createBatches(set: ImageSet, seed: number): Batches {
   const imageSize = channels * resolution ** 2;
   // In whole rows, so few that signals and the engine's answer never wait long between two pieces.
   const pieceSize = resolution * Math.ceil(2 ** 15 / resolution);
-  const spare = createSpares();
-  const scratches: Uint8Array[] = [];
-  const ahead = new Map<string, Promise<Float32Array<ArrayBuffer>>>();
+  // An epoch has two lengths: that of its batches, and that of its last.
+  const spare = createFreeList(
+    (length) => new Float32Array(length),
+    ({ length }) => length,
+  );
+  const scratches = createFreeList(
+    (length) => new Uint8Array(length),
+    ({ length }) => length,
+  );
+  /** As many as a step has batches, and those of the next. */
+  let ahead: readonly Prepared[] = [];
   // The current epoch and, when prefetching across its end, the next.
   let epochs: readonly Epoch[] = [];
 
@@ -69,7 +87,7 @@ export function createBatches(set: ImageSet, seed: number): Batches {
     const batch = spare.take(size * imageSize);
     // Two at a time: images that are not in memory are decoded, and the training needs the processor too.
     const lane = async (first: number): Promise<void> => {
-      const scratch = scratches.pop() ?? new Uint8Array(imageSize);
+      const scratch = scratches.take(imageSize);
       for (let i = first; i < size; i += 2) {
         const pixels = await set.pixels(order[start + i]!, scratch);
         const target = batch.subarray(i * imageSize, (i + 1) * imageSize);
@@ -79,47 +97,35 @@ export function createBatches(set: ImageSet, seed: number): Batches {
           await setImmediate();
         }
       }
-      scratches.push(scratch);
+      scratches.give(scratch);
     };
     await Promise.all([lane(0), lane(1)]);
     return batch;
   }
 
-  const nameOf = (place: BatchPlace): string => `${place.epochKey} ${place.start} ${place.size}`;
+  function prepare(place: BatchPlace): Prepared {
+    const batch = Promise.resolve(place).then(assemble);
+    // A failure is for `at` to tell, if the batch is ever asked for.
+    batch.catch(() => undefined);
+    return { place, batch };
+  }
 
   return {
     at(place) {
-      const name = nameOf(place);
-      const prepared = ahead.get(name);
-      ahead.delete(name);
-      return prepared ?? assemble(place);
+      const prepared = ahead.find((known) => isSamePlace(known.place, place));
+      ahead = ahead.filter((known) => known !== prepared);
+      return prepared?.batch ?? assemble(place);
     },
     prefetch(places) {
-      const wanted = new Map(places.map((place) => [nameOf(place), place]));
-      for (const name of ahead.keys()) if (!wanted.has(name)) ahead.delete(name);
-      for (const [name, place] of wanted) {
-        if (ahead.has(name)) continue;
-        const preparing = Promise.resolve(place).then(assemble);
-        // A failure is for `at` to tell, if the batch is ever asked for.
-        preparing.catch(() => undefined);
-        ahead.set(name, preparing);
+      const wanted: Prepared[] = [];
+      for (const place of places) {
+        const isSame = (prepared: Prepared): boolean => isSamePlace(prepared.place, place);
+        if (!wanted.some(isSame)) wanted.push(ahead.find(isSame) ?? prepare(place));
       }
+      ahead = wanted;
     },
     reuse(arrays) {
       for (const array of arrays) spare.give(array);
-    },
-  };
-}
-
-/** Arrays that wait for their next use, by length; an epoch has two: that of its batches, and that of its last. */
-function createSpares() {
-  const spares = new Map<number, Float32Array<ArrayBuffer>[]>();
-  return {
-    take: (length: number) => spares.get(length)?.pop() ?? new Float32Array(length),
-    give(array: Float32Array<ArrayBuffer>): void {
-      const same = spares.get(array.length);
-      if (same) same.push(array);
-      else spares.set(array.length, [array]);
     },
   };
 }

@@ -1,4 +1,6 @@
-/** Memory that was given back, for the next arrays of its sizes: memory that is new costs a system far more than a write. */
+import { createFreeList } from "../base/free-list.js";
+
+/** A free list of memory that knows what will be asked for, and keeps nothing else. */
 export interface SpareMemory {
   /**
    * Forgets what there was and keeps of these buffers what is wanted.
@@ -10,20 +12,22 @@ export interface SpareMemory {
 }
 
 export function createSpareMemory(): SpareMemory {
-  const spare = new Map<number, ArrayBuffer[]>();
+  const spare = createFreeList(
+    (bytes) => new ArrayBuffer(bytes),
+    ({ byteLength }) => byteLength,
+  );
   return {
     keep(buffers, wanted) {
       spare.clear();
       const left = new Map<number, number>();
       for (const bytes of wanted) left.set(bytes, (left.get(bytes) ?? 0) + 1);
       for (const buffer of buffers) {
-        const bytes = buffer.byteLength;
-        const count = left.get(bytes) ?? 0;
+        const count = left.get(buffer.byteLength) ?? 0;
         if (count === 0) continue;
-        left.set(bytes, count - 1);
-        spare.set(bytes, [...(spare.get(bytes) ?? []), buffer]);
+        left.set(buffer.byteLength, count - 1);
+        spare.give(buffer);
       }
     },
-    take: (bytes) => spare.get(bytes)?.pop() ?? new ArrayBuffer(bytes),
+    take: (bytes) => spare.take(bytes),
   };
 }

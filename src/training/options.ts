@@ -1,9 +1,10 @@
 /** What a run is asked to do: the command line and the config file, already parsed and checked. */
+import { providers } from "../engine/providers.js";
 import type { PresetName, TrainingConfig } from "../progan/config.js";
 import type { HeatOptions } from "../thermal/watch.js";
 
-export type Device = "auto" | "cpu" | "webgpu" | "dml" | "cuda" | "coreml";
-export const devices = ["auto", "cpu", "webgpu", "dml", "cuda", "coreml"] as const;
+export const devices = ["auto", ...providers] as const;
+export type Device = (typeof devices)[number];
 
 export interface RunOptions {
   /** Only if given explicitly. */

@@ -1,7 +1,7 @@
 /** The same few steps on any device, to be held beside one another. */
 import { normal } from "../../src/base/random.js";
 import type { Precision } from "../../src/engine/precision.js";
-import type { Provider } from "../../src/engine/session.js";
+import type { Provider } from "../../src/engine/providers.js";
 import type { Architecture, Resolution } from "../../src/progan/config.js";
 import { createTrainer } from "../../src/trainer/trainer.js";
 import { freshState, type TrainState } from "../../src/trainer/state.js";
