@@ -31,6 +31,14 @@ export interface GenerationFile {
   readonly sha256: string;
 }
 
+/** One of whichever store: of networks that are trained here, or of another program's files. */
+export interface Kept extends Omit<Generation, "step"> {
+  /** undefined where it is not known. */
+  readonly step: number | undefined;
+  /** The name of the folder of generations that it is of. */
+  readonly store: string;
+}
+
 export interface Listing {
   /** Newest first: a valid manifest, and every file there with its size. */
   readonly whole: readonly Generation[];
@@ -51,6 +59,10 @@ export function generationOf(stored: Stored): Generation {
     run: lineage,
     pair: saveId,
   };
+}
+
+export function keptOf(stored: Stored): Kept {
+  return { ...generationOf(stored), step: stored.step, store: stored.store };
 }
 
 export function listingOf({ whole, damaged }: StoredListing): Listing {

@@ -1,5 +1,14 @@
 /** What the house has of generations of networks: the package's entry, and what its own training needs beside it. */
 export * from "./entry.js";
+export type { Kept } from "./generation.js";
+export {
+  everyKeeper,
+  keepersIn,
+  listEvery,
+  listEveryBackup,
+  type Keeper,
+  type KeptListing,
+} from "./keeper.js";
 export { loadNewest, loadReference } from "./load-newest.js";
 export { namedFiles } from "./loose.js";
 export {

@@ -1,7 +1,7 @@
 /** Which weights folder a command is about, and which of its checkpoints. */
 import { stat } from "node:fs/promises";
 import { GuardapesosError } from "../base/errors.js";
-import type { Generation, Listing, SeriesWish, Skipped } from "../checkpoint/index.js";
+import type { Generation, Kept, KeptListing, SeriesWish, Skipped } from "../checkpoint/index.js";
 
 /**
  * The weights folder of the settings. One that is not there is refused only when it was named: there may be nothing yet.
@@ -17,13 +17,13 @@ export async function weightsFolder(named: string | undefined): Promise<string> 
 }
 
 /**
- * The generations of a weights folder that `--class` and `--name` choose; all without them. What cannot be read cannot say
- * whose it is, and stays among them.
+ * The generations of a weights folder that `--class` and `--name` choose, of its own store and of guarded trainings; all
+ * without them. What cannot be read cannot say whose it is, and stays among them.
  * @throws SERIES_NOT_FOUND, FOLDER_NOT_READABLE
  */
-export async function listChosen(weights: string, { class: wanted, name }: SeriesWish): Promise<Listing> {
-  const { listGenerations, seriesFilter } = await import("../checkpoint/index.js");
-  const { whole, damaged } = await listGenerations(weights);
+export async function listChosen(weights: string, { class: wanted, name }: SeriesWish): Promise<KeptListing> {
+  const { keepersIn, listEvery, seriesFilter } = await import("../checkpoint/index.js");
+  const { whole, damaged } = await listEvery(await keepersIn(weights));
   return { whole: whole.filter(seriesFilter(whole, { class: wanted, name }, weights)), damaged };
 }
 
@@ -34,9 +34,9 @@ export async function listChosen(weights: string, { class: wanted, name }: Serie
  */
 export async function findGeneration(
   weights: string,
-  { whole, damaged }: Listing,
+  { whole, damaged }: KeptListing,
   reference: string,
-): Promise<{ readonly found: Generation } | { readonly damaged: Skipped }> {
+): Promise<{ readonly found: Kept } | { readonly damaged: Skipped }> {
   const known = whole.find(
     ({ id, kind }) => reference === "latest" || id === reference || kind === reference,
   );
@@ -46,7 +46,11 @@ export async function findGeneration(
   const { resolveReference } = await import("../checkpoint/index.js");
   const accepts = ({ pair }: Generation) => whole.some((one) => one.pair === pair);
   const { source } = await resolveReference(weights, reference, { accepts });
-  if (source.from === "generation") return { found: source.generation };
+  if (source.from === "generation") {
+    const { generation } = source;
+    const own = whole.find(({ folder, pair }) => folder === generation.folder && pair === generation.pair);
+    return { found: own ?? { ...generation, store: "" } };
+  }
   const ids = whole.slice(0, 5).map(({ id }) => id);
   throw new GuardapesosError("CHECKPOINT_NOT_FOUND", { reference, known: ids });
 }

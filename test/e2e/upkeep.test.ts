@@ -2,7 +2,8 @@
 import { appendFile, chmod, copyFile, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { listGenerations, openStore, type CheckpointKind } from "../../src/checkpoint/index.js";
+import { codecs, listGenerations, openStore, type CheckpointKind } from "../../src/checkpoint/index.js";
+import { guardedFolder, openStore as openFiles, siteOf, type CopiedArtifact } from "../../src/store/index.js";
 import { sample, spoilt } from "../crash/numbers.js";
 import { call, endOf, errorOf, eventsOf, tiny, train } from "../harness/cli.js";
 import { testFolder } from "../harness/folder.js";
@@ -186,5 +187,85 @@ describe("two .pth files copied to another folder", { timeout: 120_000 }, () => 
     expect(endOf(moved)).toMatchObject({ how: "limit", position: { batches: 12 } });
     await call(here, train({ ...settings, "max-batches": 12 }));
     expect(await stateAt(join(there, "pesos"))).toEqual(await stateAt(join(here, "weights")));
+  });
+});
+
+describe("the generations of a guarded training", { timeout: 120_000 }, () => {
+  /** Three sets of two files in `weights/guardapesos`, saved by nobody's network. */
+  async function guarded(inside: string): Promise<readonly string[]> {
+    const site = siteOf(inside, { folder: guardedFolder, codecs });
+    const files = await openFiles(site, { label: "progan_local", name: "local" });
+    const ids: string[] = [];
+    const script = await testFolder();
+    for (const step of [1, 2, 3]) {
+      const artifacts: CopiedArtifact[] = [];
+      for (const name of ["model.bin", "notes.txt"]) {
+        const from = join(script, name);
+        await writeFile(from, `${name} ${step}\n`.repeat(1000));
+        artifacts.push({ name, medium: "opaque", bytes: 20_000, from });
+      }
+      const reason = { why: "other", text: "saved by the script" } as const;
+      const report = await files.save({ kind: "manual", reason, artifacts, metadata: {} });
+      ids.push(report.generation.id);
+    }
+    await files.close();
+    return ids;
+  }
+
+  it("are found by every command, in place of networks", async () => {
+    const folder = await testFolder();
+    const inside = join(folder, weights);
+    const ids = await guarded(inside);
+    const told = async (...typed: string[]) => {
+      const ended = await call(folder, [...typed, "--weights", weights]);
+      expect([typed[0], ended.code, ended.stderr]).toEqual([typed[0], 0, ""]);
+      return ended.lines.at(-1) as unknown as Readonly<Record<string, unknown>>;
+    };
+    const { checkpoints, damaged } = (await told("list")) as {
+      checkpoints: Readonly<Record<string, unknown>>[];
+      damaged: unknown[];
+    };
+    expect(damaged).toEqual([]);
+    expect(checkpoints.map(({ id }) => id)).toEqual([...ids].reverse());
+    expect(checkpoints[0]).toMatchObject({
+      store: "guardapesos",
+      reason: "saved by the script",
+      position: null,
+    });
+    expect(checkpoints[0]).not.toHaveProperty("step");
+    expect(await told("verify", ids[0]!)).toMatchObject({ id: ids[0], whole: true });
+    expect(await told("keep", ids[0]!)).toMatchObject({ id: ids[0], keptByHand: true });
+    expect(await told("prune")).toMatchObject({ removed: [], kept: 3 });
+    const { folder: copy } = await told("backup");
+    expect(await readdir(join(folder, String(copy)))).toEqual([
+      "manifest.json",
+      "model.bin",
+      "notes.txt",
+      "verified.json",
+    ]);
+    expect(await told("stats")).toMatchObject({ store: "guardapesos", generations: 3, damaged: 0 });
+    await rm(join(inside, guardedFolder), { recursive: true });
+    const { id } = await told("restore", "--yes");
+    expect(id).toMatch(/^s00000004-manual-/);
+    expect(await readdir(inside)).toEqual(["backups", "guardapesos"]);
+    expect(await told("verify")).toMatchObject({ id, whole: true });
+  });
+
+  it("lie beside those of a training here, and each is told as its own", async () => {
+    const { store, saved, told, inside } = await folderWith("auto", "auto");
+    await store.close();
+    const ids = await guarded(inside);
+    const { checkpoints } = (await told("list")).last as { checkpoints: { id: string; store: string }[] };
+    expect(checkpoints.map(({ id }) => id)).toEqual([...ids].reverse().concat(saved[1]!.id, saved[0]!.id));
+    const all = await told("verify", "--all");
+    expect([all.code, all.lines.length]).toEqual([0, 5]);
+    const backups = (await told("backup")).lines.map((line) => (line as { id?: string }).id);
+    expect(backups).toEqual([saved[1]!.id, ids[2]]);
+    expect((await told("keep", ids[2]!)).last).toMatchObject({ id: ids[2], keptByHand: true });
+    expect((await told("keep", saved[1]!.id)).last).toMatchObject({ id: saved[1]!.id, keptByHand: true });
+    const findings = (await told("doctor")).lines.map((line) => (line as { code?: string }).code);
+    expect(findings.filter((code) => code === "checkpoints")).toHaveLength(2);
+    expect(findings.filter((code) => code === "writable")).toHaveLength(1);
+    expect((await told("restore", saved[0]!.id)).last).toMatchObject({ from: saved[0]!.id, step: 1 });
   });
 });

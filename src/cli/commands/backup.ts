@@ -1,4 +1,5 @@
 /** `guardapesos backup`: a verified copy of the newest whole checkpoint. */
+import type { Keeper } from "../../checkpoint/index.js";
 import type { Context } from "../context.js";
 import { requireFolder, say, sayProblems, settingsOf, tell } from "../context.js";
 import type { backupOptions, commonOptions, configOption, Settings } from "../options.js";
@@ -13,12 +14,19 @@ export async function backup(
   const settings = await settingsOf(context, flags);
   requireFolder(destination);
   const weights = await weightsFolder(settings.weights);
-  const checkpoint = await import("../../checkpoint/index.js");
-  const keep = settings.backups === 0 ? undefined : settings.backups;
+  const { keepersIn, listEvery, seriesFilter } = await import("../../checkpoint/index.js");
+  const keepers = await keepersIn(weights);
   const { class: wanted, name } = flags;
-  const { whole } = await checkpoint.listGenerations(weights);
-  const accepts = checkpoint.seriesFilter(whole, { class: wanted, name }, weights);
-  const report = await checkpoint.backup(weights, { destination, daily: flags.daily, keep, accepts });
+  const { whole } = await listEvery(keepers);
+  const accepts = seriesFilter(whole, { class: wanted, name }, weights);
+  const keep = settings.backups === 0 ? undefined : settings.backups;
+  // A store that has nothing, or nothing of what was asked for, is passed over where another one has.
+  const stocked = keepers.filter(({ store }) => whole.some((one) => one.store === store && accepts(one)));
+  for (const keeper of stocked.length > 0 ? stocked : keepers.slice(0, 1))
+    sayBackup(context, await keeper.backup({ destination, daily: flags.daily, keep, accepts }));
+}
+
+function sayBackup(context: Context, report: Awaited<ReturnType<Keeper["backup"]>>): void {
   const { backup: made, existing, folder, source, removed, problems } = report;
   tell(context, "backup", {
     id: source.id,

@@ -1,5 +1,5 @@
 /** `guardapesos doctor`: whether a weights folder can do its work, and what to do where it cannot. */
-import type { Finding } from "../../checkpoint/index.js";
+import type { Finding, FindingCode } from "../../checkpoint/index.js";
 import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
 import { exitCodeOf } from "../exit-codes.js";
@@ -14,6 +14,30 @@ function lineOf({ texts: { store }, output }: Context, finding: Finding): string
   return `${mark} ${sentence(finding)}`;
 }
 
+/** What is said of the folder and its disk, whichever store asks. */
+const ofTheFolder = new Set<FindingCode>([
+  "writable",
+  "not-writable",
+  "links",
+  "no-links",
+  "fsync",
+  "fsync-failed",
+  "fsync-too-quick",
+  "space",
+  "clock",
+  "backup-damaged",
+]);
+
+/** Of every store in the folder; of what is the folder's own, what the first has found. */
+async function findingsOf(weights: string): Promise<readonly Finding[]> {
+  const { keepersIn } = await import("../../checkpoint/index.js");
+  const found: (readonly Finding[])[] = [];
+  // One after the other: each tries the disk.
+  for (const keeper of await keepersIn(weights)) found.push(await keeper.examine());
+  const [first, ...others] = found;
+  return [...first!, ...others.flat().filter(({ code }) => !ofTheFolder.has(code))];
+}
+
 /** Exit code 65 when anything needs attention. */
 export async function doctor(
   context: Context,
@@ -21,8 +45,7 @@ export async function doctor(
 ): Promise<void> {
   const settings = await settingsOf(context, flags);
   const weights = await weightsFolder(settings.weights);
-  const { examine } = await import("../../checkpoint/index.js");
-  const findings = await examine(weights);
+  const findings = await findingsOf(weights);
   for (const finding of findings) {
     tell(context, "finding", finding);
     say(context, lineOf(context, finding));

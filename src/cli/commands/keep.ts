@@ -13,10 +13,13 @@ export async function keep(
 ): Promise<void> {
   const settings = await settingsOf(context, flags);
   const weights = await weightsFolder(settings.weights);
-  const { keepByHand } = await import("../../checkpoint/index.js");
+  const { everyKeeper } = await import("../../checkpoint/index.js");
   const result = await findGeneration(weights, await listChosen(weights, flags), reference);
   if ("damaged" in result) throw new GuardapesosError("CHECKPOINT_DAMAGED", result.damaged);
-  const { id, keptByHand } = await keepByHand(weights, result.found.id, !(flags.undo ?? false));
+  const { found } = result;
+  const [own, ...others] = everyKeeper(weights);
+  const keeper = others.find(({ store }) => store === found.store) ?? own!;
+  const { id, keptByHand } = await keeper.keep(found.id, !(flags.undo ?? false));
   tell(context, "kept", { id, keptByHand });
   const { kept, released } = context.texts.store;
   say(context, keptByHand ? kept(id) : released(id));

@@ -1,5 +1,5 @@
 /** `guardapesos list`: the checkpoints of a weights folder, newest first. */
-import type { Generation } from "../../checkpoint/index.js";
+import type { Kept } from "../../checkpoint/index.js";
 import type { Texts } from "../../texts/index.js";
 import { networkOf } from "../../progan/parameters.js";
 import type { Context } from "../context.js";
@@ -11,7 +11,7 @@ import { listChosen, weightsFolder } from "../weights.js";
 
 const secondsSince = (iso: string, now: number): number => Math.max(0, (now - Date.parse(iso)) / 1000);
 
-function notesOf({ kind, reason, ...generation }: Generation, { store: { notes } }: Texts): string[] {
+function notesOf({ kind, reason, ...generation }: Kept, { store: { notes } }: Texts): string[] {
   return [
     ...(generation.keptByHand ? [notes.keptByHand] : []),
     ...(generation.nonFinite > 0 ? [`⚠ ${notes.notFinite(generation.nonFinite)}`] : []),
@@ -22,7 +22,7 @@ function notesOf({ kind, reason, ...generation }: Generation, { store: { notes }
 }
 
 async function rowOf(
-  generation: Generation,
+  generation: Kept,
   texts: Texts,
   whose: readonly string[],
   now: number,
@@ -34,7 +34,7 @@ async function rowOf(
     id,
     ...whose,
     kind,
-    format.integer(step),
+    step === undefined ? "-" : format.integer(step),
     place === undefined ? "-" : `${place.resolution}x${place.resolution}`,
     place === undefined ? "-" : format.decimal(place.alpha, 3),
     place === undefined ? "-" : epochOf(place, texts),
@@ -53,8 +53,8 @@ export async function list(
   const settings = await settingsOf(context, flags);
   const folder = await weightsFolder(settings.weights);
   const { whole, damaged } = await listChosen(folder, flags);
-  const { loosePairs, listBackups } = await import("../../checkpoint/index.js");
-  const backups = (await listBackups(folder)).whole.map(({ id }) => id);
+  const { keepersIn, listEveryBackup, loosePairs } = await import("../../checkpoint/index.js");
+  const backups = (await listEveryBackup(await keepersIn(folder))).whole.map(({ id }) => id);
 
   const checkpoints = await Promise.all(
     // A path may name patients, and lists are handed on.

@@ -13,11 +13,16 @@ export async function prune(
   const settings = await settingsOf(context, flags);
   const weights = await weightsFolder(settings.weights);
   const dryRun = flags.dryRun ?? false;
-  const checkpoint = await import("../../checkpoint/index.js");
-  const { removals, removed, freed, kept, damaged, problems } = await checkpoint.prune(weights, {
-    dryRun,
-    rules: { everySteps: settings.keepEvery ?? 0 },
-  });
+  const { keepersIn } = await import("../../checkpoint/index.js");
+  const reports = [];
+  for (const keeper of await keepersIn(weights))
+    reports.push(await keeper.prune({ dryRun, rules: { everySteps: settings.keepEvery ?? 0 } }));
+  const removals = reports.flatMap((report) => report.removals);
+  const removed = reports.flatMap((report) => report.removed);
+  const freed = reports.reduce((sum, report) => sum + report.freed, 0);
+  const kept = reports.reduce((sum, report) => sum + report.kept, 0);
+  const damaged = reports.flatMap((report) => report.damaged);
+  const problems = reports.flatMap((report) => report.problems);
   tell(context, "pruned", {
     dryRun,
     removals: removals.map(({ generation: { id, kind, step, bytes }, reason }) => ({

@@ -1,7 +1,7 @@
 /** `guardapesos restore`: makes a backup, or an older checkpoint, the newest one again. */
 import { join } from "node:path";
-import { GuardapesosError } from "../../base/errors.js";
-import type { Generation } from "../../checkpoint/index.js";
+import { GuardapesosError, isGuardapesosError } from "../../base/errors.js";
+import type { Keeper, Kept } from "../../checkpoint/index.js";
 import { warning } from "../../events/warning.js";
 import { ask, canAsk } from "../ask.js";
 import type { Context } from "../context.js";
@@ -28,7 +28,7 @@ type Flags = Settings<typeof restoreOptions & typeof commonOptions & typeof conf
 const declinedExitCode = 1;
 
 /** Shows the backups: whose, of when, and where training stood. */
-async function showBackups(context: Context, backups: readonly Generation[]): Promise<void> {
+async function showBackups(context: Context, backups: readonly Kept[]): Promise<void> {
   const standings = await Promise.all(backups.map(standingOf));
   tell(context, "backups", {
     backups: backups.map(({ id, series, savedAt, verifiedAt, step, bytes, folder }, i) => {
@@ -51,7 +51,7 @@ async function showBackups(context: Context, backups: readonly Generation[]): Pr
       `${format.moment(savedAt)} (${commands.ago(Math.max(0, (Date.now() - Date.parse(savedAt)) / 1000))})`,
       standing === undefined ? "-" : `${standing.resolution}x${standing.resolution}`,
       standing === undefined ? "-" : epochOf(standing, texts),
-      format.integer(steps),
+      steps === undefined ? "-" : format.integer(steps),
       format.bytes(bytes),
     ];
   });
@@ -67,11 +67,7 @@ async function showBackups(context: Context, backups: readonly Generation[]): Pr
  * Which backup is to be restored, where none was named: the newest, once a person or `--yes` has said so.
  * @returns undefined when the person wants none; the exit code is set then
  */
-async function chosen(
-  context: Context,
-  flags: Flags,
-  backups: readonly Generation[],
-): Promise<string | undefined> {
+async function chosen(context: Context, flags: Flags, backups: readonly Kept[]): Promise<string | undefined> {
   const newest = backups[0]!.id;
   await showBackups(context, backups);
   if (flags.yes === true) return newest;
@@ -86,6 +82,32 @@ async function chosen(
   return undefined;
 }
 
+interface Restoring {
+  readonly accepts: (generation: Kept) => boolean;
+  /** Done first where the store of networks is meant. */
+  readonly before: () => Promise<void>;
+}
+
+/** By the first store that knows the reference. Throws what the first has said where none does. */
+async function restoreBy(
+  [keeper, ...others]: readonly Keeper[],
+  reference: string,
+  { accepts, before }: Restoring,
+): ReturnType<Keeper["restore"]> {
+  if (keeper!.isOwn) await before();
+  try {
+    return await keeper!.restore(reference, accepts);
+  } catch (error) {
+    if (others.length === 0 || !isGuardapesosError(error) || error.code !== "CHECKPOINT_NOT_FOUND")
+      throw error;
+    try {
+      return await restoreBy(others, reference, { accepts, before });
+    } catch (other) {
+      throw isGuardapesosError(other) && other.code === "CHECKPOINT_NOT_FOUND" ? error : other;
+    }
+  }
+}
+
 /**
  * Throws PLACE_ELSEWHERE, NO_BACKUP, CONFIRMATION_NEEDED, SERIES_NOT_FOUND, CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, WEIGHTS_IN_USE while a
  * training runs, and as a save does.
@@ -94,17 +116,14 @@ export async function restore(context: Context, flags: Flags, [reference]: reado
   const settings = await settingsOf(context, flags);
   requireFolder(reference);
   const weights = await weightsFolder(settings.weights);
-  const checkpoint = await import("../../checkpoint/index.js");
-  const { whole: backups, damaged } = await checkpoint.listBackups(weights);
-  const { whole } = await checkpoint.listGenerations(weights);
+  const { everyKeeper, listEvery, listEveryBackup, seriesFilter } = await import("../../checkpoint/index.js");
+  const keepers = everyKeeper(weights);
+  const { whole: backups, damaged } = await listEveryBackup(keepers);
+  const { whole } = await listEvery(keepers);
   const { class: wanted, name } = flags;
   const folder = join(weights, "backups");
   const wish = { class: wanted, name };
-  const accepts = checkpoint.seriesFilter(
-    [...backups, ...(reference === undefined ? [] : whole)],
-    wish,
-    folder,
-  );
+  const accepts = seriesFilter([...backups, ...(reference === undefined ? [] : whole)], wish, folder);
   const meant = backups.filter(accepts);
   if (reference === undefined) {
     // What cannot be read cannot say whose it is; it must not be taken for nothing.
@@ -116,8 +135,13 @@ export async function restore(context: Context, flags: Flags, [reference]: reado
   }
   const id = reference ?? (await chosen(context, flags, meant));
   if (id === undefined) return;
-  await saveLeft(context, weights);
-  const { generation, source, files, problems } = await checkpoint.restore(weights, id, { accepts });
+  const isNamed = ({ store }: Keeper) =>
+    [...meant, ...whole].some((one) => one.id === id && one.store === store);
+  const { generation, source, files, problems } = await restoreBy(
+    [...keepers.filter(isNamed), ...keepers.filter((keeper) => !isNamed(keeper))],
+    id,
+    { accepts, before: () => saveLeft(context, weights) },
+  );
   tell(context, "restored", { id: generation.id, from: source.id, step: generation.step, files, problems });
   say(context, context.texts.store.restore.done(generation.id, source.id));
   for (const { path, bytes } of files) say(context, `   ${path} (${context.texts.format.bytes(bytes)})`);

@@ -1,5 +1,5 @@
 /** `guardapesos stats`: what saving has cost, what it takes, and what heat has done. */
-import type { SeriesStats } from "../../checkpoint/index.js";
+import type { Keeper, SeriesStats } from "../../checkpoint/index.js";
 import type { HeatSummary } from "../../thermal/history.js";
 import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
@@ -15,10 +15,14 @@ export async function stats(
 ): Promise<void> {
   const settings = await settingsOf(context, flags);
   const weights = await weightsFolder(settings.weights);
-  const { storeStats } = await import("../../checkpoint/index.js");
-  const figures = await storeStats(weights);
-  const heat = await heatOf(weights);
-  tell(context, "stats", { weights, ...figures, heat });
+  const { keepersIn } = await import("../../checkpoint/index.js");
+  for (const keeper of await keepersIn(weights)) await sayStats(context, weights, keeper);
+}
+
+async function sayStats(context: Context, weights: string, keeper: Keeper): Promise<void> {
+  const figures = await keeper.stats();
+  const heat = keeper.isOwn ? await heatOf(weights) : undefined;
+  tell(context, "stats", { weights, ...(!keeper.isOwn && { store: keeper.store }), ...figures, heat });
   const { store, format } = context.texts;
   sayWhose(context, figures.bySeries);
   const kinds = Object.entries(figures.byKind).filter(([, { saves }]) => saves > 0);

@@ -1,7 +1,7 @@
 /** `guardapesos verify`: reads checkpoints back and says whether they are what was saved. Nothing is changed. */
 import { existsSync } from "node:fs";
 import { GuardapesosError, isGuardapesosError } from "../../base/errors.js";
-import type { Listing, SeriesWish } from "../../checkpoint/index.js";
+import type { KeptListing, SeriesWish } from "../../checkpoint/index.js";
 import type { Context } from "../context.js";
 import { say, settingsOf, tell } from "../context.js";
 import { exitCodeOf } from "../exit-codes.js";
@@ -11,10 +11,10 @@ import { findGeneration, listChosen, weightsFolder } from "../weights.js";
 /** What was asked for: all; the newest, and what is damaged and newer; or the one that `reference` means. */
 async function chosen(
   weights: string,
-  listing: Listing,
+  listing: KeptListing,
   reference: string | undefined,
   all: boolean,
-): Promise<Listing> {
+): Promise<KeptListing> {
   if (all) return listing;
   if (reference === undefined || reference === "latest") {
     const [newest] = listing.whole;
@@ -78,7 +78,9 @@ export async function verify(
 
   const gone: string[] = [];
   for (const generation of whole) {
-    const parent = listing.whole.find(({ id }) => id === generation.parent);
+    const parent = listing.whole.find(
+      ({ id, store }) => id === generation.parent && store === generation.store,
+    );
     const result = await verifyGeneration(generation, {
       deep: flags.deep ?? false,
       ...(parent && { parent }),
