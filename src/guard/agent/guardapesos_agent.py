@@ -1353,7 +1353,10 @@ class Structure:
     def _pickled(self, value):
         import pickle
 
-        data = pickle_small(self._torch, value, FIXED_BYTES - self._bytes)
+        try:
+            data = pickle_small(self._torch, value, FIXED_BYTES - self._bytes)
+        except OwnWay:
+            return Fixed(lambda: value, shown(value))  # itself, until the next save
         self._spend(len(data))
         return Fixed(lambda: pickle.loads(data), shown(value))
 
@@ -1375,9 +1378,16 @@ class LimitedBuffer(io.BytesIO):
         return super().write(data)
 
 
+class OwnWay(Exception):
+    """A class of the script says itself how it is pickled: that code runs when the script saves, not once more for us."""
+
+
+# Modules whose classes are pickled without running code of the script.
+PLAIN_MODULES = ("builtins", "collections", "copyreg", "datetime", "decimal", "enum", "fractions", "functools", "numpy", "pathlib", "random", "torch", "uuid")
+
+
 def pickle_small(torch, value, limit):
     """The pickle of a small thing; refuses one with a network or larger tensors in it, which would be yesterday's."""
-
     import pickle
 
     class NoWeights(pickle.Pickler):
@@ -1385,6 +1395,13 @@ def pickle_small(torch, value, limit):
             if isinstance(part, torch.nn.Module) or (isinstance(part, torch.Tensor) and part.numel() > 16):
                 raise NotOffered("copies", "an object in what the script saves holds tensors: they can't be asked anew")
             return None
+
+        def reducer_override(self, part):
+            kind = type(part)
+            own = [name for name in ("__reduce__", "__reduce_ex__") if getattr(kind, name) is not getattr(object, name)]
+            if (own or "__getstate__" in vars(kind)) and kind.__module__.split(".")[0] not in PLAIN_MODULES and not isinstance(part, type):
+                raise OwnWay(kind.__name__)
+            return NotImplemented
 
     buffer = LimitedBuffer(limit)
     NoWeights(buffer, protocol=4).dump(value)

@@ -60,6 +60,14 @@ def equal(a, b):
     return a == b
 
 
+class Own:
+    pickled = 0
+
+    def __reduce__(self):
+        Own.pickled += 1
+        return (int, (5,))
+
+
 class AgentTest(unittest.TestCase):
     def setUp(self):
         torch.manual_seed(1)
@@ -267,6 +275,16 @@ class Structures(AgentTest):
         gc.collect()
         self.assertEqual([ref() for ref in seen], [None] * 3)
         self.assertEqual(self.refusal()["reason"], "error")
+
+    def test_code_of_the_script_that_pickles_runs_once_for_each_save(self):
+        model, optimizer = self.training()
+        self.step(model, optimizer)
+        for wrap in (lambda own: own, lambda own: argparse.Namespace(own=own), lambda own: {"deep": [own]}):
+            Own.pickled = 0
+            torch.save({"m": model.state_dict(), "own": wrap(Own())}, self.path("x.pth"))
+            self.assertEqual(Own.pickled, 1)
+            files, told = self.snapshot()
+            self.assertEqual((Own.pickled, [entry["key"] for entry in told["asSaved"]]), (2, ["own"]))
 
     def test_a_save_to_memory_is_no_checkpoint(self):
         model, optimizer = self.training()
