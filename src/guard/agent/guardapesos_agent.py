@@ -546,7 +546,7 @@ class Save:
             save=self.number,
             path=self.absolute,
             format=self.form,
-            bytes=at.st_size if at else None,
+            bytes=at.st_size if at else 0,
             steps=AGENT.steps,
             batches=AGENT.batches,
             atomic=atomic,
@@ -1487,6 +1487,8 @@ class SavedFile:
     def __init__(self, torch, thing, job, write):
         self.path, self.form, self.write = job.absolute, job.form, write
         self.structure = Structure(torch, thing)
+        if self.structure.root.fixed:  # A file of random states, say.
+            self.structure.as_saved.append((os.path.basename(self.path), self.structure.root.text))
         self.at = time.monotonic()
 
 

@@ -215,8 +215,11 @@ class Structures(AgentTest):
         for folder in ("a", "b"):
             os.mkdir(self.path(folder))
             torch.save(model.state_dict(), os.path.join(self.path(folder), "model.pt"))
+        torch.save(torch.get_rng_state(), self.path("random.pkl"))
         agent.snapshot(1, "asked")
-        self.assertEqual(len({f["path"] for f in self.said("snapshot")[0]["files"]}), 2)
+        told = self.said("snapshot")[0]
+        self.assertEqual(len({f["path"] for f in told["files"]}), 3)
+        self.assertEqual([(entry["key"], entry["file"]) for entry in told["asSaved"]], [("random.pkl", "random.pkl")])
 
     def test_copies_are_not_offered(self):
         for build in (
