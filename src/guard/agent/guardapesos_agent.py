@@ -16,6 +16,7 @@ import errno
 import functools
 import gc
 import io
+import itertools
 import json
 import os
 import re
@@ -84,7 +85,14 @@ class Link:
         self._on_message, self._on_tick, self._on_lost = on_message, on_tick, on_lost
         self._queue = collections.deque(maxlen=QUEUE_LIMIT)
         self._unsent = b""
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=2)
+        # Not create_connection(): it would import the codec of international names, at each start of Python.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.settimeout(2)
+        try:
+            self._socket.connect(("127.0.0.1", port))
+        except OSError:
+            self._socket.close()
+            raise
         self._socket.setblocking(False)
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
@@ -411,7 +419,7 @@ def wrap_save(original, form, keyword, is_path, after=None):
             if isinstance(path, str) and "\0" not in path:
                 job = quiet(Save)(path, form)
             else:
-                job = quiet(Save.of_file_object)(given)
+                job = quiet(Save.of_file_object)(given) if hasattr(given, "name") else None
             if job is None:
                 return original(*args, **kwargs)
             if job.form == "object":
@@ -435,8 +443,7 @@ class Save:
     """One save of the script to a path."""
 
     def __init__(self, path, form):
-        AGENT.saves += 1
-        self.number, self.path, self.form = AGENT.saves, path, form
+        self.number, self.path, self.form = next(AGENT.saves), path, form
         self.absolute = os.path.abspath(path)
         self.target = follow_links(path)  # None where it can't be replaced
         self.begun = time.monotonic()
@@ -444,9 +451,9 @@ class Save:
 
     @classmethod
     def of_file_object(cls, file):
-        """Only what has a name on the disk is a checkpoint: not a BytesIO."""
+        """Only what begins and has a name on the disk is a checkpoint: not a BytesIO, not the second tensor of a DCP file."""
         name = getattr(file, "name", None)
-        return cls(name, "object") if isinstance(name, str) and os.path.exists(name) else None
+        return cls(name, "object") if isinstance(name, str) and os.path.exists(name) and file.tell() == 0 else None
 
     def run(self, write):
         """Calls write(path) with a path beside the target and puts the result in place; as torch would where that can't be."""
@@ -508,8 +515,7 @@ class Save:
     def _hidden_folder(self, target):
         parent = os.path.dirname(target)
         while True:
-            AGENT.folders += 1
-            folder = os.path.join(parent, ".guardapesos-%d-%d" % (os.getpid(), AGENT.folders))
+            folder = os.path.join(parent, ".guardapesos-%d-%d" % (os.getpid(), next(AGENT.folders)))
             if len(os.path.join(folder, os.path.basename(self.path))) > LONGEST_PATH:
                 raise OSError(errno.ENAMETOOLONG, "too long", folder)
             try:
@@ -710,11 +716,19 @@ class Bell:
 
     def wait(self, seconds):
         """Returns when it has rung or the time is over. Raises what a signal handler of the script raises meanwhile."""
-        if self._selector.select(seconds):
-            try:
+        try:
+            if self._selector.select(seconds):
                 self._ear.recv(4096)
-            except OSError:
-                pass
+        except BlockingIOError:
+            pass
+        except OSError as error:  # a script that closes every file it does not know
+            if error.errno != errno.EBADF:
+                raise
+            time.sleep(min(seconds, 0.05))
+
+
+def number_or(value, otherwise):
+    return value if isinstance(value, (int, float)) else otherwise
 
 
 class Desk:
@@ -733,7 +747,8 @@ class Desk:
         """In the link's thread."""
         kind = message.get("t")
         if kind in ("welcome", "autosave"):
-            self.autosave = message.get("autosave") or None
+            every = message.get("autosave")
+            self.autosave = every if isinstance(every, dict) else None
         elif kind == "snapshot":
             self.snapshots.append(message)
         elif kind == "interrupt" and not self.interrupted:
@@ -744,7 +759,7 @@ class Desk:
         elif kind == "resume":
             self.pause = None
         elif kind == "pace":
-            self.rest = max(0.0, float(message.get("rest") or 0))
+            self.rest = max(0.0, number_or(message.get("rest"), 0.0))
         self.bell.ring()
 
     def take_interrupt(self, batches):
@@ -753,10 +768,15 @@ class Desk:
             message = self.interrupts.popleft()
         except IndexError:
             return None
-        if batches is not None and batches < (message.get("atBatch") or 0):
+        if batches is not None and batches < number_or(message.get("atBatch"), 0):
             self.interrupts.appendleft(message)
             return None
         return message
+
+    def take_pause(self, batches):
+        """The pause whose batch has come, or None. It stays here until it ends."""
+        message = self.pause
+        return message if message is not None and batches >= number_or(message.get("atBatch"), 0) else None
 
     def guard_is_gone(self):
         """Nobody could end a pause any more. An interrupt that was asked for stays."""
@@ -766,7 +786,7 @@ class Desk:
 
 def patience(within):
     """Seconds that an interrupt waits for a boundary."""
-    if isinstance(within, (int, float)):
+    if number_or(within, None) is not None:
         return max(0.0, within)
     if not AGENT.steps or AGENT.phase == "import":
         return 0.0  # No batch has been trained: there is nothing to wait for.
@@ -776,20 +796,27 @@ def patience(within):
 def boundary(where):
     """The main thread stands where everything is whole. Raises only what the script's own signal handlers raise."""
     now = time.monotonic()
-    quiet(tick)(now)
+    tick(now)
     if auto_save_is_due(now):
         snapshot(None, "auto")
     desk = AGENT.desk
-    while desk.snapshots:
-        message = desk.snapshots.popleft()
-        snapshot(message.get("id"), message.get("reason") or "asked")
+    take_asked_snapshots()
     deliver(desk.take_interrupt(AGENT.batches), where)
-    if desk.pause is not None and AGENT.batches >= (desk.pause.get("atBatch") or 0):
-        stand_still(desk.pause, where)
+    pause = desk.take_pause(AGENT.batches)
+    if pause is not None:
+        stand_still(pause, where)
     if desk.rest:
-        rest(now)
+        rest(now, where)
 
 
+def take_asked_snapshots():
+    waiting = AGENT.desk.snapshots
+    while waiting:
+        message = waiting.popleft()
+        snapshot(message.get("id"), message.get("reason") or "asked")
+
+
+@quiet
 def tick(now):
     """Learns how long a batch takes, and tells at most four times a second that the training is alive."""
     if AGENT.batches != AGENT.ticked_batches:
@@ -819,17 +846,21 @@ def signal_for(name):
     return signal.SIGINT if signal.getsignal(signum) in (signal.SIG_DFL, None) else signum
 
 
+@quiet
 def interrupt_elsewhere(now):
     """In the link's thread: no boundary has come in time. Never in a save. Answers when to look again, in seconds."""
     desk = AGENT.desk
     if not desk.interrupts or AGENT.paused:
         return BEAT_SECONDS
     try:
-        left = desk.interrupts[0]["deadline"] - now
+        message = desk.interrupts[0]
     except IndexError:
         return BEAT_SECONDS
-    if left > 0 or AGENT.open_saves:
-        return max(left, 0.02)
+    if AGENT.open_saves:  # The time of a save does not count, and what belongs to it may follow.
+        message["deadline"] = max(message["deadline"], now + patience(message.get("withinSeconds")))
+        return 0.05
+    if message["deadline"] > now:
+        return message["deadline"] - now
     message = desk.take_interrupt(None)
     if message is not None:
         if message.get("snapshot"):
@@ -856,9 +887,7 @@ def stand_still(message, where):
     try:
         while desk.pause is message and not desk.interrupts:
             desk.bell.wait(1.0)
-            while desk.snapshots:
-                asked = desk.snapshots.popleft()
-                snapshot(asked.get("id"), asked.get("reason") or "asked")
+            take_asked_snapshots()
     finally:
         desk.pause = None if desk.pause is message else desk.pause
         AGENT.paused = False
@@ -867,7 +896,7 @@ def stand_still(message, where):
     deliver(desk.take_interrupt(None), where)
 
 
-def rest(begun):
+def rest(begun, where):
     """The pace that the heat asks for: so many seconds of nothing in each batch. A request wakes it."""
     desk = AGENT.desk
     quiet(synchronize)()
@@ -878,9 +907,8 @@ def rest(begun):
             break
         desk.bell.wait(left)
     AGENT.idle_seconds += time.monotonic() - begun
-    if desk.interrupts or desk.snapshots:
-        desk_now = desk.take_interrupt(AGENT.batches)
-        deliver(desk_now, "boundary")
+    take_asked_snapshots()
+    deliver(desk.take_interrupt(AGENT.batches), where)
 
 
 def synchronize():
@@ -1007,7 +1035,7 @@ def guard_loaders(torch):
     def __next__(self):
         if not in_main_thread() or torch.utils.data.get_worker_info() is not None:
             return original(self)
-        counts = quiet(before_batch)(torch, self)
+        counts = before_batch(torch, self)
         if counts is not None:
             boundary("boundary")
         try:
@@ -1024,6 +1052,7 @@ def guard_loaders(torch):
     iterator.__next__ = __next__
 
 
+@quiet
 def before_batch(torch, iterator):
     """True: a batch of the training; False: one of an evaluation, also a boundary; None: a second loader in the same batch."""
     RECENT.clear()
@@ -1133,7 +1162,7 @@ def guard_scaler(kind):
 def after_step(optimizer):
     if AGENT.scaler_depth:
         return
-    quiet(count_step)(optimizer)
+    count_step(optimizer)
     if AGENT.steps and in_main_thread():
         AGENT.cycle.step(id(optimizer))
 
@@ -1143,6 +1172,7 @@ def after_follower(thing):
         AGENT.cycle.follow(id(thing))
 
 
+@quiet
 def count_step(optimizer):
     RECENT.clear()
     if AGENT.steps == 0:
@@ -1193,12 +1223,14 @@ class Recent:
 
     def note(self, owner, state, args, kwargs):
         if not self.asking and not args and kwargs.get("destination") is None:
-            self._given[id(state)] = (state, weakref.ref(owner), kwargs)
+            # A module's state can be referred to weakly: where it is a copy (of a sharded network) it is large.
+            reference = weakref.ref(state) if isinstance(state, collections.OrderedDict) else lambda: state
+            self._given[id(state)] = (reference, weakref.ref(owner), kwargs)
 
     def state_of(self, value):
         """An Asked for the object whose state the value is, or None."""
         state, owner, kwargs = self._given.get(id(value), (None, None, None))
-        owner = owner() if owner is not None and state is value else None
+        owner = owner() if owner is not None and state() is value else None
         return Asked(owner, kwargs) if owner is not None else None
 
     def owners(self):
@@ -1208,8 +1240,9 @@ class Recent:
 RECENT = Recent()
 
 
+@quiet
 def note_state(owner, state, args, kwargs):
-    quiet(RECENT.note)(owner, state, args, kwargs)
+    RECENT.note(owner, state, args, kwargs)
 
 
 class Asked:
@@ -1329,8 +1362,7 @@ class Structure:
         for name, value in zip(names, values):
             children.append(self._node(value, "%s.%s" % (key, name) if key else str(name), depth + 1))
         if all(child.fixed for child in children):
-            text = ", ".join("%s: %s" % (name, child.text) for name, child in zip(names, children))
-            return Fixed(lambda: build([child.make() for child in children]), text[:60])
+            return Fixed(lambda: build([child.make() for child in children]), "%d values" % len(children))
         for name, child in zip(names, children):
             if child.fixed:
                 self.as_saved.append(("%s.%s" % (key, name) if key else str(name), child.text))
@@ -1551,9 +1583,10 @@ def auto_save_is_due(now):
     every = AGENT.desk.autosave
     if not every or not AGENT.steps:
         return False
-    if every.get("batches"):
-        return AGENT.batches - AGENT.whole_batches >= every["batches"]
-    return bool(every.get("seconds")) and now - AGENT.whole_at >= every["seconds"]
+    batches, seconds = number_or(every.get("batches"), 0), number_or(every.get("seconds"), 0)
+    if batches:
+        return AGENT.batches - AGENT.whole_batches >= batches
+    return bool(seconds) and now - AGENT.whole_at >= seconds
 
 
 def snapshot(number, reason):
@@ -2783,7 +2816,8 @@ class Agent:
         self.desk = Desk()
         # What it has done.
         self.batches = self.steps = 0
-        self.saves = self.folders = self.snapshots = 0
+        self.saves, self.folders = itertools.count(1), itertools.count(1)  # numbers; safe in several threads
+        self.snapshots = 0
         self.open_saves = set()  # an interrupt waits until there is none
         self.scaler_depth = 0
         self.paused = False
@@ -2831,7 +2865,7 @@ def on_tick():
     now = time.monotonic()
     if now - AGENT.last_beat >= BEAT_SECONDS:
         beat(now)
-    interrupt_in = quiet(interrupt_elsewhere)(now)
+    interrupt_in = interrupt_elsewhere(now)
     waits = (AGENT.last_beat + BEAT_SECONDS - now, AGENT.numbers.tick(now), BEAT_SECONDS if interrupt_in is None else interrupt_in)
     return max(0.02, min(waits))
 
@@ -2880,9 +2914,9 @@ def expect_forks():
 def after_fork():
     """In a forked child: it has no guard until it trains."""
     link = AGENT.link
-    optimizers, folders = AGENT.optimizers, AGENT.folders
+    optimizers = AGENT.optimizers
     AGENT.begin()
-    AGENT.spawned, AGENT.optimizers, AGENT.folders = True, optimizers, folders
+    AGENT.spawned, AGENT.optimizers = True, optimizers
     if link is not None:
         link.forget()
 
