@@ -5,7 +5,7 @@ import type { Track } from "./loop.js";
 import { positionOf } from "./progress.js";
 import { resumeCommand, type ResumeChanges } from "./resume-command.js";
 import type { Beginning } from "./resume.js";
-import type { Saves } from "./saves.js";
+import type { SaveRecord } from "./save-record.js";
 import { whichAreThere } from "./saved-files.js";
 
 type Ended = RunEventOf<"ended">;
@@ -15,7 +15,7 @@ export interface EndFacts {
   readonly signal: string | undefined;
   readonly startedAt: number;
   readonly track: Track;
-  readonly saves: Pick<Saves, "files" | "nonFinite" | "newest" | "sound" | "savedBatches" | "elsewhere">;
+  readonly saves: Omit<SaveRecord, "begunAt" | "verifiedAt" | "warnedAt">;
   readonly beginning: Pick<Beginning, "from" | "place">;
   readonly command: readonly string[];
   /** The copy of the state in memory that the next start finds; undefined when there is none. */

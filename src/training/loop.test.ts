@@ -6,6 +6,7 @@ import { presets, resolutions, type TrainingConfig } from "../progan/config.js";
 import type { ImageSet } from "../progan/image-source.js";
 import { firstPlace, type Place } from "../progan/schedule.js";
 import type { Advice } from "../thermal/monitor.js";
+import { firstRecord } from "./save-record.js";
 import { createTrack, loop, type Parts } from "./loop.js";
 import type { StepRequest } from "../trainer/contract.js";
 import { createStop } from "./stop.js";
@@ -103,12 +104,8 @@ function world({ images = 12, maxBatches, failing, there = true, onStep, ...wish
       age: () => undefined,
       secondsSinceBegin: () => 0,
       running: false,
-      spoilt: 0,
-      get failures() {
-        return failures;
-      },
-      get savedBatches() {
-        return savedBatches;
+      get record() {
+        return { ...firstRecord([], 0), failures, savedBatches };
       },
     },
     heat: {

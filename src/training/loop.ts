@@ -37,15 +37,7 @@ export interface Parts extends Pictures {
   readonly engine: Pick<Engine, "prepare" | "step" | "mirror" | "copy" | "take">;
   readonly saves: Pick<
     Saves,
-    | "begin"
-    | "settle"
-    | "areThere"
-    | "age"
-    | "secondsSinceBegin"
-    | "running"
-    | "failures"
-    | "spoilt"
-    | "savedBatches"
+    "begin" | "settle" | "areThere" | "age" | "secondsSinceBegin" | "running" | "record"
   >;
   readonly stop: Pick<Stop, "wish" | "aborted">;
   readonly heat: LoopHeat;
@@ -134,7 +126,7 @@ export async function loop(parts: Parts, track: Track): Promise<LoopEnd> {
     const { cool, end } = decision;
     const save = planSave(decision, completed.stage);
     // What the disk does not take is to stay in memory for the next start, as new as it is.
-    if (end !== undefined && saves.failures > 0 && track.sessionBatches > 0) await engine.mirror();
+    if (end !== undefined && saves.record.failures > 0 && track.sessionBatches > 0) await engine.mirror();
     if (save?.when === "now") await saveNow(parts, track, turns, save);
     if (completed.stage) finishStage(parts, turns);
     if (end !== undefined) return finish(parts, track, turns, end);
@@ -170,11 +162,13 @@ function factsOf({ saves, stop, heat, maxBatches }: Parts, track: Track, turns: 
     secondsSinceSave: Math.min(saves.secondsSinceBegin(), secondsSince(turns.trainingSince)),
     saveCost: turns.cost.seconds,
     saving: saves.running,
-    failures: saves.failures,
-    spoilt: saves.spoilt,
+    failures: saves.record.failures,
+    spoilt: saves.record.spoilt,
     heat: heat.advice(),
-    placeSaved: saves.savedBatches === place.batches,
-    emergencySaved: [emergencyBatches, saves.savedBatches].every((batches) => batches === place.batches),
+    placeSaved: saves.record.savedBatches === place.batches,
+    emergencySaved: [emergencyBatches, saves.record.savedBatches].every(
+      (batches) => batches === place.batches,
+    ),
     maxBatches,
   };
 }

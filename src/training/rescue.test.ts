@@ -7,6 +7,7 @@ import { EngineLeft, type Engine } from "./engine.js";
 import { createTrack } from "./loop.js";
 import type { Copy } from "./mirror.js";
 import { createRescue } from "./rescue.js";
+import { firstRecord } from "./save-record.js";
 import type { Saves } from "./saves.js";
 import { createStop } from "./stop.js";
 import { freshState } from "../trainer/state.js";
@@ -38,13 +39,13 @@ function after({ savedBatches, failure }: { savedBatches?: number; failure?: Err
   const track = createTrack(config, { ...firstPlace(config), step: 5, batches: 5 });
   Object.assign(track, { sessionBatches: 5, setup: () => ({ config }) });
   const saved: { weight: number; batches: number; reason: string; kind: string; last: boolean }[] = [];
-  const saves: Pick<Saves, "begin" | "settle" | "savedBatches"> = {
+  const saves: Pick<Saves, "begin" | "settle" | "record"> = {
     begin(state, place, _, { kind, reason }, last) {
       saved.push({ weight: weightIn(state), batches: place.batches, reason, kind, last });
       return Promise.resolve();
     },
     settle: () => Promise.resolve(saved.length > 0 ? failure : undefined),
-    savedBatches,
+    record: { ...firstRecord([], 0), savedBatches },
   };
   const stop = createStop();
   return { track, saved, stop, rescue: createRescue(saves, track, stop) };

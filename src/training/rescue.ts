@@ -29,15 +29,16 @@ export interface Rescue {
 }
 
 export function createRescue(
-  saves: Pick<Saves, "begin" | "settle" | "savedBatches">,
+  saves: Pick<Saves, "begin" | "settle" | "record">,
   track: Track,
   stop: Pick<Stop, "wish">,
 ): Rescue {
   let reserve: Reserve | undefined;
-  const isSaved = (): boolean => track.sessionBatches === 0 || saves.savedBatches === track.place.batches;
+  const isSaved = (): boolean =>
+    track.sessionBatches === 0 || saves.record.savedBatches === track.place.batches;
   /** Undefined when there is none that is newer than what is saved, and whole. */
   const fromReserve = async () => {
-    if (!reserve || reserve.place.batches <= (saves.savedBatches ?? 0)) return undefined;
+    if (!reserve || reserve.place.batches <= (saves.record.savedBatches ?? 0)) return undefined;
     const { copy, place, setup } = reserve;
     const state = await stateIn(copy);
     return state && { state: sealState(state, setup.config, setup.config.learningRate), place, setup };

@@ -148,6 +148,7 @@ describe("a run", { timeout: 60_000 }, () => {
     const { ended } = await trainHere(folder, { heat, stop, onEvent });
     expect(ended).toMatchObject({ how: "stopped", position: undefined });
     expect(told).toEqual(["stop-requested", "ended"]);
-    await vi.waitFor(() => expect(hooks.log.slice(-2)).toEqual(["folder closed", "images closed"]));
+    const closed = ["folder closed", "images closed"];
+    await vi.waitFor(() => expect(hooks.log.slice(-2)).toEqual(closed), { timeout: 30_000 });
   });
 });

@@ -138,13 +138,13 @@ async function train(
     const parts = { maxBatches: options.maxBatches, source, engine, saves, stop, heat, emit, setup };
     const { how } = await loop({ ...parts, ...pictures }, track);
     throwFault(stop);
-    const diverged = divergence({ saves, beginning });
+    const diverged = divergence({ saves: saves.record, beginning });
     if (how === "diverged" || diverged) return { how: "failed", error: diverged };
     return { how };
   } catch (error) {
     const failure = await session.rescue.save(underWay.engine, error);
     if (!(error instanceof EngineLeft)) return { how: "failed", error };
-    const reason = stop.fault?.error ?? failure ?? divergence({ saves, beginning });
+    const reason = stop.fault?.error ?? failure ?? divergence({ saves: saves.record, beginning });
     return reason === undefined ? { how: "stopped" } : { how: "failed", error: reason };
   }
 }

@@ -65,7 +65,7 @@ describe("saves", () => {
       [2, 10],
       [1, 5],
     ]);
-    expect(saves.failures).toBe(1);
+    expect(saves.record.failures).toBe(1);
     // What it says is made from data; the text that was there before stays.
     const { code, data, message } = full;
     for (const event of failed) expect(event).toMatchObject({ code, data, message });

@@ -54,7 +54,9 @@ export async function beginSession(
   const track = createTrack(config, place);
   /** Whether the state that is not saved is to stay in memory for the next start; one that is not all numbers is not. */
   const isLeft = (): boolean =>
-    track.sessionBatches > 0 && saves.savedBatches !== track.place.batches && saves.nonFinite === 0;
+    track.sessionBatches > 0 &&
+    saves.record.savedBatches !== track.place.batches &&
+    saves.record.nonFinite === 0;
   const outliving = scope.own(
     await outlive(options.weights, series, writer.opening, place.step, local),
     (one) => one.close(isLeft()),
@@ -91,7 +93,7 @@ export async function beginSession(
       ...heatSoFar(heat),
     })),
     async end(how, error) {
-      const facts = { signal: stop.wish?.signal, startedAt, track, saves, beginning };
+      const facts = { signal: stop.wish?.signal, startedAt, track, saves: saves.record, beginning };
       const inMemory = isLeft() ? await outliving.left() : undefined;
       ended = {
         ...(await endedAs(how, error, { ...facts, command: options.command, inMemory })),
