@@ -106,7 +106,7 @@ module.exports = {
       to: {
         path: "^src/",
         pathNot:
-          "^src/(texts/|base/(errors|torch-problem)|events/event|training/plan|(checkpoint|store)/index)",
+          "^src/(texts/|base/(errors|folder-problem|image-note|torch-problem)|events/(event|guarded|warning)|training/plan|(checkpoint|store)/index)",
       },
     },
     {

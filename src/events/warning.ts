@@ -84,7 +84,7 @@ export type Warning = {
 export type Detailed = Warning & { readonly detail: string };
 
 /** As people write them: 0.00001, but 1e-8. */
-export const decimals = (value: number | string): string =>
+const decimals = (value: number | string): string =>
   typeof value === "string" || Math.abs(value) < 1e-6
     ? String(value)
     : value.toFixed(12).replace(/\.?0+$/, "");

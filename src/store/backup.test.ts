@@ -151,6 +151,37 @@ describe("a backup", () => {
     expect(await readdir(join(folder, "backups"))).toEqual([]);
   });
 
+  it("of a file that has become shorter or longer meanwhile is given up, and that is said", async () => {
+    const { folder, store } = await weightsWith(1);
+    await store.close();
+    for (const [change, by] of [
+      [(bytes: Uint8Array) => bytes.subarray(1), -1],
+      [(bytes: Uint8Array) => Buffer.concat([bytes, Buffer.from("x")]), 1],
+    ] as const) {
+      // It is read to be proven, and then to be copied.
+      let reads = 0;
+      const changing: Disk = {
+        ...nodeDisk,
+        async *chunks(path) {
+          let first = path.endsWith("critic.pth") && ++reads === 2;
+          for await (const piece of nodeDisk.chunks(path)) {
+            yield first ? change(piece) : piece;
+            first = false;
+          }
+        },
+      };
+      const { bytes: expected } = (await newestWhole(folder))!.generation.files.find(({ path }) =>
+        path.endsWith("critic.pth"),
+      )!;
+      await expect(backup(folder, {}, changing)).rejects.toMatchObject({
+        code: "SAVE_NOT_VERIFIED",
+        data: { file: "critic.pth", reason: "size", bytes: expected + by, expected },
+      });
+      expect(await readdir(join(folder, "backups"))).toEqual([]);
+    }
+    expect((await backup(folder)).backup).toBeDefined();
+  });
+
   it("of nothing is refused", async () => {
     await expect(backup(await temporaryFolder())).rejects.toMatchObject({ code: "CHECKPOINT_NOT_FOUND" });
   });

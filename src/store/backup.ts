@@ -7,7 +7,9 @@ import { GuardapesosError } from "../base/errors.js";
 import { attempt, type StoreProblem } from "./attempt.js";
 import { backupsIn, isNothingElse, listBackups } from "./backup-list.js";
 import { enoughForNow, outdatedBy } from "./backup-policy.js";
-import { discardFolder, markVerified, publish, removeFolder, removeLeftovers } from "./commit.js";
+import { BackendError, type Backend } from "./backends/backend.js";
+import { openFolder } from "./backends/folder.js";
+import { discardFolder, markVerified, publish, removeFolder } from "./commit.js";
 import { copyFile, diskError, makeFolders, type Disk } from "./disk.js";
 import { refuseLink } from "./folder.js";
 import {
@@ -26,6 +28,7 @@ import {
   generationFolder,
   generationsFolder,
   isBackupName,
+  manifestFile,
   parseId,
   temporaryName,
   type Series,
@@ -111,7 +114,7 @@ async function backupOf(
   const lock = await takeLock(disk, parent, parent, { purpose: "backup" });
   try {
     const problems: StoreProblem[] = [];
-    await removeLeftovers(disk, [parent], problems);
+    const backend = await openFolder(disk, parent, problems);
     const now = new Date();
     const there = (await backupsIn(parent, disk, now.getTime())).whole;
     const whole = there.filter(({ store }) => store === source.store);
@@ -122,7 +125,7 @@ async function backupOf(
     const free = await disk.freeSpace(parent).catch(() => Infinity);
     if (free < needed) throw new GuardapesosError("DISK_FULL", { folder: parent, needed, free });
     const name = freeDay(await disk.list(parent), now);
-    const made = await copyGeneration(site, source, parent, name, signal);
+    const made = await copyGeneration(site, source, backend, name, signal);
     const staying = destination === undefined ? keep : Infinity;
     const removed = await removeAll(disk, parent, outdatedBy(whole, made, staying, now), problems);
     return { backup: made, existing: undefined, folder: parent, source, removed, problems };
@@ -142,7 +145,7 @@ function freeDay(taken: readonly string[], now: Date): string {
 async function copyGeneration(
   site: Site,
   source: Generation,
-  parent: string,
+  backend: Backend,
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<Generation> {
@@ -150,7 +153,8 @@ async function copyGeneration(
   // Byte for byte, of whichever format it is.
   const { text } = await readManifestText(disk, source.folder, source.id);
   const goOn = () => signal?.throwIfAborted();
-  await copyInto(disk, source, parent, name, text, { onBytes: goOn });
+  await putCopy(disk, source, backend, name, { manifest: text, goOn });
+  const parent = backend.place;
   const folder = join(parent, name);
   try {
     const copy = await readGeneration(disk, folder, name, undefined);
@@ -165,24 +169,65 @@ async function copyGeneration(
   }
 }
 
-interface CopyHooks {
-  /** Each may throw to call it off. */
-  readonly beforeRename?: () => Promise<void>;
-  readonly onBytes?: () => void;
+/** Puts the files of a generation into a backend, the manifest last; nothing stays of it where one fails. */
+async function putCopy(
+  disk: Disk,
+  source: Generation,
+  backend: Backend,
+  generation: string,
+  { manifest, goOn }: { readonly manifest: string; readonly goOn: () => void },
+): Promise<void> {
+  const last = new TextEncoder().encode(manifest);
+  try {
+    for (const { name: file, path, bytes } of source.files)
+      await backend.put({ generation, file }, { bytes, pieces: piecesOf(disk, path, goOn) });
+    await backend.put({ generation, file: manifestFile }, { bytes: last.length, pieces: [last] });
+  } catch (error) {
+    await backend.discard(generation).catch(() => undefined);
+    throw error instanceof BackendError ? faultOfCopy(error, source, backend.place) : error;
+  }
 }
 
+/** @param goOn asked after each piece; may throw to call it off */
+async function* piecesOf(disk: Disk, path: string, goOn: () => void): AsyncGenerator<Uint8Array> {
+  for await (const piece of disk.chunks(path)) {
+    yield piece;
+    goOn();
+  }
+}
+
+/** A file of the generation has another size than its manifest says, or somebody else has taken the copy's name. */
+function faultOfCopy(
+  { fault, object, bytes, cause, message }: BackendError,
+  source: Generation,
+  place: string,
+) {
+  const expected = source.files.find(({ name }) => name === object.file)?.bytes;
+  if (fault !== "torn" || bytes === undefined || expected === undefined)
+    return cause ?? new GuardapesosError("SAVE_FAILED", { folder: place, reason: message });
+  const id = join(place, object.generation);
+  return new GuardapesosError("SAVE_NOT_VERIFIED", {
+    id,
+    file: object.file,
+    reason: "size",
+    bytes,
+    expected,
+  });
+}
+
+/** A copy that becomes a generation of the store itself. @param beforeRename may throw to call it off */
 async function copyInto(
   disk: Disk,
   source: Generation,
   parent: string,
   name: string,
   manifest: string,
-  { beforeRename = () => Promise.resolve(), onBytes }: CopyHooks,
+  beforeRename: () => Promise<void>,
 ): Promise<void> {
   const temporary = join(parent, temporaryName(name));
   try {
     await disk.makeFolder(temporary);
-    for (const file of source.files) await copyFile(disk, file.path, join(temporary, file.name), onBytes);
+    for (const file of source.files) await copyFile(disk, file.path, join(temporary, file.name));
     await publish(disk, temporary, join(parent, name), manifest, beforeRename);
   } catch (error) {
     await discardFolder(disk, temporary).catch(() => undefined);
@@ -267,7 +312,7 @@ async function restoreInto(session: Session, source: Generation): Promise<Restor
   };
   const beforeRename = () => session.lock.check();
   const parent = generationsFolder(session);
-  await copyInto(disk, source, parent, identity.id, renderManifest(manifest), { beforeRename });
+  await copyInto(disk, source, parent, identity.id, renderManifest(manifest), beforeRename);
   const generation = await prove(session, identity.id);
   const verified = { ...generation, verifiedAt: new Date().toISOString() };
   const problems: StoreProblem[] = [];

@@ -1,10 +1,10 @@
 /** What stops nothing and is worth saying, in English. */
-import type { WarningData } from "../events/warning.js";
-import { decimals, otherOption, type Warning, type WarningCode } from "../events/warning.js";
+import type { Warning, WarningCode, WarningData } from "../events/warning.js";
 import { purposes } from "./en-damage.js";
 import { errors } from "./en-errors.js";
 import { formats } from "./formats.js";
 import { failureText } from "./failure.js";
+import { asTyped, otherOptions } from "./option-words.js";
 
 const { and, integer } = formats("en");
 
@@ -46,9 +46,9 @@ const sentences: { readonly [Code in WarningCode]: (data: WarningData[Code]) => 
   OPTIMIZER_UNCLEAR: ({ networks }) =>
     `The optimizer in those files cannot be matched with the weights (${and(networks)}): Adam starts without memory, so the first batches may be a bit rough.`,
   OPTIMIZER_OPTIONS_DIFFER: ({ options }) =>
-    `Training goes on with other options of Adam than those files have: ${options.map(otherOption).join(", ")}.`,
+    `Training goes on with other options of Adam than those files have: ${otherOptions(options, (network) => network)}.`,
   LEARNING_RATE_TAKEN: ({ learningRate }) =>
-    `The learning rate is that of the files: ${decimals(learningRate)}. Give --lr if you want another.`,
+    `The learning rate is that of the files: ${asTyped(learningRate)}. Give --lr if you want another.`,
   RESOLUTION_UNKNOWN: ({ start }) =>
     `Those files do not say to which resolution they were trained, so training begins at ${square(start)}. If they were trained further, stop and start again with --start, such as --start 64.`,
   WEIGHTS_NOT_FINITE: ({ id }) =>

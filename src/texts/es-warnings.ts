@@ -1,10 +1,10 @@
 /** Lo que no detiene nada y conviene decir, en español. */
-import type { WarningData } from "../events/warning.js";
-import { decimals, otherOption, type Warning, type WarningCode } from "../events/warning.js";
+import type { Warning, WarningCode, WarningData } from "../events/warning.js";
 import { purposes } from "./es-damage.js";
 import { errors, networkName } from "./es-errors.js";
 import { formats } from "./formats.js";
 import { failureText } from "./failure.js";
+import { asTyped, otherOptions } from "./option-words.js";
 
 const { and, integer } = formats("es");
 
@@ -46,13 +46,9 @@ const sentences: { readonly [Code in WarningCode]: (data: WarningData[Code]) => 
   OPTIMIZER_UNCLEAR: ({ networks }) =>
     `El optimizador de esos archivos no se corresponde con los pesos (${and(networks.map(networkName))}): Adam empieza sin memoria, así que los primeros batches pueden ir algo bruscos.`,
   OPTIMIZER_OPTIONS_DIFFER: ({ options }) =>
-    `El entrenamiento sigue con otras opciones de Adam que las de esos archivos: ${options
-      .map(({ network, ...option }) =>
-        otherOption({ ...option, network: network === undefined ? undefined : networkName(network) }),
-      )
-      .join(", ")}.`,
+    `El entrenamiento sigue con otras opciones de Adam que las de esos archivos: ${otherOptions(options, networkName)}.`,
   LEARNING_RATE_TAKEN: ({ learningRate }) =>
-    `La tasa de aprendizaje es la de los archivos: ${decimals(learningRate)}. Da --lr si quieres otra.`,
+    `La tasa de aprendizaje es la de los archivos: ${asTyped(learningRate)}. Da --lr si quieres otra.`,
   RESOLUTION_UNKNOWN: ({ start }) =>
     `Esos archivos no dicen hasta qué resolución se entrenaron, así que el entrenamiento empieza en ${square(start)}. Si llegaron más lejos, para y empieza otra vez con --start, por ejemplo --start 64.`,
   WEIGHTS_NOT_FINITE: ({ id }) =>

@@ -1,5 +1,5 @@
 /** Which catalogue to speak from, and how an error becomes a sentence. */
-import { failureOf, type GuardapesosError } from "../base/errors.js";
+import type { Failure, GuardapesosError } from "../base/errors.js";
 import type { Texts } from "./en.js";
 import { en } from "./en.js";
 import { es } from "./es.js";
@@ -23,7 +23,7 @@ export function textsOf(language: Language): Texts {
  * and its data are the sentence.
  */
 export function sentenceOf(texts: Texts, error: GuardapesosError): string {
-  return failureText(texts.errors, failureOf(error));
+  return failureText(texts.errors, error as Failure);
 }
 
 /**

@@ -7,11 +7,11 @@ import { readdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   BackendError,
-  manifestFile,
   type Backend,
   type BackendReader,
   type Content,
 } from "../../src/store/backends/backend.js";
+import { manifestFile } from "../../src/store/names.js";
 
 export interface Place {
   /** For writing, by the one writer. What the one before has not finished is cleared away. */

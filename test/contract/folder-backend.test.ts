@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { nodeDisk, type Disk } from "../../src/store/disk.js";
-import { manifestFile } from "../../src/store/backends/backend.js";
+import { manifestFile } from "../../src/store/names.js";
 import { openFolder, readFolder } from "../../src/store/backends/folder.js";
 import { faulty } from "../crash/faults.js";
 import { cutPower, describeWreck, layOut, record } from "../crash/power.js";

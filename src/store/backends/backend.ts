@@ -20,14 +20,13 @@
  * be tried again; where a manifest's put has failed the generation may be there, too (it was the confirmation that failed).
  */
 
-/** The file that makes a generation of what was put under its name. */
-export { manifestFile } from "../names.js";
+import { isArtifactName, isBackupName, manifestFile, parseId } from "../names.js";
 
 /** A file of a generation. Both names are compared by code points. */
 export interface ObjectName {
   /** A generation's id, or a backup's name. */
   readonly generation: string;
-  /** At most 200 bytes in UTF-8, without separators and control characters, not beginning with a dot. */
+  /** An artifact's (`isArtifactName`), or the manifest's. */
   readonly file: string;
 }
 
@@ -96,9 +95,12 @@ export class BackendError extends Error {
 }
 
 /** @throws BackendError `name` */
-export function checkName(object: ObjectName, isGeneration: (name: string) => boolean): void {
-  const { generation, file } = object;
-  const isFile =
-    file !== "" && !/[\\/:]|\p{Cc}/u.test(file) && !file.startsWith(".") && Buffer.byteLength(file) <= 200;
-  if (!isFile || !isGeneration(generation)) throw new BackendError("name", object);
+export function checkName(object: ObjectName): void {
+  const isFile = object.file === manifestFile || isArtifactName(object.file);
+  if (!isFile || !isGenerationName(object.generation)) throw new BackendError("name", object);
+}
+
+/** What a generation can be called in a backend: nothing else is ever read, written or removed there. */
+export function isGenerationName(name: string): boolean {
+  return isBackupName(name) || parseId(name) !== undefined;
 }

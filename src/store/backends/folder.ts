@@ -6,18 +6,16 @@ import { join } from "node:path";
 import type { StoreProblem } from "../attempt.js";
 import { discardFolder, removeFolder, removeLeftovers } from "../commit.js";
 import { codeOf, type Disk } from "../disk.js";
-import { isBackupName, isTemporaryFile, parseId, temporaryName } from "../names.js";
+import { isTemporaryFile, manifestFile, temporaryName } from "../names.js";
 import {
   BackendError,
   checkName,
-  manifestFile,
+  isGenerationName,
   type Backend,
   type BackendReader,
   type Content,
   type ObjectName,
 } from "./backend.js";
-
-const isGeneration = (name: string): boolean => isBackupName(name) || parseId(name) !== undefined;
 
 /** Writes a file whole and synced, or not at all. */
 async function writeWhole(disk: Disk, path: string, object: ObjectName, content: Content): Promise<void> {
@@ -43,7 +41,7 @@ async function writeWhole(disk: Disk, path: string, object: ObjectName, content:
 /** Whether a generation does; links are followed nowhere. */
 async function exists(disk: Disk, folder: string, generation: string): Promise<boolean> {
   const at = join(folder, generation);
-  if (!isGeneration(generation) || (await disk.info(at))?.kind !== "folder") return false;
+  if (!isGenerationName(generation) || (await disk.info(at))?.kind !== "folder") return false;
   return (await disk.info(join(at, manifestFile)))?.kind === "file";
 }
 
@@ -52,7 +50,7 @@ export function readFolder(disk: Disk, folder: string): BackendReader {
   return {
     place: folder,
     async *get(name) {
-      checkName(name, isGeneration);
+      checkName(name);
       if (!(await exists(disk, folder, name.generation))) throw new BackendError("missing", name);
       try {
         yield* disk.chunks(join(folder, name.generation, name.file));
@@ -115,7 +113,7 @@ export async function openFolder(disk: Disk, folder: string, problems: StoreProb
   return {
     ...readFolder(disk, folder),
     async put(name, content) {
-      checkName(name, isGeneration);
+      checkName(name);
       await begin(name.generation);
       await writeWhole(disk, join(staging(name.generation), name.file), name, content);
       if (name.file === manifestFile) await finish(name);
