@@ -15,6 +15,7 @@ const hooks = vi.hoisted(() => ({
   beforeWriter: (): Promise<void> => Promise.resolve(),
   outlive: (): Promise<void> => Promise.resolve(),
   startEngine: (): Promise<void> => Promise.resolve(),
+  closeEngine: (): Promise<void> => Promise.resolve(),
 }));
 vi.mock("../progan/phantom.js", async (original) => {
   const real = await original<typeof import("../progan/phantom.js")>();
@@ -67,7 +68,11 @@ vi.mock("./engine.js", async (original) => {
   const real = await original<typeof import("./engine.js")>();
   const startEngine: typeof real.startEngine = async (...given) => {
     await hooks.startEngine();
-    return real.startEngine(...given);
+    const engine = await real.startEngine(...given);
+    return Object.defineProperties({} as typeof engine, {
+      ...Object.getOwnPropertyDescriptors(engine),
+      close: { value: () => hooks.closeEngine().then(() => engine.close()) },
+    });
   };
   return { ...real, startEngine };
 });
@@ -77,6 +82,7 @@ beforeEach(() => {
   hooks.beforeWriter = () => Promise.resolve();
   hooks.outlive = () => Promise.resolve();
   hooks.startEngine = () => Promise.resolve();
+  hooks.closeEngine = () => Promise.resolve();
 });
 
 const heat = {
@@ -109,6 +115,17 @@ describe("a run", { timeout: 60_000 }, () => {
     await expect(training).rejects.toThrow("no thread");
     expect(told.at(-1)).toBe("ended");
     expect(hooks.log.slice(-2)).toEqual(["folder closed", "images closed"]);
+  });
+
+  it("tells nothing after its end, however long its engine takes to close and whatever its sensor reads", async () => {
+    const folder = await testFolder();
+    // Long enough for several readings.
+    hooks.closeEngine = () => new Promise((resolve) => setTimeout(resolve, 500));
+    const told: string[] = [];
+    const onEvent = ({ type }: RunEvent): void => void told.push(type);
+    await trainHere(folder, { maxBatches: 1, heat: { ...heat, timeScale: 1000 }, onEvent });
+    expect(told).toContain("temperature");
+    expect(told.at(-1)).toBe("ended");
   });
 
   it("that must open anew, as another has saved meanwhile, keeps nothing of the first try", async () => {

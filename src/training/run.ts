@@ -35,8 +35,9 @@ const openingGrace = 500;
  * Trains as asked, and tells all of it. Resolves with the last event when training finished, reached its limit or was
  * stopped; rejects when it could not begin or failed (after "ended", if "run-started" had been told).
  */
-export function run(options: RunOptions, emit: Emit, stop: Stop): Promise<Ended> {
+export function run(options: RunOptions, told: Emit, stop: Stop): Promise<Ended> {
   const startedAt = performance.now();
+  const emit = untilEnded(told);
   const underWay: UnderWay = {};
   stop.attend(attendantOf(underWay, emit));
   return inScope(async (scope) => {
@@ -55,6 +56,16 @@ export function run(options: RunOptions, emit: Emit, stop: Stop): Promise<Ended>
     if (outcome.how === "failed") throw outcome.error;
     return ended;
   });
+}
+
+/** "ended" is the last event, whatever is still being closed by then: a card that is read, a backup, an engine. */
+function untilEnded(emit: Emit): Emit {
+  let over = false;
+  return (event) => {
+    if (over) return;
+    over = event.type === "ended";
+    emit(event);
+  };
 }
 
 /** @returns undefined when a stop came first; what is opened all the same is closed again */
