@@ -74,15 +74,7 @@ const packages = {
   commander: ["cli/"],
   "cli-progress": ["cli/present/"],
   picocolors: ["cli/output"],
-  zod: [
-    "cli/config-file",
-    "store/",
-    "checkpoint/",
-    "training/progress",
-    "training/ended",
-    "training/images",
-    "guard/",
-  ],
+  zod: ["store/", "checkpoint/", "training/progress", "training/ended", "training/images", "guard/"],
 };
 
 const at = (places) => `^src/(${places.join("|")})`;

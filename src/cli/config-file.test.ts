@@ -63,6 +63,18 @@ describe("a config file", () => {
     expect(parseConfig("c.json", JSON.stringify({ autosave }))).toEqual({ autosave });
   });
 
+  it("may hold recipes, their keys as they are typed or as they are named in the code", () => {
+    const recipes = { mine: { "resume-set": " LOAD=True ", resumeEnv: ["A=1"] }, other: {} };
+    expect(parseConfig("c.json", JSON.stringify({ recipes }))).toEqual({
+      recipes: { mine: { resumeSet: ["LOAD=True"], resumeEnv: ["A=1"] }, other: {} },
+    });
+    for (const wrong of [{ mine: { unknown: 1 } }, { mine: { set: 5 } }, { " ": {} }, { mine: [] }, [], 1])
+      expect(faultOf(JSON.stringify({ recipes: wrong }))).toMatchObject({
+        code: "CONFIG_INVALID",
+        data: { key: "recipes", expected: { kind: "recipes" } },
+      });
+  });
+
   it("may begin with a byte order mark, and be empty", () => {
     expect(parseConfig("c.json", '\ufeff{"seed":1}')).toEqual({ seed: 1 });
     expect(parseConfig("c.json", "{}")).toEqual({});
@@ -81,6 +93,7 @@ describe("a config file", () => {
     ['{"stop-after":"1e9h"}', "CONFIG_INVALID", { key: "stop-after" }],
     ['{"time-scale":0}', "CONFIG_INVALID", { key: "time-scale", value: "0" }],
     ['{"constructor":1}', "CONFIG_UNKNOWN_KEY", { key: "constructor" }],
+    [`{"lr":0,"epoch":1}`, "CONFIG_UNKNOWN_KEY", { key: "epoch" }],
     [`{"weights":${"[".repeat(100_000)}${"]".repeat(100_000)}}`, "CONFIG_INVALID", { key: "weights" }],
     [`${"[".repeat(100_000)}${"]".repeat(100_000)}`, "CONFIG_INVALID", { key: "" }],
     ['{"__proto__":{"lr":1}}', "CONFIG_UNKNOWN_KEY", { key: "__proto__" }],

@@ -4,25 +4,12 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import * as z from "zod";
-import type { Expected } from "../base/errors.js";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import type { OptionName } from "../texts/index.js";
-import { autosaveOf } from "../progan/config.js";
-import { parseSensor } from "../thermal/sensors/open.js";
 import { nearest } from "../base/nearest.js";
 import type { Settings } from "./options.js";
-import { durationOf, timeOfDay } from "./stop-time.js";
-import {
-  isName,
-  isText,
-  kebab,
-  perResolutionList,
-  recipeOptions,
-  runOptions,
-  specialFault,
-  trainingOptions,
-} from "./options.js";
+import { acceptedValue, isText } from "./option-kinds.js";
+import { kebab, recipeOptions, runOptions, specialFault, trainingOptions } from "./options.js";
 
 const configFileName = "guardapesos.config.json";
 
@@ -39,67 +26,37 @@ export type FileSettings = Settings<typeof fileOptions> & {
 const fileKeys = { ...fileOptions, recipes: { kind: "recipes" } } as const;
 type FileKey = keyof typeof fileKeys;
 
-/** A recipe, its keys as they are typed or as they are named in the code. */
-function recipeSchema(): z.ZodType {
+const trimmed = (value: unknown): unknown => (typeof value === "string" ? value.trim() : value);
+
+/** Blanks around a text in a file, or around each of a list, are an accident. */
+const withoutBlanks = (value: unknown): unknown =>
+  Array.isArray(value) ? value.map(trimmed) : trimmed(value);
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** A recipe, its keys as they are typed or as they are named in the code; undefined for what is none. */
+function recipeOf(recipe: unknown): RecipeSettings | undefined {
+  if (!isObject(recipe)) return undefined;
   const names = Object.keys(recipeOptions) as (keyof typeof recipeOptions)[];
-  const named = (written: string): string => names.find((name) => kebab(name) === written) ?? written;
-  return z
-    .record(z.string(), z.unknown())
-    .transform((recipe) =>
-      Object.fromEntries(Object.entries(recipe).map(([key, value]) => [named(key), value])),
-    )
-    .pipe(
-      z.strictObject(
-        Object.fromEntries(names.map((name) => [name, schemaOf(recipeOptions[name]).optional()])),
-      ),
-    );
+  const settings = Object.entries(recipe).map(([written, value]) => {
+    const name = names.find((known) => kebab(known) === written || known === written);
+    return [name, name && acceptedValue(withoutBlanks(value), recipeOptions[name])] as const;
+  });
+  return settings.some(([, value]) => value === undefined) ? undefined : Object.fromEntries(settings);
 }
 
-function schemaOf(expected: Expected): z.ZodType {
-  switch (expected.kind) {
-    case "text":
-      return z.string().trim().refine(isText);
-    case "name":
-      return z
-        .string()
-        .transform((value) => value.normalize())
-        .pipe(z.string().refine(isName));
-    case "texts": {
-      const one = z.string().trim().refine(isText);
-      return z.union([one.transform((value) => [value]), z.array(one)]);
-    }
-    case "boolean":
-      return z.boolean();
-    case "object":
-      return z.looseObject({});
-    case "recipes":
-      return z.record(z.string().refine(isText), recipeSchema());
-    case "integer":
-      return z
-        .int()
-        .min(expected.min)
-        .max(expected.max ?? Number.MAX_SAFE_INTEGER);
-    case "number":
-      return z.number().gt(expected.above);
-    case "number-from":
-      return z.number().min(expected.min).max(expected.max);
-    case "sensor":
-      return z.string().refine((value) => parseSensor(value) !== undefined);
-    case "interval":
-      return z.custom((value) => autosaveOf(value) !== undefined).transform(autosaveOf);
-    case "duration":
-      return z.custom((value) => durationOf(value) !== undefined).transform(durationOf);
-    case "time-of-day":
-      return z.custom((value) => timeOfDay(value) !== undefined).transform(timeOfDay);
-    case "integers": {
-      const one = z.int().min(expected.min).max(expected.max);
-      return z
-        .union([one.transform((value) => [value]), z.array(one).length(expected.count)])
-        .transform((values) => perResolutionList(values, expected.count));
-    }
-    case "one-of":
-      return z.literal([...expected.values]);
-  }
+/** The recipes of a file, by their names; undefined where one is none. */
+function recipesOf(recipes: unknown): FileSettings["recipes"] | undefined {
+  if (!isObject(recipes)) return undefined;
+  const entries = Object.entries(recipes).map(([name, recipe]) => [name, recipeOf(recipe)] as const);
+  const isWhole = entries.every(([name, recipe]) => isText(name) && recipe !== undefined);
+  return isWhole ? (Object.fromEntries(entries) as FileSettings["recipes"]) : undefined;
+}
+
+/** The value of a key; undefined for what it does not take. */
+function valueOf(key: FileKey, value: unknown): unknown {
+  return key === "recipes" ? recipesOf(value) : acceptedValue(withoutBlanks(value), fileOptions[key]);
 }
 
 /** A value of the file as text, however deep it is. */
@@ -113,9 +70,8 @@ function shown(value: unknown): string {
 }
 
 const keys = Object.keys(fileKeys) as FileKey[];
-const schema = z.strictObject(
-  Object.fromEntries(keys.map((key) => [key, schemaOf(fileKeys[key]).optional()])),
-);
+const keyOf = (written: string): FileKey | undefined =>
+  keys.find((key) => kebab(key) === written || key === written);
 
 /** Content of a config file -> settings. Throws the CONFIG_* errors, and those of the options themselves. */
 export function parseConfig(file: string, content: string): FileSettings {
@@ -130,11 +86,11 @@ export function parseConfig(file: string, content: string): FileSettings {
     throw new GuardapesosError("CONFIG_INVALID", { file, key: "", value, expected: { kind: "object" } });
   }
 
-  const typed = new Map<string, string>();
-  const entries: [string, unknown][] = [];
+  const typed = new Map<FileKey, string>();
+  const entries: [FileKey, unknown][] = [];
   for (const [written, value] of Object.entries(json)) {
-    const key = keys.find((known) => kebab(known) === written) ?? written;
-    if (!keys.some((known) => known === key)) {
+    const key = keyOf(written);
+    if (key === undefined) {
       const suggestion = nearest(written, keys.map(kebab));
       throw new GuardapesosError("CONFIG_UNKNOWN_KEY", { file, key: written, suggestion });
     }
@@ -144,18 +100,22 @@ export function parseConfig(file: string, content: string): FileSettings {
     typed.set(key, written);
     entries.push([key, value]);
   }
-  const normalised = Object.fromEntries(entries);
+  return Object.fromEntries(
+    entries.map(([key, value]) => {
+      const accepted = valueOf(key, value);
+      if (accepted === undefined) throw faultOf(file, key, typed.get(key) ?? key, value);
+      return [key, accepted];
+    }),
+  );
+}
 
-  const result = schema.safeParse(normalised);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  const key = issue.path[0] as FileKey;
-  const value = normalised[key];
-  throw (
+/** What is wrong with a value, as well as it can be said. */
+function faultOf(file: string, key: FileKey, written: string, value: unknown): GuardapesosError {
+  return (
     specialFault(key as OptionName, Array.isArray(value) ? value.map(shown) : [shown(value)]) ??
     new GuardapesosError("CONFIG_INVALID", {
       file,
-      key: typed.get(key) ?? key,
+      key: written,
       value: typeof value === "string" ? JSON.stringify(value) : shown(value),
       expected: fileKeys[key],
     })

@@ -7,14 +7,13 @@ import { Option } from "commander";
 import type { Expected } from "../base/errors.js";
 import { GuardapesosError } from "../base/errors.js";
 import { precisions } from "../engine/precision.js";
-import { autosaveOf, bounds, presetNames, resolutions, type Autosave } from "../progan/config.js";
+import { bounds, presetNames, resolutions, type Autosave } from "../progan/config.js";
 import type { OptionName, Texts } from "../texts/index.js";
 import { languages } from "../texts/index.js";
-import { parseSensor } from "../thermal/sensors/open.js";
 import { devices } from "../training/options.js";
-import { durationOf, timeOfDay } from "./stop-time.js";
+import { acceptedWord, type OptionExpected } from "./option-kinds.js";
 
-export type OptionTable = Readonly<Partial<Record<OptionName, Expected>>>;
+export type OptionTable = Readonly<Partial<Record<OptionName, OptionExpected>>>;
 
 const text = { kind: "text" } as const satisfies Expected;
 const texts = { kind: "texts" } as const satisfies Expected;
@@ -251,71 +250,6 @@ export function kebab(option: string): string {
   return option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** One number for all resolutions, or one for each. */
-export function perResolutionList(values: readonly number[], count: number): readonly number[] | undefined {
-  if (values.length === count) return values;
-  return values.length === 1 ? Array.from({ length: count }, () => values[0]!) : undefined;
-}
-
-/** A name that can stand in a file name on every system, its letters composed. */
-const namePattern = /^[\p{L}\p{N}_][\p{L}\p{N}._-]*$/u;
-
-/** Whether a text says something that a path or a name can be: no system has one with a NUL. */
-export const isText = (value: string): boolean => value.trim() !== "" && !value.includes("\0");
-
-/** Longer ones do not fit into the names of all files that they become part of: 255 bytes, a label of 64 among them. */
-const longestName = { characters: 100, bytes: 140 };
-
-export function isName(value: string): boolean {
-  const short = value.length <= longestName.characters && Buffer.byteLength(value) <= longestName.bytes;
-  return short && namePattern.test(value);
-}
-
-function parsed(typed: string, expected: Expected): unknown {
-  const value = typed.trim();
-  switch (expected.kind) {
-    case "text":
-      return isText(typed) ? typed : undefined;
-    case "texts":
-      return isText(typed) ? [typed] : undefined;
-    case "name":
-      return isName(value.normalize()) ? value.normalize() : undefined;
-    case "integer": {
-      const number = /^\d+$/.test(value) ? Number(value) : NaN;
-      const inRange = number >= expected.min && number <= (expected.max ?? Number.MAX_SAFE_INTEGER);
-      return inRange ? number : undefined;
-    }
-    case "number": {
-      const number = value === "" ? NaN : Number(value);
-      return Number.isFinite(number) && number > expected.above ? number : undefined;
-    }
-    case "number-from": {
-      const number = value === "" ? NaN : Number(value);
-      return Number.isFinite(number) && number >= expected.min && number <= expected.max ? number : undefined;
-    }
-    case "sensor":
-      return parseSensor(value) && value;
-    case "interval":
-      return autosaveOf(/^\d+$/.test(value) ? Number(value) : value);
-    case "duration":
-      return durationOf(value);
-    case "time-of-day":
-      return timeOfDay(value);
-    case "integers": {
-      const numbers = value.split(",").map((part) => parsed(part, { ...expected, kind: "integer" }));
-      return numbers.every((number) => typeof number === "number")
-        ? perResolutionList(numbers, expected.count)
-        : undefined;
-    }
-    case "one-of":
-      return expected.values.find((one) => String(one) === value);
-    case "boolean":
-    case "object":
-    case "recipes":
-      return undefined;
-  }
-}
-
 /**
  * The error that says best what is wrong with a value, beyond "not what the option takes".
  * @param given the value's parts, as text
@@ -336,8 +270,8 @@ export function specialFault(option: OptionName, given: readonly string[]): Guar
 }
 
 /** The value of an option's text. Throws the error that says what it accepts. */
-function parseOption(option: OptionName, typed: string, expected: Expected): unknown {
-  const value = parsed(typed, expected);
+function parseOption(option: OptionName, typed: string, expected: OptionExpected): unknown {
+  const value = acceptedWord(typed, expected);
   if (value !== undefined) return value;
   throw (
     specialFault(option, typed.split(",")) ??
