@@ -1791,14 +1791,32 @@ def replace_stream(name, stream):
 # ----------------------------------------------------------------------------------------------------------------------
 
 
+CLOSING = (2, 5, 6)  # the window is closed, the user logs off, the machine shuts down
+_console_handler = None  # Windows calls it: it must stay alive
+
+
 def guard_console():
+    """Not tried on a real Windows; the parts were (deaf to Ctrl+C by ctypes, under Wine)."""
+    global _console_handler
     if sys.platform != "win32":
         return
     import ctypes
 
+    _console_handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_ulong)(on_console)
     ctypes.windll.kernel32.SetConsoleCtrlHandler(None, True)
+    ctypes.windll.kernel32.SetConsoleCtrlHandler(_console_handler, True)
     if signal.getsignal(signal.SIGBREAK) is signal.SIG_DFL:
         signal.signal(signal.SIGBREAK, on_break)
+
+
+def on_console(event):
+    """In a thread of Windows' own. It ends the process when this returns, or after its few seconds: time for one save."""
+    if event not in CLOSING:
+        return 0
+    AGENT.desk.take({"t": "interrupt", "id": None, "signal": "SIGINT", "snapshot": True, "withinSeconds": 1})
+    AGENT.wake()
+    time.sleep(60)
+    return 1
 
 
 def on_break(signum, frame):

@@ -161,13 +161,13 @@ def train_fn(gen, critic, loader, steps, opt_gen, opt_critic, scaler_gen, scaler
             opt_gen.zero_grad()
         time.sleep(STEP_SECONDS / 2)
         place["batch"] += 1
+        if DIGESTS:
+            write_digests(gen, critic, opt_gen, opt_critic)
         if place["batch"] % AUTO_SAVE_EVERY_N_BATCHES == 0:
             print(f"💾 Auto-guardando checkpoint en batch {place['batch']}...")
             save_checkpoint(gen, opt_gen, filename=CHECKPOINT_GEN_SAVE)
             save_checkpoint(critic, opt_critic, filename=CHECKPOINT_CRITIC_SAVE)
             print("✅ Checkpoint guardado")
-        if DIGESTS:
-            write_digests(gen, critic, opt_gen, opt_critic)
         if writer:
             writer.add_scalar("Loss Critic", loss_critic.item(), global_step=place["batch"])
         if tqdm:
