@@ -29,7 +29,7 @@ import { temporaryFolder } from "../crash/sample.js";
 /** A copy of what an older version has left; hard links and modes are as they were. */
 async function left(name: string): Promise<{ folder: string; weights: string }> {
   const folder = await temporaryFolder();
-  const archive = fileURLToPath(new URL(`../fixtures/weights/${name}.tar.gz`, import.meta.url));
+  const archive = fileURLToPath(new URL(`../fixtures/older/${name}.tar.gz`, import.meta.url));
   execFileSync("tar", ["-xzpf", archive], { cwd: folder });
   return { folder, weights: join(folder, "w") };
 }
