@@ -15,6 +15,8 @@ export interface FinishedSave {
   /** Of this process when it was saved. */
   readonly steps: number;
   readonly batches: number;
+  /** Of the last batch, in pixels; undefined where it held no images. */
+  readonly imageSide?: number | undefined;
   /** Seconds on the guard's clock. */
   readonly at: number;
 }

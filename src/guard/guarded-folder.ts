@@ -11,7 +11,9 @@ import {
   guardedFolder,
   openStore,
   siteOf,
+  isOf,
   isRunning,
+  listGenerations,
   nodeDisk,
   writeText,
   type Disk,
@@ -19,6 +21,8 @@ import {
   type Store,
 } from "../store/index.js";
 import { codecs } from "../checkpoint/torch-codec.js";
+import type { ResumePoint } from "./placeholders.js";
+import { findResumePoint } from "./resume-point.js";
 import { startOf } from "./process-tree.js";
 
 const noteName = "running.json";
@@ -40,6 +44,10 @@ export interface GuardedFolder {
   /** As the weights folder was given. */
   readonly path: string;
   readonly store: Store;
+  /** Id of the newest checkpoint of the series, as far as its manifest tells. */
+  readonly newest: () => Promise<string | undefined>;
+  /** What the script can go on from; throws as findResumePoint does. */
+  readonly resumePoint: () => Promise<ResumePoint | undefined>;
   /** Of the announcement, at the moment. */
   readonly lock: () => string;
   /** Writes down which processes are guarded now, in the order of importance; none: nothing runs any more. Never rejects. */
@@ -106,6 +114,9 @@ export async function openGuardedFolder(
   return {
     path,
     store,
+    newest: async () =>
+      (await listGenerations(site)).whole.find((one) => isOf(one, { label, name: series }))?.id,
+    resumePoint: () => findResumePoint(site, { label, name: series }),
     lock: () => lock,
     note(script, pids) {
       // Without it a later guard only knows less.

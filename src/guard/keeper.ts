@@ -93,6 +93,7 @@ const mediumOf = (format: string, path: string): FileToKeep["medium"] =>
 
 /** A checkpoint out of files that a script has saved. */
 function ofGroup({ pid, steps, batches, saves }: SaveGroup): Checkpoint {
+  const imageSide = saves.at(-1)?.imageSide;
   const names = artifactNames(saves.map(({ path }) => path));
   const files = saves.map(({ path, source: from, format, bytes }, i) => ({
     name: names[i]!,
@@ -101,19 +102,27 @@ function ofGroup({ pid, steps, batches, saves }: SaveGroup): Checkpoint {
     from,
     path,
   }));
-  return { source: "script", reason: undefined, files, pid, steps, batches, notes: {} };
+  return {
+    source: "script",
+    reason: undefined,
+    files,
+    pid,
+    steps,
+    batches,
+    notes: imageSide ? { imageSide } : {},
+  };
 }
 
 /** A checkpoint out of a snapshot. */
 function ofSnapshot(state: ProcessState, message: AgentMessageOf<"snapshot">): Checkpoint {
-  const { reason, steps, batches, form, asSaved } = message;
+  const { reason, steps, batches, form, asSaved, imageSide } = message;
   const ownNames = message.files.map(({ path, as, network }) => as ?? (network ? `${network}.pth` : path));
   const names = artifactNames(ownNames);
   const files = message.files.map(({ path: from, as: path }, i) => {
     const medium = mediumOf("torch", path ?? from);
     return { name: names[i]!, medium, bytes: 0, from, path };
   });
-  const notes = { form, ...(asSaved.length > 0 && { asSaved }) };
+  const notes = { form, ...(asSaved.length > 0 && { asSaved }), ...(imageSide && { imageSide }) };
   return { source: "snapshot", reason, files, pid: state.hello.pid, steps, batches, notes };
 }
 
@@ -233,11 +242,11 @@ export function createKeeper({ agents, stage, keep, emit, now, done }: KeeperOpt
   }
 
   const finished = ({ state }: Agent, message: AgentMessageOf<"saved">): FinishedSave => {
-    const { path, sibling, format, bytes, steps, batches, atomic } = message;
+    const { path, sibling, format, bytes, steps, batches, atomic, imageSide } = message;
     const lies = sibling ?? path;
     // What was replaced in one piece is never written to again: another name for it keeps its bytes.
     const source = atomic || sibling !== undefined ? stage.hold(lies) : lies;
-    return { pid: state.hello.pid, path, source, format, bytes, steps, batches, at: now() };
+    return { pid: state.hello.pid, path, source, format, bytes, steps, batches, imageSide, at: now() };
   };
   const saving = (): ReadonlySet<number> =>
     new Set(agents.all().flatMap(({ state }) => (state.saves.size > 0 ? [state.hello.pid] : [])));

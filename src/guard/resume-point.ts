@@ -9,8 +9,8 @@ import { z } from "zod";
 import { hashInThread, newestWhole, type Generation, type Series, type Site } from "../store/index.js";
 import { networkOf, type ResumeFile, type ResumePoint } from "./placeholders.js";
 
-/** In the folder of the guarded training. */
-const resumeFolder = "resume";
+/** In the folder of the guarded training; goes at the end of a run. */
+export const resumeFolder = "resume";
 
 /** What a manifest says of a guarded checkpoint, as far as it is of use here. */
 const guardedSchema = z.looseObject({

@@ -7,7 +7,7 @@ import { resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { GuardapesosError } from "../base/errors.js";
 import type { Emit, RunEventOf } from "../events/event.js";
-import type { GuardedFile } from "../events/guarded.js";
+import type { CrashCause, GuardedFile } from "../events/guarded.js";
 import { listenForStop } from "../store/index.js";
 import { openAgentServer, type AgentServer } from "./agent-server.js";
 import { createAgents, type Agents } from "./agents.js";
@@ -25,9 +25,11 @@ import { watchGuardHeat, type GuardHeat } from "./heat.js";
 import type { HeatSummary } from "../thermal/history.js";
 import type { HeatOptions } from "../thermal/watch.js";
 import { createInterrupter, type Interrupter } from "./interrupt.js";
-import { noExtras, type Launch } from "./launch.js";
+import { noExtras, type Launch, type LaunchContext } from "./launch.js";
 import { eventOf, processOf } from "./news.js";
 import { createPauser, type Pauser } from "./pause.js";
+import { resumeFolder } from "./resume-point.js";
+import { decideRestart, type PastStart } from "./restart.js";
 import { settingMissing, settingName } from "./settings.js";
 import { systemOf, type System } from "./system.js";
 import { requireProgram } from "./program.js";
@@ -51,6 +53,8 @@ export interface GuardOptions {
   /** What a person types to start it again. */
   readonly again: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** How often it is started again after a crash or a hang. */
+  readonly restart?: number;
   /** What is added to a start. */
   readonly launch?: Launch;
 }
@@ -143,10 +147,20 @@ async function ended(child: Child, { agents }: Session): Promise<CommandEnd> {
   return end;
 }
 
+/** How one start has ended. */
+interface Round {
+  readonly end: CommandEnd;
+  readonly crash: CrashCause | undefined;
+  readonly seconds: number;
+  /** An optimizer step was run. */
+  readonly trained: boolean;
+}
+
 /** Starts the command, and hands it everything that reaches us for it until it has ended. */
-async function guardOnce(session: Session, attempt: number): Promise<CommandEnd> {
+async function guardOnce(session: Session, context: LaunchContext): Promise<Round> {
   const { options, emit, server, folder, system, agents, pauser } = session;
-  const launch = (options.launch ?? noExtras).extras({ attempt, cause: "start", point: undefined });
+  const { attempt } = context;
+  const launch = (options.launch ?? noExtras).extras(context);
   const agent = server && {
     port: server.port,
     token: server.token,
@@ -184,8 +198,8 @@ async function guardOnce(session: Session, attempt: number): Promise<CommandEnd>
       interrupted: interrupter.delivered(),
     });
     watcher.close(!interrupter.delivered());
-    tellCrash(session, child.pid, end, told());
-    return end;
+    const { trained, ...crashFacts } = told();
+    return { end, crash: tellCrash(session, child.pid, end, crashFacts), seconds, trained };
   } finally {
     watcher.close(false);
     stopListening();
@@ -194,15 +208,21 @@ async function guardOnce(session: Session, attempt: number): Promise<CommandEnd>
 }
 
 /** What an agent says of the exception that ends its process; the first one counts. */
-function listenForCrash({ agents }: Session): () => { told: ToldCrash | undefined; kills: number } {
+function listenForCrash({ agents }: Session): () => {
+  told: ToldCrash | undefined;
+  kills: number;
+  trained: boolean;
+} {
   let told: ToldCrash | undefined;
+  let trained = false;
   const before = countMemoryKills() ?? 0;
   agents.observe({
     message: (_, message) => {
       if (message.t === "crash") told ??= { ...message, where: message.where };
+      if (message.t === "trains") trained = true;
     },
   });
-  return () => ({ told, kills: (countMemoryKills() ?? 0) - before });
+  return () => ({ told, trained, kills: (countMemoryKills() ?? 0) - before });
 }
 
 /** Says why it has ended, where nobody had asked it to. */
@@ -211,12 +231,13 @@ function tellCrash(
   pid: number,
   end: CommandEnd,
   { told, kills }: { readonly told: ToldCrash | undefined; readonly kills: number },
-): void {
-  if (interrupter.delivered()) return;
+): CrashCause | undefined {
+  if (interrupter.delivered()) return undefined;
   const { platform } = process;
   const sent: NodeJS.Signals[] = hangs.killed() ? ["SIGKILL"] : [];
   const cause = crashCause({ end, told, sent, memoryKills: kills, platform });
   if (cause) emit({ type: "crash", pid, cause });
+  return cause;
 }
 
 const codeOrSignal = ({ code, signal }: CommandEnd) => ({
@@ -310,7 +331,8 @@ async function withSession<T>(
     await rm(stage, { recursive: true, force: true });
     await mkdir(stage, { recursive: true });
     if (options.agent) server = await openAgentServer(agents.listener);
-    emit({ type: "guard-started", command, folder: process.cwd(), weights, series, newest: undefined });
+    const newest = await folder.newest();
+    emit({ type: "guard-started", command, folder: process.cwd(), weights, series, newest });
     heat = await watchGuardHeat(options.heat, { agents, pauser, tree: system, emit, request });
     const session: Session = {
       hangs,
@@ -339,7 +361,8 @@ async function withSession<T>(
     autosave?.close();
     server?.close();
     await asked.close(answer);
-    await rm(stage, { recursive: true, force: true }).catch(() => undefined);
+    for (const path of [stage, resolve(folder.path, resumeFolder)])
+      await rm(path, { recursive: true, force: true }).catch(() => undefined);
     await folder.note("", []);
     await folder.release();
   }
@@ -347,6 +370,56 @@ async function withSession<T>(
 
 /** In the guarded folder: snapshots and held files of the run that is on. */
 const stageName = "snapshots";
+
+/** Waits before a restart. @returns whether nobody has asked to stop meanwhile */
+async function waitFor(seconds: number, interrupter: Interrupter): Promise<boolean> {
+  const until = performance.now() + 1000 * seconds;
+  while (interrupter.cause() === undefined && performance.now() < until) await wait(100);
+  return interrupter.cause() === undefined;
+}
+
+/** Starts it, and again where that was asked for and is of use, until it has ended for good. */
+async function guardAll(session: Session, missing: () => GuardapesosError | undefined): Promise<CommandEnd> {
+  const { options, emit, folder, keeper, interrupter, hangs } = session;
+  const { restart: most = 0, launch = noExtras } = options;
+  const starts: PastStart[] = [];
+  const find = async () => (launch.canResume ? folder.resumePoint() : undefined);
+  let cause: LaunchContext["cause"] = "start";
+  let point = await find();
+  for (;;) {
+    const kept = keeper.count();
+    const { end, crash, seconds, trained } = await guardOnce(session, {
+      attempt: starts.length + 1,
+      cause,
+      point,
+    });
+    const fault = missing();
+    if (fault) throw fault; // the script has not run
+    await keeper.flush(true);
+    const hung = hangs.killed();
+    if (interrupter.cause() !== undefined || (crash === undefined && !hung)) return end;
+    cause = hung ? "hang" : "crash";
+    const newCheckpoint = keeper.count() > kept;
+    starts.push({ cause, crash: crash?.kind, trained: trained || newCheckpoint, newCheckpoint, seconds });
+    const decision = decideRestart({ most, starts, canResume: launch.canResume });
+    if (!decision.again) {
+      if (decision.reason) emit({ type: "restart-refused", reason: decision.reason });
+      return end;
+    }
+    const { restart, waitSeconds } = decision;
+    point = await find();
+    emit({
+      type: "restarting",
+      restart,
+      most,
+      waitSeconds,
+      from: point?.id,
+      cause,
+      notRestored: launch.notRestored(point),
+    });
+    if (!(await waitFor(waitSeconds, interrupter))) return end;
+  }
+}
 
 /**
  * Runs a command under guard until it has ended.
@@ -363,9 +436,7 @@ export async function guard(options: GuardOptions, emit: Emit, stop: StopSource)
         if (message.t === "set-missing") missing ??= settingMissing(message);
       },
     });
-    const end = await guardOnce(session, 1);
-    if (missing) throw missing; // the script has not run
-    await session.keeper.flush(true);
+    const end = await guardAll(session, () => missing);
     const copies = await session.rescue.copy(session.emit, options.weights);
     const ended = tellEnd(session, end, startedAt, copies, await session.heat.close());
     session.emit(ended);

@@ -94,6 +94,7 @@ function guardOptions(
     hangKill: settings.hangKill ?? false,
     language: context.texts.language,
     environment: process.env,
+    restart: settings.restart ?? 0,
     again: "",
   };
 }
