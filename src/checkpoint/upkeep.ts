@@ -154,12 +154,26 @@ export function examine(weights: string, now?: number, disk?: Disk): Promise<rea
   return store.examine(networkSite(weights, disk), { now, loose });
 }
 
+/** The stores of a weights folder: of what is trained here, and of guarded trainings. */
+const sitesOf = (weights: string, disk: Disk | undefined): readonly store.Site[] => [
+  networkSite(weights, disk),
+  store.siteOf(weights, { folder: store.guardedFolder, ...(disk && { disk }) }),
+];
+
 /** Who holds a folder for something that ends by itself, such as a clean-up. @throws FOLDER_IS_LINK */
-export function findHolder(weights: string, disk?: Disk): Promise<store.Owner | undefined> {
-  return store.findHolder(networkSite(weights, disk));
+export async function findHolder(weights: string, disk?: Disk): Promise<store.Owner | undefined> {
+  for (const site of sitesOf(weights, disk)) {
+    const holder = await store.findHolder(site);
+    if (holder) return holder;
+  }
+  return undefined;
 }
 
-/** Asks the training that writes to the folder to stop. Throws as the store's own. */
-export function requestStop(weights: string, disk?: Disk): Promise<store.StopRequest | undefined> {
-  return store.requestStop(networkSite(weights, disk));
+/** Asks the training that writes to the folder, or the guard of one, to stop. Throws as the store's own. */
+export async function requestStop(weights: string, disk?: Disk): Promise<store.StopRequest | undefined> {
+  for (const site of sitesOf(weights, disk)) {
+    const request = await store.requestStop(site);
+    if (request) return request;
+  }
+  return undefined;
 }

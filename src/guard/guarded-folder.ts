@@ -88,7 +88,7 @@ export async function openGuardedFolder(
   const path = join(weights, guardedFolder);
   const note = join(path, noteName);
   const site = siteOf(weights, { folder: guardedFolder, codecs, disk });
-  const store = await openStore(site, { label, name: series, patience: 60 });
+  const store = await openStore(site, { label, class: label, name: series, patience: 60 });
   const { lock } = store.opening;
   const running = await stillRunning(disk, note);
   if (running !== undefined) {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { testFolder } from "../../test/harness/folder.js";
 import type { RunEvent, RunEventOf } from "../events/event.js";
+import { keepersIn, listEvery, verifyGeneration } from "../checkpoint/index.js";
 import { guardedFolder, listGenerations, siteOf } from "../store/index.js";
 import { dict, float32Tensor, writeTorchFile } from "../torch/index.js";
 import { createAgents } from "./agents.js";
@@ -99,6 +100,13 @@ describe("the keeper", () => {
     const { whole, damaged } = await guarded.end();
     expect(damaged).toEqual([]);
     expect(whole).toHaveLength(1);
+    // As `list` and `verify` see it.
+    const every = await listEvery(await keepersIn(join(folder, "weights")));
+    expect(every.whole).toMatchObject([{ id: whole[0]!.id, series: { name: "train.py" } }]);
+    expect(await verifyGeneration(every.whole[0]!, { deep: true })).toMatchObject({
+      whole: true,
+      damages: [],
+    });
     expect(whole[0]!.files.map(({ name }) => name)).toEqual(["generator.pth", "critic.pth"]);
     const bytes = await Promise.all(
       whole[0]!.files.map(({ name }) => readFile(join(whole[0]!.folder, name))),

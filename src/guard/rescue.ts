@@ -39,8 +39,9 @@ export function createRescue(agents: Agents, interrupter: Interrupter): Rescue {
   let copyFailed = false;
   let refused = false;
   agents.observe({
-    message: (_, message) => {
-      if (interrupter.cause() === undefined) return;
+    message: ({ state }, message) => {
+      // Nothing is to be saved of a script that has trained nothing.
+      if (interrupter.cause() === undefined || !state.trains) return;
       if (message.t === "snapshot" && message.reason !== "auto")
         [snapshot, savedSince, refused] = [message, false, false];
       else if (message.t === "no-snapshot" && message.reason === "error") refused = true;

@@ -116,6 +116,10 @@ const lost = (batches: number): string =>
   batches === 0 ? "   Work lost: none." : `   Work lost: ${plural(batches, "batch", "batches")}.`;
 
 /** The end of a guarded process. */
+/** Of somebody else's script nobody promises that it goes on where it was. */
+const again = ({ resumeCommand }: RunEventOf<"ended">): string[] =>
+  resumeCommand === undefined ? [] : ["💡 To start it again:", `   ${resumeCommand}`];
+
 function guardedEnd(event: RunEventOf<"ended">, { name, exitCode, codeOf }: ChildEnd): readonly string[] {
   switch (event.how) {
     case "finished":
@@ -124,14 +128,14 @@ function guardedEnd(event: RunEventOf<"ended">, { name, exitCode, codeOf }: Chil
         rule,
         `🎉 ${name} has ended after ${duration(event.seconds)}.`,
         ...safe(event, "✅ Its newest checkpoint is kept and verified:"),
-        ...goOn(event),
+        ...again(event),
         rule,
       ];
     case "stopped":
       return [
         ...safe(event, "✅ Weights saved successfully:"),
         "",
-        ...goOn(event),
+        ...again(event),
         rule,
         "",
         "👋 Goodbye...",
@@ -144,7 +148,7 @@ function guardedEnd(event: RunEventOf<"ended">, { name, exitCode, codeOf }: Chil
         "",
         ...heatAdvice,
         "",
-        ...goOn(event),
+        ...again(event),
         rule,
       ];
     case "failed":
@@ -154,7 +158,7 @@ function guardedEnd(event: RunEventOf<"ended">, { name, exitCode, codeOf }: Chil
           ? `💥 ${name} has ended with exit code ${exitCode}, after ${duration(event.seconds)}.`
           : `💥 ${name} was ended because of an error, after ${duration(event.seconds)}.`,
         ...safe(event, "✅ Your weights are safe here:"),
-        ...goOn(event),
+        ...again(event),
         rule,
       ];
   }

@@ -83,6 +83,10 @@ const lost = (batches: number): string =>
   batches === 0 ? "   Trabajo perdido: nada." : `   Trabajo perdido: ${plural(batches, "batch", "batches")}.`;
 
 /** The end of a guarded process. */
+/** Of somebody else's script nobody promises that it goes on where it was. */
+const again = ({ resumeCommand }: RunEventOf<"ended">): string[] =>
+  resumeCommand === undefined ? [] : ["💡 Para iniciarlo de nuevo:", `   ${resumeCommand}`];
+
 function guardedEnd(event: RunEventOf<"ended">, { name, exitCode, codeOf }: ChildEnd): readonly string[] {
   switch (event.how) {
     case "finished":
@@ -91,14 +95,14 @@ function guardedEnd(event: RunEventOf<"ended">, { name, exitCode, codeOf }: Chil
         rule,
         `🎉 ${name} ha terminado a los ${duration(event.seconds)}.`,
         ...safe(event, "✅ Su último checkpoint está conservado y verificado:"),
-        ...goOn(event),
+        ...again(event),
         rule,
       ];
     case "stopped":
       return [
         ...safe(event, "✅ Pesos guardados exitosamente:"),
         "",
-        ...goOn(event),
+        ...again(event),
         rule,
         "",
         "👋 Saliendo...",
@@ -111,7 +115,7 @@ function guardedEnd(event: RunEventOf<"ended">, { name, exitCode, codeOf }: Chil
         "",
         ...heatAdvice,
         "",
-        ...goOn(event),
+        ...again(event),
         rule,
       ];
     case "failed":
@@ -121,7 +125,7 @@ function guardedEnd(event: RunEventOf<"ended">, { name, exitCode, codeOf }: Chil
           ? `💥 ${name} ha terminado con el código de salida ${exitCode}, a los ${duration(event.seconds)}.`
           : `💥 ${name} se detuvo por un error a los ${duration(event.seconds)}.`,
         ...safe(event, "✅ Tus pesos están a salvo aquí:"),
-        ...goOn(event),
+        ...again(event),
         rule,
       ];
   }

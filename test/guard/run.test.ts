@@ -218,6 +218,17 @@ describe.runIf(linux)("a guarded training without a terminal", { timeout: 60_000
   });
 
   it("is asked by guardapesos stop, and by --stop-after, which ends with 0", async () => {
+    const asked = await testFolder();
+    const waiting = await running(asked, training());
+    const asker = await call(asked, [process.execPath, program, "stop", "--json"]);
+    expect(asker.code).toBe(0);
+    expect(JSON.parse(asker.stdout.trimEnd().split("\n").at(-1)!)).toMatchObject({
+      type: "ended",
+      how: "stopped",
+      signal: "stop",
+      child: { exitCode: 143, codeOf: "guardapesos" },
+    });
+    expect(await waiting.ended).toEqual([143, null]);
     const folder = await testFolder();
     const timed = await running(folder, training(), "--stop-after", "3s");
     expect(await timed.ended).toEqual([0, null]);

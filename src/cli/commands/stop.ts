@@ -31,6 +31,10 @@ export async function stop(
   tell(context, type, facts);
   for (const line of texts.events.ended(ended)) say(context, line);
   if (ended.how !== "failed") return;
+  if (ended.child !== undefined) {
+    context.exitCode = ended.child.exitCode;
+    return;
+  }
   const isKnown = ended.code !== undefined && Object.hasOwn(texts.errors, ended.code);
   context.exitCode = exitCodeOfEnd(isKnown ? ended : { ...ended, code: undefined });
 }
