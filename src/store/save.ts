@@ -5,7 +5,7 @@
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import type { NamedFile } from "./aliases.js";
 import { sha256Of, type SaveRequest } from "./artifact.js";
-import { attempt, type StoreProblem } from "./attempt.js";
+import { attempt, problemOf, type StoreProblem } from "./attempt.js";
 import { commitGeneration } from "./commit.js";
 import { diskError, isDiskFault, isNoSpace } from "./disk.js";
 import { listGenerations, type Generation, type Skipped } from "./generations.js";
@@ -199,6 +199,6 @@ async function retain(session: Session, readBack: string): Promise<Retained> {
   } catch (error) {
     if (error instanceof CalledOff) return nothingRetained;
     if (!isDiskFault(error)) throw error;
-    return { ...nothingRetained, problems: [{ what: "removal", name: readBack, detail: reasonOf(error) }] };
+    return { ...nothingRetained, problems: [problemOf("removal", readBack, error)] };
   }
 }

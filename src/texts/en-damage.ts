@@ -78,8 +78,28 @@ const problems: Record<StoreProblem["what"], (name: string) => string> = {
   removal: (name) => `${name} could not be removed`,
 };
 
-export function problemOf({ what, name, detail }: StoreProblem): string {
-  return `${problems[what](name)} (${detail}).`;
+/** What the system's commonest codes mean. */
+const system: Readonly<Record<string, string>> = {
+  ENOSPC: "the disk is full",
+  EDQUOT: "the quota of this disk is used up",
+  EACCES: "this user may not",
+  EPERM: "this user may not",
+  EROFS: "the disk is read-only",
+  EIO: "the disk has failed",
+  ENOENT: "it is not there",
+  EBUSY: "another program is using it",
+  ENOTEMPTY: "there is something in it",
+  EMFILE: "too many files are open",
+};
+
+/** Why, in words where they are known, else in the system's own. */
+const why = ({ errno, detail }: StoreProblem): string => {
+  const words = errno === undefined ? undefined : system[errno];
+  return words === undefined ? detail : `${words}, ${errno}`;
+};
+
+export function problemOf(problem: StoreProblem): string {
+  return `${problems[problem.what](problem.name)} (${why(problem)}).`;
 }
 
 /** What another guardapesos is doing. */

@@ -78,8 +78,28 @@ const problems: Record<StoreProblem["what"], (name: string) => string> = {
   removal: (name) => `No se pudo borrar ${name}`,
 };
 
-export function problemOf({ what, name, detail }: StoreProblem): string {
-  return `${problems[what](name)} (${detail}).`;
+/** What the system's commonest codes mean. */
+const system: Readonly<Record<string, string>> = {
+  ENOSPC: "el disco está lleno",
+  EDQUOT: "la cuota de este disco está agotada",
+  EACCES: "este usuario no tiene permiso",
+  EPERM: "este usuario no tiene permiso",
+  EROFS: "el disco es de solo lectura",
+  EIO: "el disco ha fallado",
+  ENOENT: "no está",
+  EBUSY: "otro programa lo está usando",
+  ENOTEMPTY: "hay algo dentro",
+  EMFILE: "hay demasiados archivos abiertos",
+};
+
+/** Why, in words where they are known, else in the system's own. */
+const why = ({ errno, detail }: StoreProblem): string => {
+  const words = errno === undefined ? undefined : system[errno];
+  return words === undefined ? detail : `${words}, ${errno}`;
+};
+
+export function problemOf(problem: StoreProblem): string {
+  return `${problems[problem.what](problem.name)} (${why(problem)}).`;
 }
 
 /** Qué está haciendo otro guardapesos. */

@@ -524,6 +524,21 @@ it.each(Object.keys(warnings) as WarningCode[])("warns of %s in a sentence of ea
   expect(spanish).not.toMatch(/\b(critic(?!\.pth)|generator|prune|full)\b/);
 });
 
+it("says in each language why something beside a checkpoint failed, and in the system's words what it does not know", () => {
+  const problem = {
+    what: "removal",
+    name: "7-auto",
+    detail: "ENOSPC: no space left on device, unlink",
+  } as const;
+  const say = (language: Language, errno: string | undefined): string =>
+    textsOf(language)
+      .events["store-problem"]({ type: "store-problem", ...problem, errno })
+      .join();
+  expect(say("es", "ENOSPC")).toContain("(el disco está lleno, ENOSPC)");
+  expect(say("en", "ENOSPC")).toContain("(the disk is full, ENOSPC)");
+  for (const errno of [undefined, "EWHATEVER"]) expect(say("es", errno)).toContain(`(${problem.detail})`);
+});
+
 it("says each reason for which images are not kept in words of its own", () => {
   const reasons = ["full", "changed", "no-disk", "system"] as const;
   for (const language of ["en", "es"] as const) {

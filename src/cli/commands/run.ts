@@ -2,7 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { appendFileSync, closeSync, openSync } from "node:fs";
 import { GuardapesosError, reasonOf, stackOf } from "../../base/errors.js";
-import { createBus, type Bus, type Listener } from "../../events/bus.js";
+import { escapeOutput } from "../../base/printable.js";
+import { createBus, type Bus } from "../../events/bus.js";
 import type { GuardOptions, StopSource } from "../../guard/run.js";
 import type { StopCause } from "../../guard/exit.js";
 import type { Launch } from "../../guard/launch.js";
@@ -13,7 +14,7 @@ import { heatOptions } from "../heat-options.js";
 import type { configOption, runOptions, Settings } from "../options.js";
 import { createOutput, type Output } from "../output.js";
 import { createGuardedPresenter } from "../present/guarded.js";
-import { jsonLine } from "../present/json.js";
+import { jsonListener } from "../present/json.js";
 import { listenToFaults, listenToSignals } from "../signals.js";
 import { stopInTime } from "../stop-time.js";
 
@@ -45,15 +46,6 @@ function autosaveOf(autosave: FileSettings["autosave"]): GuardOptions["autosave"
   return typeof autosave === "number" ? { batches: autosave } : { seconds: 60 * Number.parseFloat(autosave) };
 }
 
-/** The lines of `--json`, on standard error, and of `--events`. */
-function jsonListener(write: (line: string) => void): Listener {
-  return {
-    event({ envelope: { run, seq, at }, event: { type, ...data } }) {
-      write(jsonLine(type, { seq, run, ...data }, new Date(at)));
-    },
-  };
-}
-
 /**
  * The file of `--events`: one that cannot be opened is told before anything starts; one that fails later disturbs nothing.
  * @throws OUTPUT_NOT_WRITABLE
@@ -66,12 +58,15 @@ function listenInto(bus: Bus, path: string): () => void {
     throw new GuardapesosError("OUTPUT_NOT_WRITABLE", { path, reason: reasonOf(error) }, error);
   }
   const deafen = bus.listen(
-    jsonListener((line) => {
-      try {
-        appendFileSync(file, line);
-      } catch {
-        // A full disk: the next line may fit again.
-      }
+    jsonListener({
+      write: (line) => {
+        try {
+          appendFileSync(file, escapeOutput(line, false));
+        } catch {
+          // A full disk: the next line may fit again.
+        }
+      },
+      backlog: () => 0,
     }),
   );
   return () => {
@@ -147,7 +142,9 @@ export async function run(context: Context, flags: Flags, command: readonly stri
   });
   const presenter = createGuardedPresenter(output, context.texts);
   bus.listen(
-    context.json ? jsonListener(output.writeBlock) : { event: ({ event }) => presenter.emit(event) },
+    context.json
+      ? jsonListener({ write: output.writeBlock, backlog: output.backlog })
+      : { event: ({ event }) => presenter.emit(event) },
   );
   const options: GuardOptions = {
     ...guardOptions(settings, context, command),

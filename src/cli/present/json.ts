@@ -15,7 +15,7 @@ export function jsonLine(type: string, data: object, now = new Date()): string {
 const mostWaiting = { progress: 2 ** 23, all: 2 ** 26 } as const;
 
 /** The listener of `--json`: an event with its envelope, one line each. */
-export function jsonListener(output: Output): Listener {
+export function jsonListener(output: Pick<Output, "write" | "backlog">): Listener {
   return {
     event({ envelope: { run, seq, at }, event: { type, ...data } }) {
       const backlog = output.backlog();
