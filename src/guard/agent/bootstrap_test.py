@@ -1,4 +1,5 @@
 """How the agent gets in and out of the way. Runs on every Python from 3.8; torch is not needed."""
+import multiprocessing
 import os
 import sys
 import unittest
@@ -77,18 +78,63 @@ class GettingIn(unittest.TestCase):
             self.assertEqual(guard.run("-c", code), (0, "child\nparent\n"))
             self.assertEqual((len(guard.said("hello")), len(guard.said("exit"))), (1, 1))
 
-    def test_a_spawned_child_waits_until_it_trains(self):
+    def test_a_child_of_multiprocessing_waits_until_it_trains(self):
         with Guard() as guard:
             guard.write(
                 "x.py",
                 "import multiprocessing as m, sys\n"
                 "def work(q): q.put('guardapesos_agent' in sys.modules)\n"
                 "if __name__ == '__main__':\n"
-                "  c = m.get_context('spawn'); q = c.Queue(); p = c.Process(target=work, args=(q,)); p.start()\n"
-                "  print(q.get()); p.join()\n",
+                "  for start in m.get_all_start_methods():\n"
+                "    c = m.get_context(start); q = c.Queue(); p = c.Process(target=work, args=(q,)); p.start()\n"
+                "    print(q.get(), flush=True); p.join()\n",
             )
-            self.assertEqual(guard.run("x.py"), (0, "True\n"))
+            starts = len(multiprocessing.get_all_start_methods())
+            self.assertEqual(guard.run("x.py"), (0, "True\n" * starts))
             self.assertEqual(len(guard.said("hello")), 1)
+
+
+class Screen(unittest.TestCase):
+    PRINTS = "import sys, time\nfor i in range(300):\n  print('x' * 100, flush=True); print('y', file=sys.stderr); time.sleep(.003)\nopen('ended', 'w').close()\n"
+
+    def ended(self, guard):
+        self.assertEqual(guard.child.wait(60), 0)
+        self.assertTrue(os.path.exists(guard.path("ended")))
+        guard.wait_for("exit")
+        self.assertEqual({m["what"] for m in guard.said("notice")}, {"screen-gone"})
+
+    def test_a_reader_that_ends_ends_nobody(self):
+        with Guard() as guard:
+            child = guard.start("-c", self.PRINTS)
+            child.stdout.readline()
+            child.stdout.close()
+            self.ended(guard)
+
+    @unittest.skipUnless(hasattr(os, "openpty"), "no terminals here")
+    def test_a_terminal_that_closes_ends_nobody(self):
+        with Guard() as guard:
+            master, slave = os.openpty()
+            guard.start("-u", "-c", self.PRINTS, stdout=slave, stderr=slave, start_new_session=True)
+            os.close(slave)
+            os.read(master, 100)
+            os.close(master)
+            self.ended(guard)
+
+    def test_what_the_screen_cannot_show_is_an_escape_and_the_encoding_stays(self):
+        with Guard() as guard:
+            code = "import sys\nprint('\U0001f6d1 ñ', sys.stdout.encoding, sys.stdout.errors, sys.stderr.errors, sys.stdout.isatty(), sys.stdout.name, sys.stdout.mode)"
+            status, output = guard.run("-c", code, env=dict(PYTHONIOENCODING="ascii:strict"))
+            self.assertEqual((status, output), (0, "\\U0001f6d1 \\xf1 ascii backslashreplace backslashreplace False <stdout> w\n"))
+
+    def test_the_streams_are_as_always(self):
+        code = "import sys\nfor s in (sys.stdout, sys.stderr): print(type(s).__name__, type(s.buffer).__name__, s.encoding, s.line_buffering, s.write_through, s.fileno(), s.name, s.mode, s is getattr(sys, '__' + s.name.strip('<>') + '__'))"
+        for options in ([], ["-u"]):
+            outputs = []
+            for agent in (False, True):
+                with Guard(agent=agent) as guard:
+                    outputs.append(guard.run(*(options + ["-c", code])))
+            # Unbuffered, the raw file stands directly below: there ours has another name.
+            self.assertEqual(outputs[0], (outputs[1][0], outputs[1][1].replace("ScreenFile", "FileIO")))
 
 
 if __name__ == "__main__":

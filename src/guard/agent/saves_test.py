@@ -187,6 +187,36 @@ class WholeSaves(unittest.TestCase):
             self.assertEqual(guard.run("-c", HEAD + "print(load('x.pth')['epoch'])")[1], "1\n")
 
 
+class Safetensors(unittest.TestCase):
+    # One that writes as the library does (a temporary name, mode 0600, rename): the agent sees a function of a module.
+    STAND_IN = (
+        "import os, tempfile\n"
+        "def save_file(tensors, filename, metadata=None):\n"
+        "  fd, name = tempfile.mkstemp(dir=os.path.dirname(filename) or '.')\n"
+        "  os.write(fd, repr((sorted(tensors), metadata)).encode()); os.close(fd); os.rename(name, filename)\n"
+    )
+
+    def test_they_are_whole_with_the_mode_that_the_library_gives(self):
+        results = []
+        for agent in (False, True):
+            with Guard(agent=agent) as guard:
+                os.mkdir(guard.path("safetensors"))
+                guard.write("safetensors/__init__.py", "")
+                guard.write("safetensors/numpy.py", self.STAND_IN)
+                code = (
+                    "import os, pathlib\nfrom safetensors.numpy import save_file\n"
+                    "save_file({'a': 1}, 'x.safetensors'); os.chmod('x.safetensors', 0o644); save_file({'b': 1}, filename=pathlib.Path('x.safetensors'), metadata={'e': '1'})\n"
+                    "try: save_file({'a': 1}, 'no/such.safetensors')\nexcept OSError as e: print(type(e).__name__)\n"
+                    "print(oct(os.stat('x.safetensors').st_mode), open('x.safetensors').read(), sorted(os.listdir('.')))\n"
+                )
+                guard.write("x.py", code)
+                results.append(guard.run("x.py"))
+                if agent:
+                    self.assertEqual([m["atomic"] for m in guard.said("saved", format="safetensors")], [True, True])
+        self.assertEqual(results[0], results[1])
+        self.assertEqual(results[1][0], 0, results[1][1])
+
+
 class HeldBack(unittest.TestCase):
     SLOW = (
         "class Slow:\n  def __reduce__(self):\n    print('in', flush=True); sys.stdin.readline(); return (int, (5,))\n"
