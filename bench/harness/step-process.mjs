@@ -14,7 +14,10 @@ const architecture = architectureOf(channels);
 const resolution = await resolutionOf(side);
 /** @type {{ provider: "cpu", threads: number }} */
 const engine = { provider: "cpu", threads };
-const trainer = createTrainer({ architecture, seed: 1, engine }, freshState(architecture, 1));
+const trainer = createTrainer(
+  { architecture, seed: 1, engine, learningRate: 1e-3 },
+  freshState(architecture, 1),
+);
 const milliseconds = [];
 for (let index = 0; index <= steps; index++) {
   const images = uniform(1, "phantom", index, size * 3 * resolution ** 2).map((u) => 2 * u - 1);
@@ -22,7 +25,6 @@ for (let index = 0; index <= steps; index++) {
   await trainer.step({
     resolution,
     alpha: 0.5,
-    learningRate: 1e-3,
     batches: [{ index, start: 0, size, weight: 1, images }],
     handOver: false,
   });

@@ -12,6 +12,8 @@ export interface TrainerOptions {
   /** Of the latent vectors and the penalty's mixing. */
   readonly seed: number;
   readonly engine: EngineOptions;
+  /** Adam's; of no use to who only draws. */
+  readonly learningRate: number;
   /** What gradients are computed in; weights, their updates and images are float32 always. Left out: float32. */
   readonly precision?: Precision;
 }
@@ -30,7 +32,6 @@ export interface BatchData extends BatchPlan {
 export interface StepRequest {
   readonly resolution: Resolution;
   readonly alpha: number;
-  readonly learningRate: number;
   readonly batches: readonly BatchData[];
   /** Whether to give back the state as it was before this step. */
   readonly handOver: boolean;

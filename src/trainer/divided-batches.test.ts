@@ -63,14 +63,14 @@ async function gradientsOf(
       beta: betas.slice(from, from + size),
     };
   };
-  const options = { architecture, seed: 5, engine: { provider: "cpu", threads: 1 } } as const;
+  const engine = { provider: "cpu", threads: 1 } as const;
+  // So that the generator learns through the same critic, whose reading of the statistic stays switched off.
+  const options = { architecture, seed: 5, engine, learningRate: 0 } as const;
   const trainer = createTrainer(options, start(), noise);
   made.push(trainer);
   await trainer.step({
     resolution,
     alpha: 0.5,
-    // So that the generator learns through the same critic, whose reading of the statistic stays switched off.
-    learningRate: 0,
     batches: plan.map((batch) => ({
       ...batch,
       images: all.slice(batch.start * pixels, (batch.start + batch.size) * pixels),

@@ -44,7 +44,6 @@ function stepAt(index: number, alpha: number, batches: number): StepRequest {
   return {
     resolution: 8,
     alpha,
-    learningRate: 1e-3,
     batches: Array.from({ length: batches }, (_, i) => ({
       index: index + i,
       start: 0,
@@ -59,7 +58,7 @@ function stepAt(index: number, alpha: number, batches: number): StepRequest {
 describe.each([1, 2])("the graphs of a training with %i batches to a step", (batches) => {
   it("are those of the step alone once a picture is drawn and the next step is done", async () => {
     const trainer = createTrainer(
-      { architecture, seed: 5, engine: { provider: "cpu", threads: 1 } },
+      { architecture, seed: 5, engine: { provider: "cpu", threads: 1 }, learningRate: 1e-3 },
       freshState(architecture, 1),
     );
     await trainer.step(stepAt(0, 0.5, batches));
@@ -75,7 +74,7 @@ describe.each([1, 2])("the graphs of a training with %i batches to a step", (bat
   it("are no more after the fade-in than in it, and training goes on from the same numbers", async () => {
     const made = () =>
       createTrainer(
-        { architecture, seed: 5, engine: { provider: "cpu", threads: 1 } },
+        { architecture, seed: 5, engine: { provider: "cpu", threads: 1 }, learningRate: 1e-3 },
         freshState(architecture, 1),
       );
     const trainer = made();
@@ -84,7 +83,10 @@ describe.each([1, 2])("the graphs of a training with %i batches to a step", (bat
     const state = await trainer.copy();
     const faded = await trainer.step(stepAt(2, 1, batches));
     expect(hooks.open).toHaveLength(before);
-    const again = createTrainer({ architecture, seed: 5, engine: { provider: "cpu", threads: 1 } }, state);
+    const again = createTrainer(
+      { architecture, seed: 5, engine: { provider: "cpu", threads: 1 }, learningRate: 1e-3 },
+      state,
+    );
     expect((await again.step(stepAt(2, 1, batches))).losses).toEqual(faded.losses);
     await trainer.release();
     await again.release();

@@ -34,7 +34,7 @@ function trainerOver(
 ): Trainer {
   const copies = new Map([...arrays].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]));
   const trainer = createTrainer(
-    { architecture, seed: 5, engine, precision },
+    { architecture, seed: 5, engine, learningRate: 1e-3, precision },
     { arrays: copies, counters: new Map(counters), scales: own },
     noise,
   );
@@ -48,7 +48,6 @@ const imagesAt = (index: number): Float32Array<ArrayBuffer> =>
 const stepAt = (index: number, batches = 1, handOver = false): StepRequest => ({
   resolution,
   alpha,
-  learningRate: 1e-3,
   batches: Array.from({ length: batches }, (_, i) => ({
     index: index + i,
     start: 0,

@@ -5,7 +5,7 @@ import type { Architecture } from "../progan/config.js";
 import type { Network } from "../progan/parameters.js";
 import type { ParameterStore } from "./parameter-store.js";
 import type { GraphKey, SessionCache } from "./session-cache.js";
-import { clocksOf, type Clocks } from "./step-feeds.js";
+import { clockFeeds, clocksOf, type Clocks } from "./step-feeds.js";
 import {
   criticGradients,
   generation,
@@ -14,6 +14,7 @@ import {
   type Outputs,
   type StepShape,
 } from "./step-graph.js";
+import type { Tensors } from "./tensors.js";
 
 export interface StepSessions {
   /** A step of one batch. @param outputs what its graph ends with */
@@ -21,8 +22,8 @@ export interface StepSessions {
   gradients(network: Network, size: number, alpha: number): Promise<Session>;
   update(network: Network): Promise<Session>;
   images(size: number, alpha: number): Promise<Session>;
-  /** Adam's clocks now. */
-  clocks(): Clocks;
+  /** What Adam's clocks feed an update now. */
+  clockFeeds(): Tensors;
 }
 
 /** @param precision of gradients; updates and images are float32 always */
@@ -30,6 +31,7 @@ export function createStepSessions(
   architecture: Architecture,
   engine: EngineOptions,
   precision: Precision,
+  learningRate: number,
   cache: SessionCache,
   store: Pick<ParameterStore, "resolution" | "names" | "counters">,
 ): StepSessions {
@@ -56,7 +58,7 @@ export function createStepSessions(
       return createSession(`${what}, ${place}`, outputs(), engine, fetched, computing);
     });
   return {
-    clocks,
+    clockFeeds: () => clockFeeds(clocks(), learningRate),
     whole: (size, alpha, outputs) =>
       session(
         { kind: "whole", size, fading: alpha < 1 },

@@ -6,7 +6,6 @@ import { dispose, fromEngine } from "../engine/session.js";
 import { networks, type Network } from "../progan/parameters.js";
 import type { BatchData, StepRequest } from "./contract.js";
 import type { ParameterStore } from "./parameter-store.js";
-import { clockFeeds } from "./step-feeds.js";
 import type { StepSessions } from "./step-sessions.js";
 import { scalar, type Tensors } from "./tensors.js";
 import type { Updater } from "./updater.js";
@@ -39,8 +38,8 @@ export async function stepWhole(parts: StepParts, request: StepRequest): Promise
   const { store, sessions, updater, feedsOf } = parts;
   const batch = request.batches[0]!;
   const session = await sessions.whole(batch.size, request.alpha, updater.stepOutputs);
-  const clocks = clockFeeds(sessions.clocks(), request.learningRate);
-  const results = await session.run(new Map([...store.active, ...feedsOf(batch, request), ...clocks]));
+  const feeds = [...feedsOf(batch, request), ...sessions.clockFeeds()];
+  const results = await session.run(new Map([...store.active, ...feeds]));
   const figures = takeFigures(results);
   return { next: await updater.finishStep(results, request), figures, overflowed: [] };
 }
@@ -86,9 +85,7 @@ async function stepNetwork(
     averages = results;
   }
   // Not in place: should a later batch fail, the state before this step must still be whole.
-  const next = Number.isFinite(squares)
-    ? await updater.update(network, current, averages, request.learningRate)
-    : undefined;
+  const next = Number.isFinite(squares) ? await updater.update(network, current, averages) : undefined;
   dispose(averages.values());
   return { next, figures };
 }

@@ -20,7 +20,7 @@ afterEach(async () => {
 function trainerOver({ arrays, counters }: TrainState): Trainer {
   const own = new Map([...arrays].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]));
   const trainer = createTrainer(
-    { architecture, seed: 5, engine: { provider: "cpu", threads: 1 } },
+    { architecture, seed: 5, engine: { provider: "cpu", threads: 1 }, learningRate: 1e-3 },
     { arrays: own, counters: new Map(counters) },
   );
   made.push(trainer);
@@ -38,7 +38,6 @@ const stepAt = (
 ): StepRequest => ({
   resolution,
   alpha,
-  learningRate: 1e-3,
   batches: Array.from({ length: batches }, (_, i) => batchAt(index + i, resolution, 1 / batches)),
   handOver,
   ...(spare ? { spare } : {}),

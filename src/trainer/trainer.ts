@@ -36,7 +36,7 @@ import { createUpdater } from "./updater.js";
  * @param noise for tests that bring their own numbers
  */
 export function createTrainer(
-  { architecture, seed, engine, precision = "float32" }: TrainerOptions,
+  { architecture, seed, engine, learningRate, precision = "float32" }: TrainerOptions,
   state: TrainState,
   noise: Noise = (index, size) => ({
     latent: normal(seed, "latent", index, size * architecture.latent),
@@ -46,8 +46,8 @@ export function createTrainer(
   const cache = createSessionCache();
   const scales = precision === "mixed" ? (state.scales ?? firstScales) : undefined;
   const store = createParameterStore(architecture, engine, cache, { ...state, scales });
-  const sessions = createStepSessions(architecture, engine, precision, cache, store);
-  const updater = createUpdater(architecture, store, sessions);
+  const sessions = createStepSessions(architecture, engine, precision, learningRate, cache, store);
+  const updater = createUpdater(architecture, learningRate, store, sessions);
   const parts: StepParts = {
     store,
     sessions,

@@ -9,7 +9,6 @@ import type { Architecture } from "../progan/config.js";
 import { activeParameters, networks, stepsOf, type Network } from "../progan/parameters.js";
 import type { StepRequest } from "./contract.js";
 import type { ParameterStore } from "./parameter-store.js";
-import { clockFeeds } from "./step-feeds.js";
 import { adamHyperparameters, stepGradients, wholeStep, type Outputs, type StepShape } from "./step-graph.js";
 import type { StepSessions } from "./step-sessions.js";
 import type { Tensors } from "./tensors.js";
@@ -20,21 +19,22 @@ export interface Updater {
   /** Makes what an update needs. */
   prepare(): Promise<void>;
   /** The next state, from what that graph has answered. The current one may be written over unless it is to be given away. */
-  finishStep(results: Tensors, request: Pick<StepRequest, "learningRate" | "handOver">): Promise<Tensors>;
+  finishStep(results: Tensors, request: Pick<StepRequest, "handOver">): Promise<Tensors>;
   /**
    * A network's next state.
    * @param current of both networks, as new as they are; stays as it is
    * @param gradients `NAME/gradient`, which become the first moments
    */
-  update(network: Network, current: Tensors, gradients: Tensors, learningRate: number): Promise<Tensors>;
+  update(network: Network, current: Tensors, gradients: Tensors): Promise<Tensors>;
 }
 
 export function createUpdater(
   architecture: Architecture,
+  learningRate: number,
   store: ParameterStore,
   sessions: StepSessions,
 ): Updater {
-  return store.onDevice ? deviceUpdater(sessions) : memoryUpdater(architecture, store);
+  return store.onDevice ? deviceUpdater(sessions) : memoryUpdater(architecture, learningRate, store);
 }
 
 function deviceUpdater(sessions: StepSessions): Updater {
@@ -44,23 +44,16 @@ function deviceUpdater(sessions: StepSessions): Updater {
       for (const network of networks) await sessions.update(network);
     },
     finishStep: (results) => Promise.resolve(results),
-    async update(network, current, gradients, learningRate) {
+    async update(network, current, gradients) {
       const session = await sessions.update(network);
-      const clocks = clockFeeds(sessions.clocks(), learningRate);
-      return session.run(new Map([...current, ...gradients, ...clocks]));
+      return session.run(new Map([...current, ...gradients, ...sessions.clockFeeds()]));
     },
   };
 }
 
-function memoryUpdater(architecture: Architecture, store: ParameterStore): Updater {
+function memoryUpdater(architecture: Architecture, learningRate: number, store: ParameterStore): Updater {
   /** @param inPlace whether the current state may be written over */
-  const update = (
-    network: Network,
-    current: Tensors,
-    gradients: Tensors,
-    learningRate: number,
-    inPlace: boolean,
-  ): Tensors => {
+  const update = (network: Network, current: Tensors, gradients: Tensors, inPlace: boolean): Tensors => {
     const target = (data: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> =>
       inPlace ? data : new Float32Array(store.spare.take(data.byteLength));
     const next: Tensors = new Map();
@@ -81,12 +74,11 @@ function memoryUpdater(architecture: Architecture, store: ParameterStore): Updat
   return {
     stepOutputs: stepGradients,
     prepare: () => Promise.resolve(),
-    finishStep(results, { learningRate, handOver }) {
+    finishStep(results, { handOver }) {
       const { active } = store;
-      const parts = networks.map((network) => update(network, active, results, learningRate, !handOver));
+      const parts = networks.map((network) => update(network, active, results, !handOver));
       return Promise.resolve(new Map(parts.flatMap((part) => [...part])));
     },
-    update: (network, current, gradients, learningRate) =>
-      Promise.resolve(update(network, current, gradients, learningRate, false)),
+    update: (network, current, gradients) => Promise.resolve(update(network, current, gradients, false)),
   };
 }

@@ -11,7 +11,7 @@ import type { TrainState } from "../trainer/state.js";
 import { sealState, type SealedState } from "./train-state.js";
 
 let trainer: Trainer | undefined;
-let architecture: TrainerOptions["architecture"];
+let trained: Pick<TrainerOptions, "architecture" | "learningRate">;
 let mirror: Mirror;
 let returned: MessagePort | undefined;
 
@@ -40,8 +40,8 @@ function takeReturned(): ArrayBuffer[] {
   return buffers;
 }
 
-const sealed = (state: TrainState, learningRate: number): SealedState =>
-  sealState(state, architecture, learningRate);
+const sealed = (state: TrainState): SealedState =>
+  sealState(state, trained.architecture, trained.learningRate);
 const handOver = (state: SealedState): HandOver<SealedState> => new HandOver(state, [state.networks]);
 
 const calls = {
@@ -49,7 +49,7 @@ const calls = {
     await trainer?.release();
     if (options.precision === "mixed") await requireHalf(options.engine);
     trainer = createTrainer(options, state);
-    ({ architecture } = options);
+    trained = options;
     mirror = createMirror(mirrorIn);
     returned = port;
   },
@@ -62,7 +62,7 @@ const calls = {
     const result = await trainer!.step({ ...request, spare: takeReturned() });
     mirror.stepped((performance.now() - started) / 1000);
     const images = request.batches.map((batch) => batch.images);
-    const before = result.before && sealed(result.before, request.learningRate);
+    const before = result.before && sealed(result.before);
     const answer: StepAnswer = { ...result, before, images };
     return new HandOver(answer, [
       ...(before ? [before.networks] : []),
@@ -75,10 +75,10 @@ const calls = {
     if (mirrored) tell(mirrored);
   },
   images: (request: ImageRequest) => trainer!.images(request),
-  copy: async (learningRate: number) => handOver(sealed(await trainer!.copy(), learningRate)),
-  take: async (learningRate: number) => {
+  copy: async () => handOver(sealed(await trainer!.copy())),
+  take: async () => {
     const state = await trainer!.take();
-    return state.arrays.size > 0 ? handOver(sealed(state, learningRate)) : undefined;
+    return state.arrays.size > 0 ? handOver(sealed(state)) : undefined;
   },
 };
 

@@ -37,13 +37,13 @@ export interface Engine {
   images(request: ImageRequest): Promise<NamedArray>;
   /** Has a copy made of the newest finished state, as it is now: `mirrored` is told of it. */
   mirror(): Promise<void>;
-  /** A copy of the newest finished state. @param learningRate what a checkpoint says it was trained at */
-  copy(learningRate: number): Promise<SealedState>;
+  /** A copy of the newest finished state. */
+  copy(): Promise<SealedState>;
   /**
    * The newest finished state; the engine then has none. Works after a step that failed, too.
    * @returns undefined when it has been taken already
    */
-  take(learningRate: number): Promise<SealedState | undefined>;
+  take(): Promise<SealedState | undefined>;
   /** Whether it is at work. */
   readonly busy: boolean;
   /** Does not wait for what it is doing: that, and all that comes, fails with EngineLeft. The thread goes on by itself, after all others. */
@@ -118,8 +118,8 @@ export async function startEngine(
     },
     mirror: () => answered(thread.call("mirror", undefined, [], listener.mirrored)),
     images: (request) => answered(thread.call("images", request)),
-    copy: (learningRate) => answered(thread.call("copy", learningRate)),
-    take: (learningRate) => answered(thread.call("take", learningRate)),
+    copy: () => answered(thread.call("copy", undefined)),
+    take: () => answered(thread.call("take", undefined)),
     get busy() {
       return thread.busy;
     },

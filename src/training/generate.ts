@@ -138,6 +138,7 @@ export async function openGenerator(options: GenerateOptions): Promise<Drawing> 
     {
       architecture,
       seed: options.seed,
+      learningRate: 0,
       engine: {
         provider: await resolveDevice(options.device ?? "auto"),
         threads: options.threads ?? defaultThreads(),

@@ -206,9 +206,8 @@ async function beginSave(
 }
 
 async function saveNow(parts: Parts, track: Track, turns: Turns, plan: SaveNow): Promise<void> {
-  const { learningRate } = track.config;
   const { engine } = parts;
-  const state = await (plan.state === "taken" ? engine.take(learningRate) : engine.copy(learningRate));
+  const state = await (plan.state === "taken" ? engine.take() : engine.copy());
   invariant(state !== undefined, "a state that is taken away ends the training");
   await beginSave(parts, track, turns, state, track.place, plan);
 }
@@ -219,7 +218,7 @@ async function finish(parts: Parts, track: Track, turns: Turns, how: LoopEnd["ho
   let failure = await saves.settle();
   if (failure === undefined && track.sessionBatches > 0 && !(await saves.areThere())) {
     // Saved, and taken away since: the state is here still.
-    const state = await engine.take(track.config.learningRate);
+    const state = await engine.take();
     const save = { kind: "emergency", reason: "WEIGHTS_FOLDER_GONE" } as const;
     if (state) await beginSave(parts, track, turns, state, track.place, { save, last: true });
     failure = await saves.settle();
@@ -261,7 +260,6 @@ async function step(
   const { losses, before, skipped, images } = await engine.step({
     resolution: place.resolution,
     alpha: place.alpha,
-    learningRate: config.learningRate,
     batches: plan.map((batch, i) => ({ ...batch, images: data[i]! })),
     handOver: save !== undefined,
   });

@@ -57,7 +57,7 @@ export function createRescue(
       await saves.settle();
       if (!track.setup || isSaved()) return undefined;
       const setup = track.setup();
-      const newest = await engine?.take(setup.config.learningRate).catch(() => undefined);
+      const newest = await engine?.take().catch(() => undefined);
       const found = newest ? { state: newest, place: track.place, setup } : await fromReserve();
       if (!found) return undefined;
       const decision = { kind: "emergency", reason: reasonFor(error) } as const;

@@ -175,6 +175,7 @@ async function startUnlessStopped(
       seed: config.seed,
       engine: { provider: device, threads },
       precision: config.precision,
+      learningRate: config.learningRate,
     },
     state,
     {

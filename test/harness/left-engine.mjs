@@ -10,7 +10,7 @@ const architecture = { latent: 16, channels: 64, imageChannels: 1 };
 const resolution = 8;
 const size = 8;
 const engine = await startEngine(
-  { architecture, seed: 1, engine: { provider: "cpu", threads: 1 } },
+  { architecture, seed: 1, engine: { provider: "cpu", threads: 1 }, learningRate: 1e-3 },
   freshState(architecture, 1),
 );
 const batch = (index) => ({
@@ -24,7 +24,6 @@ const step = (first) =>
   engine.step({
     resolution,
     alpha: 0.5,
-    learningRate: 1e-3,
     batches: Array.from({ length: 8 }, (_, i) => batch(first + i)),
     handOver: false,
   });

@@ -33,7 +33,7 @@ export async function trainOn(
   plan: readonly PlannedStep[],
   precision: Precision = "float32",
 ): Promise<Trained> {
-  const options = { architecture, seed: 7, engine: { provider, threads: 1 }, precision };
+  const options = { architecture, seed: 7, engine: { provider, threads: 1 }, learningRate: 1e-3, precision };
   const scales = precision === "mixed" ? { generator: lowScale, critic: lowScale } : undefined;
   const trainer = createTrainer(options, { ...freshState(architecture, 7), scales });
   const losses: number[] = [];
@@ -47,7 +47,7 @@ export async function trainOn(
       return { index: index++, start: 0, size, weight: size / total, images };
     });
     const handOver = k === plan.length - 1;
-    const result = await trainer.step({ resolution, alpha, learningRate: 1e-3, batches, handOver });
+    const result = await trainer.step({ resolution, alpha, batches, handOver });
     losses.push(...Object.values(result.losses as unknown as Record<string, number>));
     before = result.before ?? before;
   }

@@ -311,7 +311,7 @@ describe.skipIf(goldMissing)(`parity with PyTorch (${goldFolder})`, () => {
 
     it("ten steps in a row, tightly as long as float32 allows", async () => {
       const { architecture, arrays, state } = await lookAtCase(one);
-      const trainer = createTrainer({ architecture, seed: 0, engine: cpu }, state, (index) => ({
+      const trainer = createTrainer({ architecture, seed: 0, engine: cpu, learningRate }, state, (index) => ({
         latent: Float32Array.from(arrays.get(`z.${index}`)!.data),
         beta: Float32Array.from(arrays.get(`beta.${index}`)!.data),
       }));
@@ -321,7 +321,6 @@ describe.skipIf(goldMissing)(`parity with PyTorch (${goldFolder})`, () => {
         const { losses } = await trainer.step({
           resolution: resolutions[one.steps]!,
           alpha: one.alpha,
-          learningRate,
           batches: [{ index: k, start: 0, size: one.batch, weight: 1, images }],
           handOver: false,
         });
@@ -358,7 +357,7 @@ describe.skipIf(goldMissing)(`parity with PyTorch (${goldFolder})`, () => {
       const architecture = architectureOf(one.net);
       const arrays = readArrays(one.inputs);
       const trainer = createTrainer(
-        { architecture, seed: 0, engine: cpu },
+        { architecture, seed: 0, engine: cpu, learningRate },
         await loadNet(one.net),
         (index) => ({
           latent: Float32Array.from(arrays.get(`z.${index}`)!.data),
@@ -371,7 +370,6 @@ describe.skipIf(goldMissing)(`parity with PyTorch (${goldFolder})`, () => {
         const { losses } = await trainer.step({
           resolution: resolutions[steps]!,
           alpha,
-          learningRate,
           batches: [{ index: k, start: 0, size: one.batch, weight: 1, images }],
           handOver: false,
         });

@@ -40,7 +40,7 @@ describe.skipIf(!existsSync(driver) || !loader)(
       const scales = { ...firstScales, critic: { ...firstScales.critic, scale: huge } };
       const engine = { provider: "webgpu", threads: 1 } as const;
       const trainer = createTrainer(
-        { architecture, seed: 7, engine, precision: "mixed" },
+        { architecture, seed: 7, engine, learningRate: 1e-3, precision: "mixed" },
         { ...state, arrays: new Map(state.arrays), scales },
       );
       const step = async (index: number) => {
@@ -49,7 +49,6 @@ describe.skipIf(!existsSync(driver) || !loader)(
         const { before, skipped } = await trainer.step({
           resolution: 4,
           alpha: 1,
-          learningRate: 1e-3,
           batches,
           handOver: true,
         });
