@@ -234,7 +234,7 @@ describe("heat", { timeout: 120_000 }, () => {
     ]);
     const running = start(
       folder,
-      train({ ...long, sensor, "after-critical": "cool", "critical-minutes": 12 }),
+      train({ ...long, sensor, "after-critical": "cool", "critical-minutes": 20 }),
     );
     await running.when((line) => isType("stage-started")(line) && line.batchSize === 2);
     running.signal("SIGTERM");
