@@ -1,10 +1,10 @@
 /** `guardapesos doctor`: whether a weights folder can do its work, and what to do where it cannot. */
 import type { Finding, FindingCode } from "../../checkpoint/index.js";
 import type { Context } from "../context.js";
-import { say, settingsOf, tell } from "../context.js";
+import { say, tell } from "../context.js";
 import { exitCodeOf } from "../exit-codes.js";
-import type { commonOptions, configOption, listOptions, Settings } from "../options.js";
-import { weightsFolder } from "../weights.js";
+import type { listOptions } from "../options.js";
+import { weightsCommand, type FlagsOf } from "../weights-command.js";
 
 const marks = { fine: "✅", note: "💡", problem: "❌" } as const;
 
@@ -39,12 +39,7 @@ async function findingsOf(weights: string): Promise<readonly Finding[]> {
 }
 
 /** Exit code 65 when anything needs attention. */
-export async function doctor(
-  context: Context,
-  flags: Settings<typeof listOptions & typeof commonOptions & typeof configOption>,
-): Promise<void> {
-  const settings = await settingsOf(context, flags);
-  const weights = await weightsFolder(settings.weights);
+export const doctor = weightsCommand<FlagsOf<typeof listOptions>>(async ({ context, weights }) => {
   const findings = await findingsOf(weights);
   for (const finding of findings) {
     tell(context, "finding", finding);
@@ -53,4 +48,4 @@ export async function doctor(
   const problems = findings.filter(({ level }) => level === "problem").length;
   say(context, context.texts.store.verdict(problems));
   if (problems > 0) context.exitCode = exitCodeOf("CHECKPOINT_DAMAGED");
-}
+});

@@ -5,12 +5,12 @@ import type { Keeper, Kept } from "../../checkpoint/index.js";
 import { warning } from "../../events/warning.js";
 import { ask, canAsk } from "../ask.js";
 import type { Context } from "../context.js";
-import { requireFolder, say, sayProblems, settingsOf, tell } from "../context.js";
+import { requireFolder, say, sayProblems, tell } from "../context.js";
 import { exitCodeOfStop } from "../exit-codes.js";
-import type { commonOptions, configOption, restoreOptions, Settings } from "../options.js";
+import type { restoreOptions } from "../options.js";
 import { epochOf, standingOf, whoseColumns } from "../present/checkpoint-rows.js";
 import { table } from "../present/table.js";
-import { weightsFolder } from "../weights.js";
+import { weightsCommand, type FlagsOf } from "../weights-command.js";
 
 /** What a killed training has left in memory would be superseded by what is restored: it is a checkpoint first. */
 async function saveLeft(context: Context, weights: string): Promise<void> {
@@ -22,7 +22,7 @@ async function saveLeft(context: Context, weights: string): Promise<void> {
   }
 }
 
-type Flags = Settings<typeof restoreOptions & typeof commonOptions & typeof configOption>;
+type Flags = FlagsOf<typeof restoreOptions>;
 
 /** The exit code when the person says no. */
 const declinedExitCode = 1;
@@ -112,11 +112,9 @@ async function restoreBy(
  * Throws PLACE_ELSEWHERE, NO_BACKUP, CONFIRMATION_NEEDED, SERIES_NOT_FOUND, CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED, WEIGHTS_IN_USE while a
  * training runs, and as a save does.
  */
-export async function restore(context: Context, flags: Flags, [reference]: readonly string[]): Promise<void> {
-  const settings = await settingsOf(context, flags);
+export const restore = weightsCommand<Flags>(async ({ context, flags, weights, checkpoint }, [reference]) => {
   requireFolder(reference);
-  const weights = await weightsFolder(settings.weights);
-  const { everyKeeper, listEvery, listEveryBackup, seriesFilter } = await import("../../checkpoint/index.js");
+  const { everyKeeper, listEvery, listEveryBackup, seriesFilter } = checkpoint;
   const keepers = everyKeeper(weights);
   const { whole: backups, damaged } = await listEveryBackup(keepers);
   const { whole } = await listEvery(keepers);
@@ -146,4 +144,4 @@ export async function restore(context: Context, flags: Flags, [reference]: reado
   say(context, context.texts.store.restore.done(generation.id, source.id));
   for (const { path, bytes } of files) say(context, `   ${path} (${context.texts.format.bytes(bytes)})`);
   sayProblems(context, problems);
-}
+});

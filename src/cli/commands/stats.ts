@@ -2,22 +2,17 @@
 import type { Keeper, SeriesStats } from "../../checkpoint/index.js";
 import type { HeatSummary } from "../../thermal/history.js";
 import type { Context } from "../context.js";
-import { say, settingsOf, tell } from "../context.js";
+import { say, tell } from "../context.js";
 import { whoseColumns } from "../present/checkpoint-rows.js";
 import { sparkline } from "../present/sparkline.js";
 import { table, tableWidth } from "../present/table.js";
-import type { commonOptions, configOption, listOptions, Settings } from "../options.js";
-import { weightsFolder } from "../weights.js";
+import type { listOptions } from "../options.js";
+import { weightsCommand, type FlagsOf } from "../weights-command.js";
 
-export async function stats(
-  context: Context,
-  flags: Settings<typeof listOptions & typeof commonOptions & typeof configOption>,
-): Promise<void> {
-  const settings = await settingsOf(context, flags);
-  const weights = await weightsFolder(settings.weights);
-  const { keepersIn } = await import("../../checkpoint/index.js");
+export const stats = weightsCommand<FlagsOf<typeof listOptions>>(async ({ context, weights, checkpoint }) => {
+  const { keepersIn } = checkpoint;
   for (const keeper of await keepersIn(weights)) await sayStats(context, weights, keeper);
-}
+});
 
 async function sayStats(context: Context, weights: string, keeper: Keeper): Promise<void> {
   const figures = await keeper.stats();

@@ -2,19 +2,14 @@
 import { hostname } from "node:os";
 import { GuardapesosError } from "../../base/errors.js";
 import type { Context } from "../context.js";
-import { say, settingsOf, tell } from "../context.js";
+import { say, tell } from "../context.js";
 import { exitCodeOfEnd } from "../exit-codes.js";
-import type { commonOptions, configOption, listOptions, Settings } from "../options.js";
-import { weightsFolder } from "../weights.js";
+import type { listOptions } from "../options.js";
+import { weightsCommand, type FlagsOf } from "../weights-command.js";
 
 /** Exit code 0 when nothing runs, and when what ran has ended well; else that of its failure. */
-export async function stop(
-  context: Context,
-  flags: Settings<typeof listOptions & typeof commonOptions & typeof configOption>,
-): Promise<void> {
-  const settings = await settingsOf(context, flags);
-  const weights = await weightsFolder(settings.weights);
-  const { newestWhole, requestStop } = await import("../../checkpoint/index.js");
+export const stop = weightsCommand<FlagsOf<typeof listOptions>>(async ({ context, weights, checkpoint }) => {
+  const { newestWhole, requestStop } = checkpoint;
   const { endedOf } = await import("../../training/ended.js");
   const request = await requestStop(weights);
   const { texts } = context;
@@ -37,7 +32,7 @@ export async function stop(
   }
   const isKnown = ended.code !== undefined && Object.hasOwn(texts.errors, ended.code);
   context.exitCode = exitCodeOfEnd(isKnown ? ended : { ...ended, code: undefined });
-}
+});
 
 /** Nobody trains; somebody may look after the checkpoints. */
 async function tellNothing(context: Context, weights: string): Promise<void> {
