@@ -1,14 +1,13 @@
 /** `guardapesos run -- COMMAND`: guards somebody else's training; its end as an exit code. */
 import { randomBytes } from "node:crypto";
-import { appendFileSync, closeSync, openSync } from "node:fs";
 import { GuardapesosError, reasonOf, stackOf } from "../../base/errors.js";
-import { escapeOutput } from "../../base/printable.js";
 import { createBus, type Bus } from "../../events/bus.js";
 import type { GuardOptions, StopSource } from "../../guard/run.js";
 import type { StopCause } from "../../guard/exit.js";
 import type { Launch } from "../../guard/launch.js";
 import type { FileSettings } from "../config-file.js";
 import type { Context } from "../context.js";
+import { openEventFile } from "../event-file.js";
 import { settingsOf } from "../context.js";
 import { heatOptions } from "../heat-options.js";
 import type { configOption, runOptions, Settings } from "../options.js";
@@ -47,31 +46,15 @@ function autosaveOf(autosave: FileSettings["autosave"]): GuardOptions["autosave"
 }
 
 /**
- * The file of `--events`: one that cannot be opened is told before anything starts; one that fails later disturbs nothing.
+ * Events go into the file of `--events`, too: one that cannot be opened is told before anything starts.
  * @throws OUTPUT_NOT_WRITABLE
  */
 function listenInto(bus: Bus, path: string): () => void {
-  let file: number;
-  try {
-    file = openSync(path, "a");
-  } catch (error) {
-    throw new GuardapesosError("OUTPUT_NOT_WRITABLE", { path, reason: reasonOf(error) }, error);
-  }
-  const deafen = bus.listen(
-    jsonListener({
-      write: (line) => {
-        try {
-          appendFileSync(file, escapeOutput(line, false));
-        } catch {
-          // A full disk: the next line may fit again.
-        }
-      },
-      backlog: () => 0,
-    }),
-  );
+  const file = openEventFile(path);
+  const deafen = bus.listen(jsonListener(file));
   return () => {
     deafen();
-    closeSync(file);
+    file.close();
   };
 }
 
