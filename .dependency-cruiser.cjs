@@ -45,7 +45,7 @@ const inputAndOutput = [
   "store/refuge",
   "checkpoint/mirror-file",
   "training/saved-files",
-  "guard/(agent-server|child|crash|emergency|program|process-tree|run|stage|system)",
+  "guard/(agent-server|child|crash|emergency|finder|program|process-tree|run|stage|system)",
   "thermal/sensors",
   "engine/device",
   "progan/folder-listing",

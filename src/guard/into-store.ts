@@ -4,12 +4,12 @@ import type { Checkpoint, Kept } from "./keeper.js";
 
 /** Snapshots before an end are emergencies; those by themselves, automatic; what a script saves counts as its epochs. */
 export function kindOf({ source, reason }: Pick<Checkpoint, "source" | "reason">): CheckpointKind {
-  if (source === "script") return "epoch";
+  if (source !== "snapshot") return "epoch";
   return reason === "interrupt" || reason === "stop" || reason === "critical" ? "emergency" : "auto";
 }
 
 function reasonOf({ source, reason }: Checkpoint): SaveReason {
-  if (source === "script") return { why: "other", text: "saved by the script" };
+  if (source !== "snapshot") return { why: "other", text: "saved by the script" };
   return kindOf({ source, reason }) === "emergency"
     ? { why: "stop", cause: reason ?? "stop" }
     : { why: "other", text: `snapshot: ${reason ?? "asked"}` };

@@ -37,7 +37,7 @@ export interface FileToKeep {
 
 /** A set of files on its way into the store. */
 export interface Checkpoint {
-  readonly source: "script" | "snapshot";
+  readonly source: "script" | "snapshot" | "found";
   readonly reason: SnapshotReason | undefined;
   readonly files: readonly FileToKeep[];
   readonly pid: number;
@@ -58,6 +58,10 @@ export interface Kept {
 export interface Keeper {
   /** Waits until all that is finished is kept. @param ended the processes have: every group is complete */
   readonly flush: (ended: boolean) => Promise<void>;
+  /** A file of which no agent has told. */
+  readonly found: (path: string, bytes: number) => void;
+  /** Whether an agent has told of a file. */
+  readonly isTold: (path: string) => boolean;
   /** The files of the script's newest checkpoint that was found whole. */
   readonly newest: () => readonly GuardedFile[];
   /** Whether the newest checkpoint could not be kept, or was not whole. */
@@ -129,17 +133,24 @@ function ofSnapshot(state: ProcessState, message: AgentMessageOf<"snapshot">): C
 /** Whether it must be kept whatever else waits. */
 const isPrecious = ({ source, reason }: Checkpoint): boolean => source === "snapshot" && reason !== "auto";
 
+/** Whether the later one takes the place of the earlier one. */
+function isSameKind(earlier: Checkpoint, later: Checkpoint): boolean {
+  if (earlier.source !== later.source || earlier.pid !== later.pid) return false;
+  return later.source !== "found" || earlier.files[0]?.path === later.files[0]?.path;
+}
+
 export function createKeeper({ agents, stage, keep, emit, now, done }: KeeperOptions): Keeper {
   let open: OpenGroups = new Map();
   let waiting: readonly Checkpoint[] = [];
   let working: Promise<void> | undefined;
   const before = new Map<string, Before>();
+  const told = new Set<string>();
   let newest: readonly GuardedFile[] = [];
   let [failed, nonFinite, count] = [false, 0, 0];
 
   const give = (checkpoint: Checkpoint): void => {
     // One that nobody has begun on is out of date now.
-    const outdated = waiting.filter((one) => !isPrecious(one) && one.pid === checkpoint.pid);
+    const outdated = waiting.filter((one) => !isPrecious(one) && isSameKind(one, checkpoint));
     for (const one of outdated) stage.drop(one.files.map(({ from }) => from));
     waiting = [...waiting.filter((one) => !outdated.includes(one)), checkpoint];
     working ??= work().finally(() => (working = undefined));
@@ -185,6 +196,9 @@ export function createKeeper({ agents, stage, keep, emit, now, done }: KeeperOpt
         done?.(checkpoint, undefined);
         return;
       }
+      // The script's own files are whole, whatever becomes of our copy.
+      if (checkpoint.source !== "snapshot")
+        newest = files.map(({ path, name, bytes }) => ({ path: path ?? name, bytes }));
       const kept = await keep({ ...checkpoint, files });
       tellKept({ ...checkpoint, files }, contents, kept);
       done?.(checkpoint, kept);
@@ -195,7 +209,7 @@ export function createKeeper({ agents, stage, keep, emit, now, done }: KeeperOpt
       failed = true;
       emit({
         type: "save-failed",
-        kind: checkpoint.source === "script" ? "epoch" : isPrecious(checkpoint) ? "emergency" : "auto",
+        kind: checkpoint.source !== "snapshot" ? "epoch" : isPrecious(checkpoint) ? "emergency" : "auto",
         code: isOurs ? error.code : undefined,
         data: isOurs ? error.data : undefined,
         message: reasonOf(error),
@@ -211,13 +225,12 @@ export function createKeeper({ agents, stage, keep, emit, now, done }: KeeperOpt
     const bad = contents.reduce((sum, content) => sum + (content?.nonFinite ?? 0), 0);
     const shown = files.map(({ path, name, bytes }) => ({ path: path ?? name, bytes }));
     [failed, nonFinite, count] = [false, bad, count + 1];
-    if (source === "script") newest = shown;
     emit({
       type: "checkpoint-kept",
       ...kept,
       source,
       files: shown,
-      place: { batches, steps },
+      place: source === "found" ? undefined : { batches, steps },
       nonFinite: bad,
     });
     const doubts = (doubt: RunEventOf<"checkpoint-doubtful">["doubt"]): void =>
@@ -254,6 +267,7 @@ export function createKeeper({ agents, stage, keep, emit, now, done }: KeeperOpt
   const heard = (agent: Agent, message: AgentMessage): void => {
     const { state } = agent;
     if (message.t === "saved") {
+      told.add(message.path);
       const save = finished(agent, message);
       const replaced = open.get(save.pid)?.saves.filter(({ path }) => path === save.path) ?? [];
       if (open.get(save.pid)?.steps === save.steps) stage.drop(replaced.map(({ source }) => source));
@@ -275,6 +289,12 @@ export function createKeeper({ agents, stage, keep, emit, now, done }: KeeperOpt
       if (ended) for (const pid of open.keys()) take(withEnd(open, pid));
       while (working) await working;
     },
+    found(path, bytes) {
+      const [name = ""] = artifactNames([path]);
+      const file = { name, medium: mediumOf("torch", path), bytes, from: path, path };
+      give({ source: "found", reason: undefined, files: [file], pid: 0, steps: 0, batches: 0, notes: {} });
+    },
+    isTold: (path) => told.has(path),
     newest: () => newest,
     failed: () => failed,
     nonFinite: () => nonFinite,

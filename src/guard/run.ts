@@ -24,6 +24,7 @@ import { watchForHangs, type HangWatch } from "./hang-watch.js";
 import { watchGuardHeat, type GuardHeat } from "./heat.js";
 import type { HeatSummary } from "../thermal/history.js";
 import type { HeatOptions } from "../thermal/watch.js";
+import { createFinder, type Finder } from "./finder.js";
 import { createInterrupter, type Interrupter } from "./interrupt.js";
 import { noExtras, type Launch, type LaunchContext } from "./launch.js";
 import { eventOf, processOf } from "./news.js";
@@ -42,6 +43,8 @@ export interface GuardOptions {
   readonly command: readonly string[];
   readonly weights: string;
   readonly series: string;
+  /** Folders to look in for what no agent tells of. */
+  readonly from: readonly string[];
   /** Whether the agent goes into the command. */
   readonly agent: boolean;
   /** What the agent does by itself: a snapshot every so many batches or seconds. */
@@ -77,6 +80,7 @@ interface Session {
   readonly pauser: Pauser;
   readonly interrupter: Interrupter;
   readonly keeper: Keeper;
+  readonly finder: Finder;
   readonly rescue: Rescue;
   readonly hangs: HangWatch;
   readonly heat: GuardHeat;
@@ -317,6 +321,8 @@ async function withSession<T>(
   const { command, weights, series } = options;
   const keep = intoStore(folder.store, scriptName(command), command);
   const keeper = createKeeper({ agents, stage: rescue.around(files), keep, emit, now });
+  const { isTold, found } = keeper;
+  const finder = createFinder({ folders: options.from, since: Date.now(), isTold, found });
   const autosave = options.autosave === "auto" ? createAutosave(agents, interrupter, now) : undefined;
   const hangs = watchForHangs(agents, options.hangKill ? () => system.kill() : undefined, emit, now);
   let server: AgentServer | undefined;
@@ -347,6 +353,7 @@ async function withSession<T>(
       pauser,
       interrupter,
       keeper,
+      finder,
       rescue,
       stage,
     };
@@ -356,6 +363,7 @@ async function withSession<T>(
   } finally {
     interrupter.close();
     keeper.close();
+    finder.close();
     hangs.close();
     await heat?.close();
     autosave?.close();
@@ -395,6 +403,7 @@ async function guardAll(session: Session, missing: () => GuardapesosError | unde
     });
     const fault = missing();
     if (fault) throw fault; // the script has not run
+    session.finder.look(true);
     await keeper.flush(true);
     const hung = hangs.killed();
     if (interrupter.cause() !== undefined || (crash === undefined && !hung)) return end;

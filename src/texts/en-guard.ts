@@ -182,10 +182,10 @@ export const guardEvents: GuardEventTexts = {
   "child-ended": () => [],
   "agent-connected": () => [],
   "agent-missing": ({ reason }) => [
-    `⚠ There is no agent in the script: ${noAgent[reason]}. Its finished checkpoints are kept all the same, but it makes its own saves alone, is interrupted by a plain signal, and is cooled by stopping it wherever it is.`,
+    `⚠ There is no agent in the script: ${noAgent[reason]}. It makes its own saves alone, is interrupted by a plain signal, and is cooled by stopping it wherever it is. Its checkpoints are kept from the folders that --from names.`,
   ],
   "agent-lost": (event) => [
-    `⚠ The connection to the script broke${ofRank(event)}. It goes on; its saves stay whole, and its finished checkpoints are kept.`,
+    `⚠ The connection to the script broke${ofRank(event)}. It goes on, and its saves stay whole; its checkpoints are kept from the folders that --from names.`,
   ],
   "torch-found": () => [],
   trains: () => [],

@@ -177,10 +177,10 @@ export const guardEvents: GuardEventTexts = {
   "child-ended": () => [],
   "agent-connected": () => [],
   "agent-missing": ({ reason }) => [
-    `⚠ No hay agente en el script: ${noAgent[reason]}. Sus checkpoints terminados se conservan igualmente, pero solo se guarda lo que él guarda, se le interrumpe con una simple señal y se le enfría parándolo donde esté.`,
+    `⚠ No hay agente en el script: ${noAgent[reason]}. Solo se guarda lo que él guarda, se le interrumpe con una simple señal y se le enfría parándolo donde esté. Sus checkpoints se conservan de las carpetas que indique --from.`,
   ],
   "agent-lost": (event) => [
-    `⚠ Se cortó la conexión con el script${ofRank(event)}. Él continúa; sus guardados siguen siendo enteros, y sus checkpoints terminados se conservan.`,
+    `⚠ Se cortó la conexión con el script${ofRank(event)}. Él continúa y sus guardados siguen siendo enteros; sus checkpoints se conservan de las carpetas que indique --from.`,
   ],
   "torch-found": () => [],
   trains: () => [],

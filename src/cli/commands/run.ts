@@ -66,6 +66,7 @@ function guardOptions(
   return {
     command,
     weights: settings.weights ?? "weights",
+    from: settings.from ?? [],
     agent: settings.agent ?? true,
     autosave: autosaveOf(settings.autosave),
     heat: heatOptions(settings),
