@@ -70,77 +70,75 @@ const builtinNames = new Map([
   ["unichr", "chr"],
 ]);
 
+/** Names that are followed by the same rule. */
+const each = (names: readonly string[], rule: Rule): Readonly<Record<string, Rule>> =>
+  Object.fromEntries(names.map((name) => [name, rule]));
+
+const storageClasses = Object.values(dtypes).flatMap(({ storageClass }) => storageClass ?? []);
+
+/** The allow-list: modules, and the names in each. */
 // prettier-ignore
-const allowed = new Map<string, Rule>([
-  ["collections OrderedDict", { call: orderedDictOf }],
-  ["collections defaultdict", { call: defaultDict }],
-  ["collections Counter", { call: counter }],
-  ["builtins set", { call: setOf }],
-  ["builtins frozenset", kept],
-  ["builtins bytearray", { call: byteArray }],
-  ["builtins complex", kept],
-  ["builtins slice", kept],
-  ["builtins range", kept],
-  ["builtins type", { call: typeOf }],
-  ...["list", "dict", "tuple", "int", "float", "bool", "str", "bytes", "object", "chr", "Ellipsis", "NotImplemented"].map(
-    (name) => [`builtins ${name}`, value] as const),
-  ["collections deque", { ...kept, items: true }],
-  ["copyreg _reconstructor", { call: reconstructor }],
-  ["_codecs encode", { call: encode }],
+const allowed: ReadonlyMap<string, ReadonlyMap<string, Rule>> = new Map(Object.entries({
+  collections: {
+    OrderedDict: { call: orderedDictOf },
+    defaultdict: { call: defaultDict },
+    Counter: { call: counter },
+    deque: { ...kept, items: true },
+  },
+  builtins: {
+    set: { call: setOf },
+    bytearray: { call: byteArray },
+    type: { call: typeOf },
+    ...each(["frozenset", "complex", "slice", "range"], kept),
+    ...each(["list", "dict", "tuple", "int", "float", "bool", "str", "bytes", "object", "chr", "Ellipsis", "NotImplemented"], value),
+  },
+  copyreg: { _reconstructor: { call: reconstructor } },
+  _codecs: { encode: { call: encode } },
 
-  ["torch._utils _rebuild_tensor", { call: rebuildTensor }],
-  ["torch._utils _rebuild_tensor_v2", { call: rebuildTensorV2 }],
-  ["torch._utils _rebuild_tensor_v3", { call: rebuildTensorV3 }],
-  ["torch._utils _rebuild_parameter", { call: rebuildParameter }],
-  ["torch._utils _rebuild_parameter_with_state", { call: rebuildParameterWithState }],
-  ["torch._tensor _rebuild_from_type", { call: rebuildFromType }],
-  ["torch._tensor _rebuild_from_type_v2", { call: rebuildFromType }],
-  ["torch._utils _rebuild_wrapper_subclass", value],
-  ["torch._utils _rebuild_qtensor", { call: rebuildQuantised }],
-  ["torch._utils _rebuild_sparse_tensor", { call: rebuildSparse }],
-  ["torch._utils _rebuild_sparse_csr_tensor", { call: rebuildSparse }],
-  ["torch._utils _rebuild_nested_tensor", { call: rebuildNested }],
-  ["torch._utils _rebuild_meta_tensor_no_storage", { call: rebuildMeta }],
-  ["torch._utils _rebuild_device_tensor_from_cpu_tensor", { call: rebuildFromHost }],
-  ["torch Tensor", value],
-  ["torch.nn.parameter Parameter", value],
-  ["torch.nn.parameter Buffer", value],
-  ["torch.torch_version TorchVersion", keptWithState],
-  ...["per_tensor_affine", "per_channel_affine", "per_tensor_symmetric", "per_channel_symmetric", "per_channel_affine_float_qparams"]
-    .map((name) => [`torch ${name}`, value] as const),
-  ["torch.distributed.tensor DTensor", value],
-  ["torch.distributed.tensor._dtensor_spec DTensorSpec", keptWithState],
-  ["torch.distributed.tensor._dtensor_spec TensorMeta", keptWithState],
-  ["torch.distributed.tensor._dtensor_spec ShardOrderEntry", keptWithState],
-  ...["Shard", "_StridedShard", "Replicate", "Partial"].map((name) =>
-    [`torch.distributed.tensor.placement_types ${name}`, keptWithState] as const),
-  ["torch.distributed.device_mesh DeviceMesh", keptWithState],
-  ["torch.distributed._mesh_layout _MeshLayout", keptWithState],
-  ["torch.distributed._mesh_layout _FlatLayout", keptWithState],
-  ["torch Size", kept],
-  ["torch device", kept],
-  ["torch.serialization _get_layout", kept],
-  ["torch.storage UntypedStorage", value],
-  ["torch.storage _UntypedStorage", value],
-  ["torch UntypedStorage", value],
-  ...Object.keys(dtypes).map((name) => [`torch ${name}`, value] as const),
-  ...Object.values(dtypes).flatMap(({ storageClass }) => storageClass === undefined ? [] :
-    [[`torch ${storageClass}`, value] as const, [`torch.cuda ${storageClass}`, value] as const]),
+  "torch._utils": {
+    _rebuild_tensor: { call: rebuildTensor },
+    _rebuild_tensor_v2: { call: rebuildTensorV2 },
+    _rebuild_tensor_v3: { call: rebuildTensorV3 },
+    _rebuild_parameter: { call: rebuildParameter },
+    _rebuild_parameter_with_state: { call: rebuildParameterWithState },
+    _rebuild_wrapper_subclass: value,
+    _rebuild_qtensor: { call: rebuildQuantised },
+    _rebuild_sparse_tensor: { call: rebuildSparse },
+    _rebuild_sparse_csr_tensor: { call: rebuildSparse },
+    _rebuild_nested_tensor: { call: rebuildNested },
+    _rebuild_meta_tensor_no_storage: { call: rebuildMeta },
+    _rebuild_device_tensor_from_cpu_tensor: { call: rebuildFromHost },
+  },
+  "torch._tensor": each(["_rebuild_from_type", "_rebuild_from_type_v2"], { call: rebuildFromType }),
+  torch: {
+    ...each(["Tensor", "UntypedStorage", ...Object.keys(dtypes), ...storageClasses], value),
+    ...each(["per_tensor_affine", "per_channel_affine", "per_tensor_symmetric", "per_channel_symmetric", "per_channel_affine_float_qparams"], value),
+    ...each(["Size", "device"], kept),
+  },
+  "torch.cuda": each(storageClasses, value),
+  "torch.nn.parameter": each(["Parameter", "Buffer"], value),
+  "torch.torch_version": { TorchVersion: keptWithState },
+  "torch.serialization": { _get_layout: kept },
+  "torch.storage": each(["UntypedStorage", "_UntypedStorage"], value),
+  "torch.distributed.tensor": { DTensor: value },
+  "torch.distributed.tensor._dtensor_spec": each(["DTensorSpec", "TensorMeta", "ShardOrderEntry"], keptWithState),
+  "torch.distributed.tensor.placement_types": each(["Shard", "_StridedShard", "Replicate", "Partial"], keptWithState),
+  "torch.distributed.device_mesh": { DeviceMesh: keptWithState },
+  "torch.distributed._mesh_layout": each(["_MeshLayout", "_FlatLayout"], keptWithState),
 
-  ["numpy dtype", keptWithState],
-  ["numpy ndarray", value],
-  ["numpy.core.multiarray scalar", { call: numpyScalar }],
-  ["numpy.core.multiarray _reconstruct", keptWithState],
-  ["numpy.core.numeric _frombuffer", kept],
+  numpy: { dtype: keptWithState, ndarray: value },
+  "numpy.core.multiarray": { scalar: { call: numpyScalar }, _reconstruct: keptWithState },
+  "numpy.core.numeric": { _frombuffer: kept },
 
-  ["argparse Namespace", keptWithState],
-  ["types SimpleNamespace", keptWithState],
-  ["uuid UUID", keptWithState],
-  ["decimal Decimal", kept],
-  ["fractions Fraction", kept],
-  ...["Path", "PurePath", "PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"].map((name) => [`pathlib ${name}`, kept] as const),
-  ...["date", "time", "datetime", "timedelta", "timezone"].map((name) => [`datetime ${name}`, kept] as const),
-]);
+  argparse: { Namespace: keptWithState },
+  types: { SimpleNamespace: keptWithState },
+  uuid: { UUID: keptWithState },
+  decimal: { Decimal: kept },
+  fractions: { Fraction: kept },
+  pathlib: each(["Path", "PurePath", "PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"], kept),
+  datetime: each(["date", "time", "datetime", "timedelta", "timezone"], kept),
+} satisfies Record<string, Readonly<Record<string, Rule>>>).map(([module, names]) =>
+  [module, new Map<string, Rule>(Object.entries(names))] as const));
 
 /** A name on the allow-list under its present module, or undefined: then it has to be refused. */
 export function allowedGlobal(module: string, name: string): TorchGlobal | undefined {
@@ -167,7 +165,7 @@ function isTypeOfTorch({ module, name }: TorchGlobal): boolean {
 }
 
 function ruleOf(global: TorchGlobal): Rule | undefined {
-  return allowed.get(`${global.module} ${global.name}`) ?? (isTypeOfTorch(global) ? value : undefined);
+  return allowed.get(global.module)?.get(global.name) ?? (isTypeOfTorch(global) ? value : undefined);
 }
 
 /** What a call to an allowed name does; undefined where it may not be called. */

@@ -123,22 +123,27 @@ interface Row {
 /** The weights one by one; of an optimizer's state, three tensors for each of them, one row for each kind. */
 function grouped(tensors: readonly Tensor[], optimizers: readonly OptimizerDescription[]): Row[] {
   const prefixes = optimizers.map(({ name }) => (name === "" ? "state." : `${name}.state.`));
-  const rows = new Map<string, Row>();
+  const rows: Row[] = [];
+  /** Where the row of each kind of state is, by its name and then by its type. */
+  const places = new Map<string, Map<string, number>>();
   for (const tensor of tensors) {
     const prefix = prefixes.find((one) => tensor.name.startsWith(one));
     if (prefix === undefined) {
-      rows.set(`tensor ${rows.size}`, { tensor, count: 1 });
+      rows.push({ tensor, count: 1 });
       continue;
     }
     const name = `${prefix}*.${tensor.name.slice(prefix.length).split(".").slice(1).join(".")}`;
-    const key = `state ${name} ${tensor.dtype}`;
-    const before = rows.get(key);
-    rows.set(key, {
+    const byType = places.get(name) ?? new Map<string, number>();
+    places.set(name, byType);
+    const place = byType.get(tensor.dtype) ?? rows.length;
+    byType.set(tensor.dtype, place);
+    const before = rows[place];
+    rows[place] = {
       tensor: before === undefined ? { ...tensor, name } : merged(before.tensor, tensor),
       count: (before?.count ?? 0) + 1,
-    });
+    };
   }
-  return [...rows.values()];
+  return rows;
 }
 
 function merged(all: Tensor, { statistics: b, elements, bytes }: Tensor): Tensor {
