@@ -9,6 +9,7 @@ import type { HeatSummary } from "../thermal/history.js";
 import { pauseAfter } from "../thermal/pacing.js";
 import { findSensor, startMonitor, type HeatOptions, type HeatWatch } from "../thermal/watch.js";
 import type { Agents } from "./agents.js";
+import type { CoolDown } from "./cool-down.js";
 import type { StopCause } from "./exit.js";
 import type { Pauser, Tree } from "./pause.js";
 
@@ -23,6 +24,8 @@ export interface HeatParts {
   readonly tree: Tree;
   readonly emit: Emit;
   readonly request: (cause: StopCause) => void;
+  /** With `--cool-by restart`; undefined: it cools by pausing in place. */
+  readonly coolDown?: CoolDown | undefined;
 }
 
 /** Seconds to wait for a boundary before the tree is stopped wherever it is: an evaluation may be under way. */
@@ -99,7 +102,7 @@ function createPacer(
 }
 
 function createActuator(
-  { pauser, request }: HeatParts,
+  { agents, pauser, request, coolDown }: HeatParts,
   pacer: { readonly set: (idle: number) => void },
   busy: (computes: boolean) => void,
 ): Actuator {
@@ -107,11 +110,18 @@ function createActuator(
     pace: (idle) => pacer.set(idle ?? 0),
     async pause(signal, { severe }) {
       pacer.set(0);
+      // Nothing is lost by a pause before there is anything to go on from.
+      if (coolDown && agents.mains().some(({ state }) => state.trains)) {
+        await coolDown.begin(signal);
+        busy(false);
+        return;
+      }
       await pauser.pause(severe ? "critical-heat" : "heat", { snapshot: true, patience }, signal);
       busy(false);
     },
     resume() {
       busy(true);
+      coolDown?.finish();
       pauser.resume("heat");
       pauser.resume("critical-heat");
     },

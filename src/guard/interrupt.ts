@@ -26,6 +26,8 @@ export interface Interrupter {
   readonly delivered: () => boolean;
   /** When it did, seconds on the guard's clock. */
   readonly deliveredAt: () => number | undefined;
+  /** What was asked for has been done, and the command is started again: the next request is the first one. */
+  readonly reset: () => void;
   readonly close: () => void;
 }
 
@@ -143,6 +145,10 @@ export function createInterrupter(
     cause: () => wish?.cause,
     delivered: () => wish?.deliveredAt !== undefined,
     deliveredAt: () => wish?.deliveredAt,
+    reset() {
+      [wish, plainSent] = [undefined, false];
+      asked.clear();
+    },
     close: () => clearInterval(timer),
   };
 }

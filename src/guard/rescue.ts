@@ -17,6 +17,8 @@ export interface Rescue {
   readonly around: (stage: Stage) => Stage;
   /** Makes the copies, where they are wanted. Never rejects. @param weights where files go that the script has no name for */
   readonly copy: (emit: Emit, weights: string) => Promise<readonly GuardedFile[]>;
+  /** The command is started again from its snapshot: there is nothing to rescue any more. */
+  readonly reset: () => void;
   /** Whether the last save after the interrupt has failed: the script's, or ours where it made none. */
   readonly failed: () => boolean;
 }
@@ -74,6 +76,10 @@ export function createRescue(agents: Agents, interrupter: Interrupter): Rescue {
         } as never);
         return [];
       }
+    },
+    reset() {
+      snapshot = undefined;
+      [savedSince, scriptFailed, copyFailed, refused] = [false, false, false, false];
     },
     failed: () => scriptFailed || (!savedSince && (copyFailed || refused)),
   };

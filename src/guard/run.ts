@@ -19,6 +19,7 @@ import { intoStore } from "./into-store.js";
 import { createKeeper, type Keeper } from "./keeper.js";
 import { createStage } from "./stage.js";
 import { openGuardedFolder, type GuardedFolder } from "./guarded-folder.js";
+import { createCoolDown, type CoolDown } from "./cool-down.js";
 import { countMemoryKills, crashCause, type ToldCrash } from "./crash.js";
 import { watchForHangs, type HangWatch } from "./hang-watch.js";
 import { watchGuardHeat, type GuardHeat } from "./heat.js";
@@ -58,6 +59,8 @@ export interface GuardOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** How often it is started again after a crash or a hang. */
   readonly restart?: number;
+  /** Whether heat ends the script and starts it again, instead of pausing it in place. */
+  readonly coolByRestart?: boolean;
   /** What is added to a start. */
   readonly launch?: Launch;
 }
@@ -84,6 +87,9 @@ interface Session {
   readonly rescue: Rescue;
   readonly hangs: HangWatch;
   readonly heat: GuardHeat;
+  readonly coolDown: CoolDown | undefined;
+  /** Whether somebody asked for an end while nothing ran: before a restart. */
+  readonly waited: { stopped: boolean };
   /** Of this run, absolute; goes at its end. */
   readonly stage: string;
 }
@@ -267,7 +273,7 @@ function tellEnd(
 ): Ended {
   const { options, interrupter, keeper } = session;
   const cause = interrupter.cause();
-  const delivered = interrupter.delivered();
+  const delivered = interrupter.delivered() || session.waited.stopped;
   const exit = exitOf({ end, cause, delivered, saveFailed: session.rescue.failed() });
   const isStopped = exit.of === "guardapesos";
   const how = isStopped
@@ -315,7 +321,12 @@ async function withSession<T>(
     interrupter.request(cause);
     pauser.resumeAll();
   };
-  const asked = listenForStop(folder.lock, () => request("stop"));
+  const coolDown = options.coolByRestart ? createCoolDown(() => request("heat")) : undefined;
+  const stopBy = (cause: StopCause): void => {
+    coolDown?.cancel();
+    request(cause);
+  };
+  const asked = listenForStop(folder.lock, () => stopBy("stop"));
   const rescue = createRescue(agents, interrupter);
   const files = createStage(stage);
   const { command, weights, series } = options;
@@ -339,7 +350,14 @@ async function withSession<T>(
     if (options.agent) server = await openAgentServer(agents.listener);
     const newest = await folder.newest();
     emit({ type: "guard-started", command, folder: process.cwd(), weights, series, newest });
-    heat = await watchGuardHeat(options.heat, { agents, pauser, tree: system, emit, request });
+    heat = await watchGuardHeat(options.heat, {
+      agents,
+      pauser,
+      tree: system,
+      emit,
+      request: stopBy,
+      coolDown,
+    });
     const session: Session = {
       hangs,
       heat,
@@ -355,10 +373,12 @@ async function withSession<T>(
       keeper,
       finder,
       rescue,
+      coolDown,
+      waited: { stopped: false },
       stage,
     };
     tellOfAgents(session, () => welcomeOf(options));
-    stop.listen(request);
+    stop.listen(stopBy);
     return await work(session);
   } finally {
     interrupter.close();
@@ -379,16 +399,31 @@ async function withSession<T>(
 /** In the guarded folder: snapshots and held files of the run that is on. */
 const stageName = "snapshots";
 
-/** Waits before a restart. @returns whether nobody has asked to stop meanwhile */
-async function waitFor(seconds: number, interrupter: Interrupter): Promise<boolean> {
+/** Waits before a restart: so long, and until the card is cool. @returns whether nobody has asked to stop meanwhile */
+async function waitFor(seconds: number, { interrupter, coolDown, waited }: Session): Promise<boolean> {
   const until = performance.now() + 1000 * seconds;
-  while (interrupter.cause() === undefined && performance.now() < until) await wait(100);
-  return interrupter.cause() === undefined;
+  const isOver = (): boolean => performance.now() >= until && !(coolDown?.isOn() ?? false);
+  while (interrupter.cause() === undefined && !isOver()) await wait(100);
+  waited.stopped = interrupter.cause() !== undefined;
+  return !waited.stopped;
+}
+
+/** Why a start is to be followed by another; undefined where it is not. */
+function causeOfRestart(session: Session, crash: CrashCause | undefined): PastStart["cause"] | undefined {
+  const { coolDown, interrupter, rescue, hangs } = session;
+  if ((coolDown?.childEnded() ?? false) && interrupter.delivered()) {
+    interrupter.reset();
+    rescue.reset();
+    return "heat";
+  }
+  if (interrupter.cause() !== undefined) return undefined;
+  if (hangs.killed()) return "hang";
+  return crash && "crash";
 }
 
 /** Starts it, and again where that was asked for and is of use, until it has ended for good. */
 async function guardAll(session: Session, missing: () => GuardapesosError | undefined): Promise<CommandEnd> {
-  const { options, emit, folder, keeper, interrupter, hangs } = session;
+  const { options, emit, folder, keeper } = session;
   const { restart: most = 0, launch = noExtras } = options;
   const starts: PastStart[] = [];
   const find = async () => (launch.canResume ? folder.resumePoint() : undefined);
@@ -396,37 +431,35 @@ async function guardAll(session: Session, missing: () => GuardapesosError | unde
   let point = await find();
   for (;;) {
     const kept = keeper.count();
-    const { end, crash, seconds, trained } = await guardOnce(session, {
-      attempt: starts.length + 1,
-      cause,
-      point,
-    });
+    const context = { attempt: starts.length + 1, cause, point };
+    const { end, crash, seconds, trained } = await guardOnce(session, context);
     const fault = missing();
     if (fault) throw fault; // the script has not run
     session.finder.look(true);
     await keeper.flush(true);
-    const hung = hangs.killed();
-    if (interrupter.cause() !== undefined || (crash === undefined && !hung)) return end;
-    cause = hung ? "hang" : "crash";
+    const again = causeOfRestart(session, crash);
+    if (again === undefined) return end;
     const newCheckpoint = keeper.count() > kept;
-    starts.push({ cause, crash: crash?.kind, trained: trained || newCheckpoint, newCheckpoint, seconds });
+    starts.push({
+      cause: again,
+      crash: crash?.kind,
+      trained: trained || newCheckpoint,
+      newCheckpoint,
+      seconds,
+    });
     const decision = decideRestart({ most, starts, canResume: launch.canResume });
     if (!decision.again) {
       if (decision.reason) emit({ type: "restart-refused", reason: decision.reason });
       return end;
     }
     const { restart, waitSeconds } = decision;
-    point = await find();
-    emit({
-      type: "restarting",
-      restart,
-      most,
-      waitSeconds,
-      from: point?.id,
-      cause,
-      notRestored: launch.notRestored(point),
-    });
-    if (!(await waitFor(waitSeconds, interrupter))) return end;
+    [cause, point] = [again, await find()];
+    const notRestored = launch.notRestored(point);
+    const from = point?.id;
+    // Heat tells itself how long it waits.
+    if (again === "heat" && !(await waitFor(0, session))) return end;
+    emit({ type: "restarting", restart, most, waitSeconds, from, cause: again, notRestored });
+    if (!(await waitFor(waitSeconds, session))) return end;
   }
 }
 

@@ -256,7 +256,7 @@ export const guardEvents: GuardEventTexts = {
   ],
   crash: (event) => [`💥 The script has crashed${ofRank(event)}: ${sentence(causeOf(event.cause))}`],
   restarting: ({ restart, most, waitSeconds, from, cause, notRestored }) => [
-    `🔄 Starting again after ${restartCauses[cause]}${waitSeconds > 0 ? `, in ${duration(waitSeconds)}` : ""}${from === undefined ? "" : `, from ${from}`} (${integer(restart)} of ${integer(most)}).`,
+    `🔄 Starting again after ${restartCauses[cause]}${waitSeconds > 0 ? `, in ${duration(waitSeconds)}` : ""}${from === undefined ? "" : `, from ${from}`}${cause === "heat" ? "" : ` (${integer(restart)} of ${integer(most)})`}.`,
     ...(notRestored.length === 0
       ? []
       : [`   The script does not take up again: ${and(notRestored.map((what) => unrestored[what]))}.`]),

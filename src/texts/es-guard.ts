@@ -251,7 +251,7 @@ export const guardEvents: GuardEventTexts = {
   ],
   crash: (event) => [`💥 El script ha fallado${ofRank(event)}: ${sentence(causeOf(event.cause))}`],
   restarting: ({ restart, most, waitSeconds, from, cause, notRestored }) => [
-    `🔄 Se inicia otra vez después ${restartCauses[cause]}${waitSeconds > 0 ? `, en ${duration(waitSeconds)}` : ""}${from === undefined ? "" : `, desde ${from}`} (${integer(restart)} de ${integer(most)}).`,
+    `🔄 Se inicia otra vez después ${restartCauses[cause]}${waitSeconds > 0 ? `, en ${duration(waitSeconds)}` : ""}${from === undefined ? "" : `, desde ${from}`}${cause === "heat" ? "" : ` (${integer(restart)} de ${integer(most)})`}.`,
     ...(notRestored.length === 0
       ? []
       : [`   Lo que el script no retoma: ${and(notRestored.map((what) => unrestored[what]))}.`]),

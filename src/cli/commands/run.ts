@@ -74,6 +74,7 @@ function guardOptions(
     language: context.texts.language,
     environment: process.env,
     restart: settings.restart ?? 0,
+    coolByRestart: settings.coolBy === "restart",
     again: "",
   };
 }
@@ -83,7 +84,7 @@ function guardOptions(
  * @throws RECIPE_UNKNOWN, SETTING_INVALID, QUOTE_NOT_CLOSED, PLACEHOLDER_UNKNOWN, OPTIONS_CONFLICT, OPTION_NEEDS
  */
 async function launchFor(settings: FileSettings): Promise<Launch> {
-  const [{ launchOf, needsAgent, planLaunch }, { recipeOf }] = await Promise.all([
+  const [{ canResume, launchOf, needsAgent, planLaunch }, { recipeOf }] = await Promise.all([
     import("../../guard/launch-plan.js"),
     import("../../guard/recipe.js"),
   ]);
@@ -94,6 +95,9 @@ async function launchFor(settings: FileSettings): Promise<Launch> {
   }
   if (settings.coolBy === "restart" && plan.heatSet.length === 0) {
     throw new GuardapesosError("OPTION_NEEDS", { option: "--cool-by restart", needed: "--heat-set" });
+  }
+  if (settings.coolBy === "restart" && !canResume(plan)) {
+    throw new GuardapesosError("OPTION_NEEDS", { option: "--cool-by restart", needed: "--resume-set" });
   }
   return launchOf(plan, recipe);
 }
