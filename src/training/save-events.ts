@@ -1,4 +1,7 @@
 /** What is told of a save. Pure. */
+import { failureOf } from "../base/errors.js";
+import type { CheckpointKind } from "../checkpoint/index.js";
+import { retryAfter } from "../store/index.js";
 import type { RunEvent } from "../events/event.js";
 import { warning } from "../events/warning.js";
 import type { Place } from "../progan/schedule.js";
@@ -39,6 +42,12 @@ export function savedEvents(
     ...report.problems.map((problem) => ({ type: "store-problem", ...problem }) as const),
     ...(isFilling && savesLeft !== undefined ? [warning("DISK_FILLING", { savesLeft })] : []),
   ];
+}
+
+/** @param failures in a row, with this one. @param last whether training ends with it: no other try comes */
+export function saveFailed(error: unknown, kind: CheckpointKind, failures: number, last: boolean): RunEvent {
+  const retrySeconds = last ? undefined : retryAfter(failures);
+  return { type: "save-failed", kind, ...failureOf(error), failures, retrySeconds };
 }
 
 /** That a save is safe, and not where it was wanted. */

@@ -2,14 +2,13 @@
  * Saves beside training: one at a time, in the writer's thread, from a state that nobody changes any more. A save that
  * fails is told and soon tried again; it never stops training.
  */
-import { failureOf, reasonOf } from "../base/errors.js";
+import { reasonOf } from "../base/errors.js";
 import type { Checkpoint, CheckpointKind, Generation, SaveDecision, Writer } from "../checkpoint/index.js";
-import { retryAfter } from "../store/index.js";
 import type { Place } from "../progan/schedule.js";
 import type { Emit, SavedFile } from "../events/event.js";
 import { areThere } from "./saved-files.js";
 import { toJson, type Progress } from "./progress.js";
-import { savedElsewhere, savedEvents } from "./save-events.js";
+import { savedElsewhere, savedEvents, saveFailed } from "./save-events.js";
 import { firstRecord, isFilling, withFailure, withSaved, type SaveRecord } from "./save-record.js";
 import type { TrainState } from "../trainer/state.js";
 import type { SealedState } from "./train-state.js";
@@ -48,6 +47,19 @@ export interface Saves {
   areThere(): Promise<boolean>;
 }
 
+type SealedCheckpoint = Parameters<Writer["save"]>[0] & Pick<SealedState, "networks">;
+
+function checkpointOf(
+  state: SealedState,
+  place: Place,
+  setup: Setup,
+  { kind, reason }: SaveDecision,
+  local: Checkpoint["local"],
+): SealedCheckpoint {
+  const progress = progressOf(state, place, setup);
+  return { kind, reason, step: place.step, networks: state.networks, progress, local };
+}
+
 /**
  * @param facts.files those that training continues from
  * @param facts.local what every checkpoint remembers of this computer
@@ -66,26 +78,16 @@ export function createSaves(
   /** @returns why it failed */
   function fail(error: unknown, kind: CheckpointKind, last: boolean): Error {
     record = withFailure(record, performance.now());
-    const { failures } = record;
-    const retrySeconds = last ? undefined : retryAfter(failures);
-    emit({ type: "save-failed", kind, ...failureOf(error), failures, retrySeconds });
+    emit(saveFailed(error, kind, record.failures, last));
     return error instanceof Error ? error : new Error(reasonOf(error));
   }
 
-  async function save(
-    state: SealedState,
-    place: Place,
-    setup: Setup,
-    { kind, reason }: SaveDecision,
-    last: boolean,
-  ): Promise<Error | undefined> {
+  async function save(checkpoint: SealedCheckpoint, place: Place, last: boolean): Promise<Error | undefined> {
+    const { kind, reason, networks } = checkpoint;
     share = 0;
     record = { ...record, begunAt: performance.now() };
     emit({ type: "save-started", kind, reason, batches: place.batches });
     try {
-      const progress = progressOf(state, place, setup);
-      const { networks } = state;
-      const checkpoint = { kind, reason, step: place.step, networks, progress, local: facts.local };
       const onProgress = (done: number): void => void (share = done);
       const report = await writer.save(checkpoint, [networks], onProgress, last);
       const { refuge, generation } = report;
@@ -112,7 +114,7 @@ export function createSaves(
     },
     async begin(state, place, setup, decision, last) {
       await current;
-      current = save(state, place, setup, decision, last);
+      current = save(checkpointOf(state, place, setup, decision, facts.local), place, last);
     },
     settle: () => current,
     get running() {
