@@ -43,7 +43,6 @@ const inputAndOutput = [
   "cli/",
   "store/disk",
   "store/refuge",
-  "checkpoint/mirror-file",
   "training/saved-files",
   "guard/(agent-server|child|crash|emergency|finder|program|process-tree|run|stage|system)",
   "thermal/sensors",

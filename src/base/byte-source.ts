@@ -1,4 +1,5 @@
 /** A file that is read at any place. */
+import type { Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { NotRegular, openRegular } from "./regular-file.js";
 
@@ -9,6 +10,17 @@ export interface ByteSource {
   /** Fills `target` from byte `position` on. REQUIRES: it lies inside the file. */
   readInto(position: number, target: Uint8Array): Promise<void>;
   close(): Promise<void>;
+}
+
+/** A file on a disk. */
+export interface OpenedFile extends ByteSource {
+  /** Whether it is this user's and closed to all others: nobody else can have written to it. */
+  readonly isPrivate: boolean;
+}
+
+export function isPrivateFile({ uid, mode }: Pick<Stats, "uid" | "mode">): boolean {
+  const user = process.getuid?.();
+  return user === undefined || (uid === user && (mode & 0o077) === 0);
 }
 
 /** A file became shorter while it was read. */
@@ -25,13 +37,14 @@ export class Shrunk extends Error {
  * @param links whether a link at the end of the path is followed: for paths that a person has given
  * @throws NotRegular, and what the system says
  */
-export async function openBytes(path: string, links: "follow" | "refuse"): Promise<ByteSource> {
+export async function openBytes(path: string, links: "follow" | "refuse"): Promise<OpenedFile> {
   const handle = links === "refuse" ? await openRegular(path) : await openFollowing(path);
   try {
-    const { size } = await handle.stat();
+    const facts = await handle.stat();
     return {
       path,
-      size,
+      size: facts.size,
+      isPrivate: isPrivateFile(facts),
       async readInto(position, target) {
         for (let done = 0; done < target.length;) {
           const { bytesRead } = await handle.read(target, done, target.length - done, position + done);

@@ -4,17 +4,23 @@
  * Facts are removed before the arrays are written over and published after it, and hold their checksum; so a copy that
  * was cut off in the middle is never taken for one.
  */
-import { closeSync, constants, fstatSync, rmSync, statfsSync, writeSync, type Stats } from "node:fs";
-import * as fs from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { z } from "zod";
 import { parseBounded } from "../base/bounded-json.js";
 import { giveBlock, inBlocks, takeBlock } from "../base/blocks.js";
+import { Shrunk, type OpenedFile } from "../base/byte-source.js";
 import { isMemoryFileSystem } from "../base/memory-file-system.js";
 import { sizeOf, type NamedArray, type NamedArrays } from "../base/named-arrays.js";
-import { NotRegular, openRegular, openRegularSync, readText } from "../base/regular-file.js";
 import type { Json } from "../base/plain-json.js";
-import { generationsFolder, type Series } from "../store/index.js";
+import { NotRegular, TooLarge } from "../base/regular-file.js";
+import {
+  generationsFolder,
+  nodeDisk,
+  nodeSyncDisk,
+  type Disk,
+  type Series,
+  type SyncDisk,
+} from "../store/index.js";
 import { mirrorNamed, mirrorNames, type MirrorPaths } from "./mirror-names.js";
 import { networkSite } from "./store.js";
 
@@ -90,7 +96,7 @@ export function mirrorFolder(): string | undefined {
 
 function isInMemory(folder: string): boolean {
   try {
-    return process.platform === "linux" && isMemoryFileSystem(statfsSync(folder).type);
+    return process.platform === "linux" && isMemoryFileSystem(nodeSyncDisk.kindOf(folder));
   } catch {
     return false;
   }
@@ -100,27 +106,21 @@ function isInMemory(folder: string): boolean {
  * In a folder that everyone may write to, a file counts only if it is this user's and closed to all others: nobody else
  * can have put it there, or have it open.
  */
-function isOurs({ uid, mode }: Pick<Stats, "uid" | "mode">): boolean {
-  const user = process.getuid?.();
-  return user === undefined || (uid === user && (mode & 0o077) === 0);
-}
-
-async function openOurs(path: string): Promise<fs.FileHandle> {
-  const file = await openRegular(path);
-  if (isOurs(await file.stat())) return file;
+async function openOurs(disk: Disk, path: string): Promise<OpenedFile> {
+  const file = await disk.open(path);
+  if (file.isPrivate) return file;
   await file.close();
   throw new NotRegular(path, "other");
 }
 
 /** Creates a file of ours, over one of ours alone. */
-async function createOurs(path: string): Promise<fs.FileHandle> {
-  const create = () => fs.open(path, "wx", 0o600);
+async function createOurs(disk: Disk, path: string) {
   try {
-    return await create();
+    return await disk.createPrivate(path);
   } catch {
-    await (await openOurs(path)).close();
-    await fs.unlink(path);
-    return create();
+    await (await openOurs(disk, path)).close();
+    await disk.remove(path);
+    return disk.createPrivate(path);
   }
 }
 
@@ -132,10 +132,10 @@ const slots = 8;
  * still does that nobody waits for leaves nothing behind.
  * @returns whether it could be made: not where there are facts, or anything of another's
  */
-export async function createMirrorFile(paths: MirrorPaths): Promise<boolean> {
-  if ((await fs.lstat(paths.facts).catch(() => undefined)) !== undefined) return false;
+export async function createMirrorFile(paths: MirrorPaths, disk: Disk = nodeDisk): Promise<boolean> {
+  if ((await disk.info(paths.facts).catch(() => undefined)) !== undefined) return false;
   // Arrays without facts are a copy that was cut off in the middle.
-  const made = await createOurs(paths.arrays).catch(() => undefined);
+  const made = await createOurs(disk, paths.arrays).catch(() => undefined);
   await made?.close();
   return made !== undefined;
 }
@@ -145,13 +145,17 @@ export async function createMirrorFile(paths: MirrorPaths): Promise<boolean> {
  * REQUIRES: the weights folder is this training's alone; what was left of it has been taken up
  * @returns undefined where none can be made
  */
-export async function claimMirrorFile(weights: string, series: Series): Promise<MirrorPaths | undefined> {
+export async function claimMirrorFile(
+  weights: string,
+  series: Series,
+  disk: Disk = nodeDisk,
+): Promise<MirrorPaths | undefined> {
   const folder = mirrorFolder();
   if (folder === undefined) return undefined;
-  const { folder: identity } = await whichFolder(weights);
+  const { folder: identity } = await whichFolder(weights, disk);
   for (let slot = 0; slot < slots; slot++) {
     const paths = mirrorNames(folder, [identity, series.label, series.name, slot]);
-    if (await createMirrorFile(paths)) return paths;
+    if (await createMirrorFile(paths, disk)) return paths;
   }
   return undefined;
 }
@@ -160,20 +164,23 @@ export async function claimMirrorFile(weights: string, series: Series): Promise<
  * Opens the file for copies of so many bytes; undefined when there is no room for them, or it has been removed. Blocks, as
  * its `write` does.
  */
-export function openMirrorFile(paths: MirrorPaths, bytes: number): MirrorFile | undefined {
+export function openMirrorFile(
+  paths: MirrorPaths,
+  bytes: number,
+  disk: SyncDisk = nodeSyncDisk,
+): MirrorFile | undefined {
   const remove = (): void => {
-    for (const path of [paths.facts, paths.arrays]) rmSync(path, { force: true });
+    for (const path of [paths.facts, paths.arrays]) disk.remove(path);
   };
-  let file: number;
+  let file: ReturnType<SyncDisk["open"]>;
   try {
-    const { bavail, bsize } = statfsSync(paths.folder);
-    if (bavail * bsize < bytes * (1 + spare)) {
+    if (disk.freeSpace(paths.folder) < bytes * (1 + spare)) {
       remove();
       return undefined;
     }
-    file = openRegularSync(paths.arrays, constants.O_WRONLY);
-    if (!isOurs(fstatSync(file))) {
-      closeSync(file);
+    file = disk.open(paths.arrays);
+    if (!file.isPrivate) {
+      file.close();
       return undefined;
     }
   } catch {
@@ -181,7 +188,7 @@ export function openMirrorFile(paths: MirrorPaths, bytes: number): MirrorFile | 
   }
   return {
     write(arrays) {
-      rmSync(paths.facts, { force: true });
+      disk.remove(paths.facts);
       let position = 0;
       let crc = 0;
       const block = takeBlock();
@@ -189,10 +196,10 @@ export function openMirrorFile(paths: MirrorPaths, bytes: number): MirrorFile | 
         for (const piece of inBlocks(bytesOf(data))) {
           // From the block, as every file is written (see torch/stream).
           block.set(piece);
-          for (let done = 0; done < piece.length;)
-            done += writeSync(file, block, done, piece.length - done, position + done);
+          const copied = block.subarray(0, piece.length);
+          file.write(copied, position);
           position += piece.length;
-          crc = crc32(block.subarray(0, piece.length), crc);
+          crc = crc32(copied, crc);
         }
       }
       giveBlock(block);
@@ -200,7 +207,7 @@ export function openMirrorFile(paths: MirrorPaths, bytes: number): MirrorFile | 
       return { path: paths.arrays, layout, crc };
     },
     remove() {
-      closeSync(file);
+      file.close();
       remove();
     },
   };
@@ -210,15 +217,19 @@ const bytesOf = ({ buffer, byteOffset, byteLength }: NamedArray["data"]): Uint8A
   new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Says what the newest copy is, in one instant. */
-export async function publishFacts(paths: MirrorPaths, facts: MirrorFacts): Promise<void> {
+export async function publishFacts(
+  paths: MirrorPaths,
+  facts: MirrorFacts,
+  disk: Disk = nodeDisk,
+): Promise<void> {
   const fresh = `${paths.facts}.new`;
-  const file = await createOurs(fresh);
+  const file = await createOurs(disk, fresh);
   try {
-    await file.writeFile(JSON.stringify({ format: 1, ...facts }));
+    await file.write(new TextEncoder().encode(JSON.stringify({ format: 1, ...facts })));
   } finally {
     await file.close();
   }
-  await fs.rename(fresh, paths.facts);
+  await disk.rename(fresh, paths.facts);
 }
 
 /** A copy that was left in memory. */
@@ -228,11 +239,14 @@ export interface LeftCopy {
 }
 
 /** The facts of a copy, if they are ours and can be understood. */
-async function readFacts({ facts: path }: MirrorPaths): Promise<MirrorFacts | undefined> {
+async function readFacts({ facts: path }: MirrorPaths, disk: Disk): Promise<MirrorFacts | undefined> {
   try {
-    const file = await openOurs(path);
+    const file = await openOurs(disk, path);
     try {
-      return factsSchema.parse(parseBounded(await readText(file, path, { whole: factsAtMost })));
+      if (file.size > factsAtMost) throw new TooLarge(path, file.size);
+      const bytes = new Uint8Array(file.size);
+      await file.readInto(0, bytes);
+      return factsSchema.parse(parseBounded(new TextDecoder().decode(bytes)));
     } finally {
       await file.close();
     }
@@ -246,15 +260,19 @@ async function readFacts({ facts: path }: MirrorPaths): Promise<MirrorFacts | un
  * understood, are none of its business.
  * @param series of that training alone; of all when left out
  */
-export async function copiesLeft(weights: string, series?: Series): Promise<readonly LeftCopy[]> {
+export async function copiesLeft(
+  weights: string,
+  series?: Series,
+  disk: Disk = nodeDisk,
+): Promise<readonly LeftCopy[]> {
   const folder = mirrorFolder();
-  const real = await fs.realpath(weights).catch(() => undefined);
+  const real = await disk.realPath(weights).catch(() => undefined);
   if (folder === undefined || real === undefined) return [];
-  const identity = (await whichFolder(weights).catch(() => undefined))?.folder;
+  const identity = (await whichFolder(weights, disk).catch(() => undefined))?.folder;
   const found: LeftCopy[] = [];
-  for (const name of await fs.readdir(folder).catch(() => [])) {
+  for (const name of await disk.list(folder).catch(() => [])) {
     const paths = mirrorNamed(folder, name);
-    const facts = paths && (await readFacts(paths));
+    const facts = paths && (await readFacts(paths, disk));
     if (!facts) continue;
     const of = facts.series ?? olderSeries(paths, real, series);
     if (!of || (series && (of.label !== series.label || of.name !== series.name))) continue;
@@ -282,35 +300,34 @@ function isRemounted(
 }
 
 /** Reads arrays back into memory of their own; undefined when they are not those that were written. */
-export async function readArrays({
-  path,
-  layout,
-  crc,
-}: FiledArrays): Promise<Map<string, NamedArray> | undefined> {
-  const arrays = new Map<string, NamedArray>();
-  let found = 0;
-  const file = await openOurs(path).catch(() => undefined);
+export async function readArrays(
+  { path, layout, crc }: FiledArrays,
+  disk: Disk = nodeDisk,
+): Promise<Map<string, NamedArray> | undefined> {
+  const file = await openOurs(disk, path).catch(() => undefined);
   if (!file) return undefined;
+  const arrays = new Map<string, NamedArray>();
+  let [found, position] = [0, 0];
   const block = takeBlock();
   try {
     const bytes = layout.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
     // No memory is taken for what cannot be there.
-    if (!(bytes <= (await file.stat()).size)) return undefined;
+    if (!(bytes <= file.size)) return undefined;
     for (const { name, shape } of layout) {
       const data = new Float32Array(sizeOf(shape));
       for (const piece of inBlocks(bytesOf(data))) {
-        for (let done = 0; done < piece.length;) {
-          const { bytesRead } = await file.read(block, done, piece.length - done);
-          if (bytesRead === 0) return undefined;
-          done += bytesRead;
-        }
-        const bytes = block.subarray(0, piece.length);
-        found = crc32(bytes, found);
-        piece.set(bytes);
+        const read = block.subarray(0, piece.length);
+        await file.readInto(position, read);
+        position += piece.length;
+        found = crc32(read, found);
+        piece.set(read);
       }
       arrays.set(name, { shape, data });
     }
     giveBlock(block);
+  } catch (error) {
+    if (error instanceof Shrunk) return undefined;
+    throw error;
   } finally {
     await file.close();
   }
@@ -318,14 +335,22 @@ export async function readArrays({
 }
 
 /** Removes what is there and may be removed; what another user has put there stays. */
-export async function removeMirror(paths: MirrorPaths): Promise<void> {
+export async function removeMirror(paths: MirrorPaths, disk: Disk = nodeDisk): Promise<void> {
   for (const path of [paths.facts, `${paths.facts}.new`, paths.arrays]) {
-    await fs.rm(path, { force: true }).catch(() => undefined);
+    await disk.remove(path).catch(() => undefined);
   }
 }
 
-/** Which folder this is, by its path and by what tells it from another one that has, or had, the same path. */
-export async function whichFolder(weights: string): Promise<Pick<MirrorFacts, "weights" | "folder">> {
-  const { dev, ino, birthtimeNs } = await fs.stat(generationsFolder(networkSite(weights)), { bigint: true });
-  return { weights: await fs.realpath(weights), folder: [dev, ino, birthtimeNs].join(":") };
+/**
+ * Which folder this is, by its path and by what tells it from another one that has, or had, the same path. Throws as Node does
+ * when it is not there.
+ */
+export async function whichFolder(
+  weights: string,
+  disk: Disk = nodeDisk,
+): Promise<Pick<MirrorFacts, "weights" | "folder">> {
+  const path = generationsFolder(networkSite(weights));
+  const there = await disk.target(path);
+  if (there === undefined) throw Object.assign(new Error(`ENOENT: ${path}`), { code: "ENOENT" });
+  return { weights: await disk.realPath(weights), folder: `${there.identity}:${there.born}` };
 }

@@ -8,7 +8,7 @@
 import { constants, type BigIntStats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
-import { openBytes, type ByteSource } from "../base/byte-source.js";
+import { openBytes, type OpenedFile } from "../base/byte-source.js";
 import { giveBlock, takeBlock } from "../base/blocks.js";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import { openRegular, readText, type Extent } from "../base/regular-file.js";
@@ -20,6 +20,8 @@ export interface FileInfo {
   readonly bytes: number;
   /** Two names with the same identity are the same file (hard links). */
   readonly identity: string;
+  /** When it was made, nanoseconds since 1970 where the file system knows it: tells it from a later one of its identity. */
+  readonly born: string;
   /** Last change, milliseconds since 1970 by the clock of the file system. */
   readonly modified: number;
 }
@@ -33,13 +35,15 @@ export function deviceOf(identity: string): string | undefined {
 export interface Disk {
   /** Creates a new file for appending; EEXIST when the name is taken. Read-only afterwards where the system has modes. */
   create(path: string): Promise<FileSink>;
+  /** Creates a new file that is closed to other users; EEXIST when the name is taken. */
+  createPrivate(path: string): Promise<FileSink>;
   /**
    * Creates a file that shares the blocks of another, and makes it durable. Read-only as with `create`.
    * @returns false where the file system has no such thing: then nothing was made
    */
   clone(from: string, path: string): Promise<boolean>;
   /** Reads a file at any place. @param links whether a link at the end of the path is followed: for paths that a person has given */
-  open(path: string, links?: "follow" | "refuse"): Promise<ByteSource>;
+  open(path: string, links?: "follow" | "refuse"): Promise<OpenedFile>;
   /** The bytes of a file, in pieces that are valid until the next is asked for. */
   chunks(path: string): AsyncIterable<Uint8Array>;
   /** Text in UTF-8, never more of it than asked for; EFBIG when the whole is more. */
@@ -50,6 +54,8 @@ export interface Disk {
   info(path: string): Promise<FileInfo | undefined>;
   /** What a path leads to over all links: for paths that a person has given. */
   target(path: string): Promise<FileInfo | undefined>;
+  /** Where a path leads, all links followed. */
+  realPath(path: string): Promise<string>;
   /** Makes a folder in one that is there; nothing happens when it is there itself. */
   makeFolder(path: string): Promise<void>;
   /** Makes a folder that is closed to other users; EEXIST when the name is taken, whatever by. */
@@ -204,6 +210,7 @@ async function infoBy(look: () => Promise<BigIntStats>): Promise<FileInfo | unde
             : "other",
       bytes: Number(facts.size),
       identity: `${facts.dev}:${facts.ino}`,
+      born: String(facts.birthtimeNs),
       modified: Number(facts.mtimeMs),
     };
   } catch (error) {
@@ -217,6 +224,7 @@ const cannotShare = new Set(["ENOTSUP", "EOPNOTSUPP", "EXDEV", "EINVAL", "ENOSYS
 
 export const nodeDisk: Disk = {
   create: (path) => openFile(path, newFileMode),
+  createPrivate: (path) => openFile(path, 0o600),
   async clone(from, path) {
     try {
       await fs.copyFile(from, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
@@ -266,6 +274,7 @@ export const nodeDisk: Disk = {
   list: async (folder) => (await fs.readdir(folder)).sort(),
   info: (path) => infoBy(() => fs.lstat(path, { bigint: true })),
   target: (path) => infoBy(() => fs.stat(path, { bigint: true })),
+  realPath: (path) => fs.realpath(path),
   makePrivateFolder: (path) => fs.mkdir(path, { mode: 0o700 }),
   async makeFolder(path) {
     if ((await nodeDisk.target(path))?.kind === "folder") return;

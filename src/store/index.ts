@@ -43,6 +43,7 @@ export { listBackups } from "./backup-list.js";
 export type { Codec, Codecs, TensorAlgorithm } from "./codec.js";
 export { hashInThread } from "./disk-hash.js";
 export { codeOf, diskError, isDiskFault, makeFolders, nodeDisk, writeText, type Disk } from "./disk.js";
+export { nodeSyncDisk, type SyncDisk } from "./disk-sync.js";
 export { examine, type ExamineOptions, type Finding, type FindingCode } from "./doctor.js";
 export { stateOfFolder, type FolderState } from "./folder.js";
 export {

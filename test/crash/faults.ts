@@ -48,6 +48,8 @@ export function faulty(inner: Disk): FaultyDisk {
           discard: () => sink.discard(),
         };
       }),
+    createPrivate: (path) => guard("create", () => inner.createPrivate(path)),
+    realPath: (path) => guard("info", () => inner.realPath(path)),
     clone: (from, path) => guard("create", () => inner.clone(from, path)),
     open: (path, links) =>
       guard("read", async () => {
