@@ -12,8 +12,12 @@ import { networkOfFile } from "./network-names.js";
 /** One committed checkpoint on disk. */
 export interface Generation extends Omit<
   Stored,
-  "step" | "reason" | "files" | "metadata" | "lineage" | "saveId" | "store"
+  "step" | "reason" | "files" | "metadata" | "lineage" | "saveId" | "store" | "sequence" | "folder" | "parent"
 > {
+  readonly folder: string;
+  /** Higher is newer, whatever the step and the clock say. */
+  readonly sequence: number;
+  readonly parent: string | undefined;
   readonly step: number;
   readonly reason: string;
   readonly files: readonly GenerationFile[];

@@ -3,7 +3,7 @@
  * the reference means another one, or none.
  */
 import type { Checkpoint } from "./checkpoint.js";
-import { hashInThread, isGone, nodeDisk, type Skipped } from "../store/index.js";
+import { folderPath, hashInThread, isGone, nodeDisk, type Skipped } from "../store/index.js";
 import type { Generation } from "./generation.js";
 import { loadCheckpoint, type LoadOptions } from "./load.js";
 import { resolveReference, type Resolved, type ResolveOptions } from "./resolve.js";
@@ -43,7 +43,7 @@ export async function loadNewest(
       loading?.id === generation.id ? await loading.checkpoint : await loadCheckpoint(generation);
     return { generation, checkpoint, skipped };
   } catch (error) {
-    if (await isGone(nodeDisk, generation.folder)) return loadNewest(weights, choice);
+    if (await isGone(nodeDisk, folderPath(generation.folder))) return loadNewest(weights, choice);
     throw error;
   }
 }
@@ -59,7 +59,8 @@ export async function loadReference(
   try {
     return { ...resolved, checkpoint: await loadCheckpoint(source, options) };
   } catch (error) {
-    if (source.from !== "generation" || !(await isGone(nodeDisk, source.generation.folder))) throw error;
+    if (source.from !== "generation" || !(await isGone(nodeDisk, folderPath(source.generation.folder))))
+      throw error;
     return loadReference(weights, reference, options);
   }
 }

@@ -4,6 +4,7 @@ import { invariant } from "../base/invariant.js";
 import {
   algorithmOf,
   firstDifference,
+  folderPath,
   manifestFile,
   nodeDisk,
   readManifest,
@@ -76,7 +77,7 @@ export async function loadCheckpoint(
 
 async function loadGeneration(disk: Disk, generation: Generation, options: LoadOptions): Promise<Checkpoint> {
   const { id, kind, step, reason, progress, folder, pair } = generation;
-  const manifest = await readManifest(disk, folder, id);
+  const manifest = await readManifest(disk, folderPath(folder), id);
   const damaged = (file: string, fault: Fault) =>
     new GuardapesosError("CHECKPOINT_DAMAGED", { id, file, ...fault });
   if (manifest.saveId !== pair) throw damaged(manifestFile, { reason: "replaced" });

@@ -6,6 +6,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { GuardapesosError, reasonOf } from "../base/errors.js";
 import {
   checkpointKinds,
+  folderPath,
   generationFolder,
   generationsFolder,
   isDiskFault,
@@ -162,7 +163,7 @@ async function resolveFolder(
   if ((await disk.info(join(folder, manifestFile))) !== undefined) {
     return whole(
       disk,
-      generationOf(await readGeneration(disk, folder, basename(folder), undefined)),
+      generationOf(await readGeneration(disk, folderPath(folder), basename(folder), undefined)),
       options,
     );
   }
@@ -185,7 +186,7 @@ async function resolveFile(
   if ((await disk.info(join(folder, manifestFile))) !== undefined) {
     return whole(
       disk,
-      generationOf(await readGeneration(disk, folder, basename(folder), undefined)),
+      generationOf(await readGeneration(disk, folderPath(folder), basename(folder), undefined)),
       options,
     );
   }

@@ -30,7 +30,9 @@ export interface StoreOptions extends OpenOptions {
   readonly refugeWhenFull?: boolean | undefined;
 }
 
-export interface Opening extends Omit<StoredOpening, "lineage"> {
+export interface Opening extends Omit<StoredOpening, "lineage" | "sequence"> {
+  /** The highest `sequence` that was given out here by then. */
+  readonly sequence: number;
   /** The line of descent that its generations will be of. */
   readonly run: string;
 }

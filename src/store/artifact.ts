@@ -1,6 +1,7 @@
 /** What a generation holds: files, each with a name, a digest and, where its medium is known, an index of its tensors. */
 import type { Json, JsonObject } from "../base/plain-json.js";
 import type { OpenSink } from "../base/file-sink.js";
+import type { GenerationId, Lineage, SaveId, Sequence } from "./brands.js";
 import type { CheckpointKind } from "./names.js";
 import type { SaveReason } from "./reason.js";
 
@@ -45,11 +46,11 @@ export interface Output {
 
 /** What a generation is given beside its content: a free name and its place in the order. */
 export interface Identity {
-  readonly id: string;
-  readonly sequence: number;
-  readonly saveId: string;
-  readonly lineage: string;
-  readonly parent: string | null;
+  readonly id: GenerationId;
+  readonly sequence: Sequence;
+  readonly saveId: SaveId;
+  readonly lineage: Lineage;
+  readonly parent: GenerationId | null;
   readonly label: string;
   readonly name: string;
   readonly class?: string | null | undefined;

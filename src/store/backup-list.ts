@@ -1,5 +1,6 @@
 /** The backups in a folder. What has the name of one and nothing of a checkpoint in it is the user's own, and no backup. */
-import { basename, join } from "node:path";
+import { basename } from "node:path";
+import type { FolderPath } from "./brands.js";
 import { newestBackupsFirst } from "./backup-policy.js";
 import { codeOf, type Disk } from "./disk.js";
 import {
@@ -10,7 +11,7 @@ import {
   type Generation,
   type Listing,
 } from "./generations.js";
-import { backupsFolder, isBackupName, keptFile, manifestFile, verifiedFile } from "./names.js";
+import { backupsFolder, isBackupName, keptFile, manifestFile, verifiedFile, within } from "./names.js";
 import type { Site } from "./site.js";
 
 /** The backups of a store in its weights folder, newest first; an `id` is the backup's name. */
@@ -29,18 +30,18 @@ export async function listBackups(
 }
 
 /** The backups in any folder, newest first; of one that cannot be listed, none. */
-export async function backupsIn(parent: string, disk: Disk, now: number): Promise<Listing> {
+export async function backupsIn(parent: FolderPath, disk: Disk, now: number): Promise<Listing> {
   const names: string[] = [];
   for (const name of (await disk.list(parent).catch(() => [])).filter(isBackupName)) {
-    if (await isBackup(disk, join(parent, name))) names.push(name);
+    if (await isBackup(disk, within(parent, name))) names.push(name);
   }
   const { whole, damaged } = await readAll(names, async (name) => {
-    await refuseLinked(disk, join(parent, name), name);
-    return readGeneration(disk, join(parent, name), name, undefined);
+    await refuseLinked(disk, within(parent, name), name);
+    return readGeneration(disk, within(parent, name), name, undefined);
   });
   return {
     whole: newestBackupsFirst(whole, now),
-    damaged: await stillThere(disk, damaged, ({ id }) => join(parent, id)),
+    damaged: await stillThere(disk, damaged, ({ id }) => within(parent, id)),
   };
 }
 

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Lineage, SaveId, Sequence } from "./brands.js";
 import { enoughForNow, newestBackupsFirst, outdatedBy, type Dated } from "./backup-policy.js";
 
 const noon = new Date(2026, 10, 30, 12);
@@ -9,9 +10,9 @@ const series = { label: "DRUSEN", name: "local", class: "DRUSEN" };
 
 function of(run: string, sequence: number, saved: string, more: Partial<Dated> = {}): Dated {
   const id = `2026-11-${String(sequence).padStart(2, "0")}`;
-  const saveId = `${run}${sequence}`;
+  const saveId = `${run}${sequence}` as SaveId;
   const about = { series, savedAt: saved, verifiedAt: saved, keptByHand: false };
-  return { id, lineage: run, sequence, saveId, ...about, ...more };
+  return { id, lineage: run as Lineage, sequence: sequence as Sequence, saveId, ...about, ...more };
 }
 const order = (...all: Dated[]): string[] => newestBackupsFirst(all, now).map(({ saveId }) => saveId);
 const future = "2099-01-01T00:00:00.000Z";
@@ -83,7 +84,7 @@ describe("whether a backup is due", () => {
     ["of another day", today(1, { id: "2026-11-29" }), true],
     ["of another class", today(1, { series: { ...series, class: "DRUSEN+" } }), true],
     ["of another name", today(1, { series: { ...series, name: "night" } }), true],
-    ["of another descent", today(1, { lineage: "b" }), true],
+    ["of another descent", today(1, { lineage: "b" as Lineage }), true],
   ])("beside one %s", (_, existing, due) => {
     expect(enoughForNow([existing], source, noon) === undefined).toBe(due);
   });

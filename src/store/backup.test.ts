@@ -1,6 +1,7 @@
 import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { SaveId } from "./brands.js";
 import { sample, temporaryFolder } from "../../test/crash/sample.js";
 import {
   backup,
@@ -28,7 +29,10 @@ async function weightsWith(...steps: number[]) {
 async function age({ folder, pair }: Generation, hours: number): Promise<void> {
   const path = join(folder, "verified.json");
   await rm(path);
-  await writeFile(path, renderVerified(new Date(Date.now() - hours * 3600_000).toISOString(), pair));
+  await writeFile(
+    path,
+    renderVerified(new Date(Date.now() - hours * 3600_000).toISOString(), pair as SaveId),
+  );
 }
 
 describe("a backup", () => {

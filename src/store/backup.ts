@@ -5,6 +5,7 @@
 import { basename, join } from "node:path";
 import { GuardapesosError } from "../base/errors.js";
 import { attempt, type StoreProblem } from "./attempt.js";
+import { folderPath, type FolderPath } from "./brands.js";
 import { backupsIn, isNothingElse, listBackups } from "./backup-list.js";
 import { enoughForNow, outdatedBy } from "./backup-policy.js";
 import { BackendError, type Backend } from "./backends/backend.js";
@@ -31,6 +32,7 @@ import {
   manifestFile,
   parseId,
   temporaryName,
+  within,
   type Series,
 } from "./names.js";
 import { newestWhole } from "./newest.js";
@@ -80,7 +82,8 @@ export interface BackupReport {
  */
 export async function backup(site: Site, options: BackupOptions = {}): Promise<BackupReport> {
   const { disk, weights } = site;
-  const parent = options.destination ?? backupsFolder(weights);
+  const { destination } = options;
+  const parent = destination === undefined ? backupsFolder(weights) : folderPath(destination);
   let needed = 0;
   try {
     if (options.destination === undefined) await refuseLink(disk, parent);
@@ -106,7 +109,7 @@ export async function backup(site: Site, options: BackupOptions = {}): Promise<B
 async function backupOf(
   site: Site,
   source: Generation,
-  { parent, needed }: { readonly parent: string; readonly needed: number },
+  { parent, needed }: { readonly parent: FolderPath; readonly needed: number },
   { daily, signal, destination, keep = 7 }: BackupOptions,
 ): Promise<BackupReport> {
   const { disk } = site;
@@ -154,8 +157,8 @@ async function copyGeneration(
   const { text } = await readManifestText(disk, source.folder, source.id);
   const goOn = () => signal?.throwIfAborted();
   await putCopy(disk, source, backend, name, { manifest: text, goOn });
-  const parent = backend.place;
-  const folder = join(parent, name);
+  const parent = folderPath(backend.place);
+  const folder = within(parent, name);
   try {
     const copy = await readGeneration(disk, folder, name, undefined);
     const [fault] = (await verifyGeneration(site, copy, { deep: true, onProgress: goOn })).damages;
@@ -219,16 +222,16 @@ function faultOfCopy(
 async function copyInto(
   disk: Disk,
   source: Generation,
-  parent: string,
+  parent: FolderPath,
   name: string,
   manifest: string,
   beforeRename: () => Promise<void>,
 ): Promise<void> {
-  const temporary = join(parent, temporaryName(name));
+  const temporary = within(parent, temporaryName(name));
   try {
     await disk.makeFolder(temporary);
     for (const file of source.files) await copyFile(disk, file.path, join(temporary, file.name));
-    await publish(disk, temporary, join(parent, name), manifest, beforeRename);
+    await publish(disk, temporary, within(parent, name), manifest, beforeRename);
   } catch (error) {
     await discardFolder(disk, temporary).catch(() => undefined);
     throw error;
@@ -238,7 +241,7 @@ async function copyInto(
 /** Removes backups, each whole or not at all. @returns the names of those that are gone */
 async function removeAll(
   disk: Disk,
-  parent: string,
+  parent: FolderPath,
   backups: readonly Generation[],
   problems: StoreProblem[],
 ): Promise<string[]> {
@@ -328,9 +331,9 @@ async function findFolder(
   const { disk, weights } = site;
   // A folder that happens to be called like a backup is not meant by its name, unless there is no such backup.
   const own = isBackupName(reference)
-    ? join(backupsFolder(weights), reference)
+    ? within(backupsFolder(weights), reference)
     : generationFolder(site, reference);
-  for (const folder of [...(isOwnName(reference) ? [own] : []), reference]) {
+  for (const folder of [...(isOwnName(reference) ? [own] : []), folderPath(reference)]) {
     // A path that was typed may be a link; what lies in the weights folder may not.
     if (folder !== reference) await refuseLinked(disk, folder, reference);
     if ((await disk.target(folder))?.kind !== "folder") continue;

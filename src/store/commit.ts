@@ -6,6 +6,7 @@ import { basename, join } from "node:path";
 import { invariant } from "../base/invariant.js";
 import type { JsonObject } from "../base/plain-json.js";
 import type { Artifact, ArtifactRecord, Identity, SaveRequest } from "./artifact.js";
+import type { FolderPath } from "./brands.js";
 import { attempt, type StoreProblem } from "./attempt.js";
 import { copyArtifact } from "./copied-artifact.js";
 import { writeText, type Disk } from "./disk.js";
@@ -25,6 +26,7 @@ import {
   temporaryName,
   trashName,
   verifiedFile,
+  within,
 } from "./names.js";
 import { ownFolder, type Site } from "./site.js";
 import { nonFiniteIn } from "./tensor-records.js";
@@ -117,8 +119,8 @@ async function allOf<T>(works: readonly Promise<T>[]): Promise<T[]> {
  */
 export async function publish(
   disk: Disk,
-  temporary: string,
-  final: string,
+  temporary: FolderPath,
+  final: FolderPath,
   manifest: string,
   beforeRename: () => Promise<void>,
 ): Promise<void> {
@@ -130,7 +132,7 @@ export async function publish(
 }
 
 /** Puts a small file into a generation, whole or not at all, in the place of whatever has its name. */
-async function putMarker(disk: Disk, folder: string, name: string, text: string): Promise<void> {
+async function putMarker(disk: Disk, folder: FolderPath, name: string, text: string): Promise<void> {
   const temporary = join(folder, temporaryFile(name));
   if ((await disk.info(temporary)) !== undefined) await disk.remove(temporary);
   await writeText(disk, temporary, text);
@@ -144,7 +146,7 @@ export async function markVerified(disk: Disk, generation: Generation, at: strin
 }
 
 /** Whether a person has marked it: then retention leaves it alone. */
-export async function isMarkedKept(disk: Disk, folder: string): Promise<boolean> {
+export async function isMarkedKept(disk: Disk, folder: FolderPath): Promise<boolean> {
   return (await disk.info(join(folder, keptFile))) !== undefined;
 }
 
@@ -166,12 +168,12 @@ export async function markKept(disk: Disk, generation: Generation, keep: boolean
  * REQUIRES: the caller's policy said so, and the lock is held.
  * @returns false when it was marked, and stands where it was
  */
-export async function removeFolder(disk: Disk, parent: string, name: string): Promise<boolean> {
+export async function removeFolder(disk: Disk, parent: FolderPath, name: string): Promise<boolean> {
   invariant(
     parseId(name) !== undefined || isBackupName(name),
     `only generations and backups are removed, not ${name}`,
   );
-  const trash = join(parent, trashName(name));
+  const trash = within(parent, trashName(name));
   await disk.rename(join(parent, name), trash);
   // From here on nobody can mark it: it has no name.
   if (await isMarkedKept(disk, trash)) {
@@ -195,9 +197,9 @@ export async function discardFolder(disk: Disk, folder: string): Promise<void> {
 }
 
 /** Gives what was marked as kept in the last moment of an interrupted removal its name again, if it is all there still. */
-async function putBack(disk: Disk, parent: string, trash: string): Promise<boolean> {
+async function putBack(disk: Disk, parent: FolderPath, trash: string): Promise<boolean> {
   const name = nameBeforeTrash(trash);
-  const folder = join(parent, trash);
+  const folder = within(parent, trash);
   if (name === undefined || !(await isMarkedKept(disk, folder))) return false;
   if ((await disk.info(join(parent, name))) !== undefined) return false;
   const isWhole = await readGeneration(disk, folder, name, undefined).then(
@@ -221,12 +223,12 @@ async function putBack(disk: Disk, parent: string, trash: string): Promise<boole
  */
 export async function removeLeftovers(
   disk: Disk,
-  folders: readonly string[],
+  folders: readonly FolderPath[],
   problems: StoreProblem[],
 ): Promise<string[]> {
   const removed: string[] = [];
   const tidy = async (
-    parent: string,
+    parent: FolderPath,
     isOurs: (name: string) => boolean,
     remove: (path: string) => Promise<void>,
   ) => {

@@ -6,6 +6,7 @@ import { GuardapesosError, reasonOf, type Damage, type Fault } from "../base/err
 import { NotRegular, TooLarge } from "../base/regular-file.js";
 import type { JsonObject } from "../base/plain-json.js";
 import type { ArtifactRecord } from "./artifact.js";
+import type { FolderPath, GenerationId, Lineage, SaveId, Sequence } from "./brands.js";
 import { codeOf, isDiskFault, type Disk, type FileInfo } from "./disk.js";
 import { refuseLink } from "./folder.js";
 import { largestManifest, parseManifest, type Manifest } from "./manifest.js";
@@ -28,14 +29,14 @@ export interface Generation {
   /** The folder's name. */
   readonly id: string;
   /** Higher is newer, whatever the step and the clock say. */
-  readonly sequence: number;
+  readonly sequence: Sequence;
   readonly kind: CheckpointKind;
   /** undefined where it is not known. */
   readonly step: number | undefined;
   readonly reason: SaveReason;
   /** ISO 8601, UTC. */
   readonly savedAt: string;
-  readonly folder: string;
+  readonly folder: FolderPath;
   /** The name of the folder of generations that it was saved to. */
   readonly store: string;
   readonly series: Series;
@@ -45,11 +46,11 @@ export interface Generation {
   readonly metadata: JsonObject;
   /** As in SaveRequest. */
   readonly local: JsonObject | undefined;
-  readonly parent: string | undefined;
+  readonly parent: GenerationId | undefined;
   /** Handed on from parent to child. */
-  readonly lineage: string;
+  readonly lineage: Lineage;
   /** No other generation has it, but a copy of this one. */
-  readonly saveId: string;
+  readonly saveId: SaveId;
   /** NaN and infinite values, counted when it was saved. */
   readonly nonFinite: number;
   /** When it was read back after the save and found right (ISO 8601); undefined: not yet, or it was not right. */
@@ -80,14 +81,14 @@ const largestMark = 4096;
 const verifiedSchema = z.looseObject({ at: z.iso.datetime(), manifest: z.string() });
 
 /** Reads and checks a generation's manifest. Throws like parseManifest, also when there is none. */
-export async function readManifest(disk: Disk, folder: string, id: string): Promise<Manifest> {
+export async function readManifest(disk: Disk, folder: FolderPath, id: string): Promise<Manifest> {
   return (await readManifestText(disk, folder, id)).manifest;
 }
 
 /** The same with its text, which is of whichever format it was written in. */
 export async function readManifestText(
   disk: Disk,
-  folder: string,
+  folder: FolderPath,
   id: string,
 ): Promise<{ readonly manifest: Manifest; readonly text: string }> {
   const damaged = (fault: Fault) =>
@@ -109,7 +110,7 @@ export function faultOfReading(error: unknown): Fault {
 }
 
 /** A folder of the store that is a link is none: what it leads to may be anyone's. @throws CHECKPOINT_DAMAGED */
-export async function refuseLinked(disk: Disk, folder: string, id: string): Promise<void> {
+export async function refuseLinked(disk: Disk, folder: FolderPath, id: string): Promise<void> {
   if ((await disk.info(folder))?.kind !== "link") return;
   throw new GuardapesosError("CHECKPOINT_DAMAGED", { id, file: id, reason: "not-a-file", found: "link" });
 }
@@ -121,7 +122,7 @@ export async function refuseLinked(disk: Disk, folder: string, id: string): Prom
  */
 export async function readGeneration(
   disk: Disk,
-  folder: string,
+  folder: FolderPath,
   id: string,
   site: Pick<Site, "weights" | "aliases"> | undefined,
 ): Promise<Generation> {
@@ -176,11 +177,11 @@ export function fileFault(
 }
 
 /** The text of verified.json. */
-export function renderVerified(at: string, saveId: string): string {
+export function renderVerified(at: string, saveId: SaveId): string {
   return `${JSON.stringify({ at, manifest: saveId })}\n`;
 }
 
-async function verifiedAt(disk: Disk, folder: string, manifest: Manifest): Promise<string | undefined> {
+async function verifiedAt(disk: Disk, folder: FolderPath, manifest: Manifest): Promise<string | undefined> {
   try {
     const text = await disk.readText(join(folder, verifiedFile), { whole: largestMark });
     const marker = verifiedSchema.parse(parseBounded(text));
@@ -219,7 +220,7 @@ export async function listGenerations(site: Site): Promise<Listing> {
 export async function stillThere<Item>(
   disk: Disk,
   items: readonly Item[],
-  folderOf: (item: Item) => string,
+  folderOf: (item: Item) => FolderPath,
 ): Promise<readonly Item[]> {
   const there = await Promise.all(items.map(async (item) => !(await isGone(disk, folderOf(item)))));
   return items.filter((_, i) => there[i]);
@@ -250,7 +251,7 @@ export async function readAll(
  * Whether there is nothing under a folder's name any more. What cannot be read of a generation that is gone is no damage: a
  * training beside the reader has removed it, as newer ones are there.
  */
-export async function isGone(disk: Disk, folder: string): Promise<boolean> {
+export async function isGone(disk: Disk, folder: FolderPath): Promise<boolean> {
   return (await disk.info(folder).catch(() => "unknown")) === undefined;
 }
 

@@ -39,6 +39,7 @@ import { nodeDisk } from "./disk.js";
 import { readGeneration } from "./generations.js";
 import { readJournal } from "./journal.js";
 import { highestSequence, renderManifest, type Manifest } from "./manifest.js";
+import { folderPath } from "./brands.js";
 import { siteOf } from "./site.js";
 
 const options = (folder: string): StoreOptions => ({
@@ -351,7 +352,7 @@ describe("a manifest", () => {
         await rm(path);
         await writeFile(path, text);
         await expect(
-          readGeneration(nodeDisk, join(checkpoints, ids[0]!), ids[0]!, siteOf(folder)),
+          readGeneration(nodeDisk, folderPath(join(checkpoints, ids[0]!)), ids[0]!, siteOf(folder)),
         ).rejects.toMatchObject({ code: "CHECKPOINT_DAMAGED" });
       }),
       { numRuns: 60 },

@@ -36,6 +36,14 @@ export type {
   TensorRecord,
   WrittenArtifact,
 } from "./artifact.js";
+export {
+  folderPath,
+  type FolderPath,
+  type GenerationId,
+  type Lineage,
+  type SaveId,
+  type Sequence,
+} from "./brands.js";
 export type { StoreProblem } from "./attempt.js";
 export { leastInterval } from "./backup-policy.js";
 export { backup, restore, type BackupOptions, type BackupReport, type RestoreReport } from "./backup.js";

@@ -1,17 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { checkpointKinds } from "../checkpoint/index.js";
+import { checkpointKinds, generationId } from "./names.js";
 import type { Digest } from "./artifact.js";
+import type { Lineage, SaveId, Sequence } from "./brands.js";
 import { parseManifest, renderManifest, type Manifest } from "./manifest.js";
 import { parseReason, reasonSchema, reasonText, type SaveReason } from "./reason.js";
 
 const hash = "0123456789abcdef".repeat(4);
 const manifest: Manifest = {
   format: 3,
-  id: "00000007-auto-20251106_153045",
-  sequence: 3,
-  saveId: hash.slice(32),
-  lineage: hash.slice(32),
+  id: generationId({ step: 7 }, "auto", "20251106_153045"),
+  sequence: 3 as Sequence,
+  saveId: hash.slice(32) as SaveId,
+  lineage: hash.slice(32) as Lineage,
   parent: null,
   label: "DRUSEN",
   name: "local",

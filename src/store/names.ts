@@ -5,6 +5,7 @@
 import { join, parse } from "node:path";
 import { invariant } from "../base/invariant.js";
 import { markedName } from "../base/marked-name.js";
+import { folderPath, type FolderPath, type GenerationId } from "./brands.js";
 
 /** Whose a checkpoint is, and who the familiar names speak of: `generator_DRUSEN_local.pth` has label "DRUSEN" and name "local". */
 export interface Series {
@@ -81,10 +82,10 @@ export function dayOf(time: Date, copy = 1): string {
 /** What the number in a generation's id counts: steps of training, or, where they are not known, the saves of its folder. */
 export type Counted = { readonly step: number } | { readonly save: number };
 
-export function generationId(counted: Counted, kind: CheckpointKind, stamp: string): string {
+export function generationId(counted: Counted, kind: CheckpointKind, stamp: string): GenerationId {
   const [prefix, number] = "step" in counted ? ["", counted.step] : ["s", counted.save];
   invariant(Number.isSafeInteger(number) && number >= 0, `a step is a whole number, not ${number}`);
-  return `${prefix}${String(number).padStart(8, "0")}-${kind}-${stamp}`;
+  return `${prefix}${String(number).padStart(8, "0")}-${kind}-${stamp}` as GenerationId;
 }
 
 export interface ParsedId {
@@ -159,16 +160,22 @@ export function stopName(lock: string): string {
   return temporaryFile(`stop-${lock.slice(lockPrefix.length)}`);
 }
 
-export function generationsFolder({ weights, folder }: Place): string {
-  return join(weights, folder);
+export function generationsFolder({ weights, folder }: Place): FolderPath {
+  return folderPath(join(weights, folder));
 }
 
-export function backupsFolder(weights: string): string {
-  return join(weights, "backups");
+export function backupsFolder(weights: string): FolderPath {
+  return folderPath(join(weights, "backups"));
 }
 
-export function generationFolder(place: Place, id: string): string {
-  return join(generationsFolder(place), id);
+/** Also of one that is not finished, by its temporary name. */
+export function generationFolder(place: Place, id: string): FolderPath {
+  return within(generationsFolder(place), id);
+}
+
+/** A folder in another one. */
+export function within(parent: FolderPath, name: string): FolderPath {
+  return folderPath(join(parent, name));
 }
 
 export function ballastPath(place: Place): string {

@@ -8,6 +8,7 @@ import { generationsFolder, parseId, type Series } from "./names.js";
 import { hasNames } from "./series.js";
 import type { Site } from "./site.js";
 import { sha256Of } from "./artifact.js";
+import { folderPath, type Lineage, type Sequence } from "./brands.js";
 import { verifyGeneration } from "./verify.js";
 
 export interface Opening {
@@ -22,9 +23,9 @@ export interface Opening {
   /** Path of the lock, by which others can ask this writer to stop. */
   readonly lock: string;
   /** The line of descent that its generations will be of. */
-  readonly lineage: string;
+  readonly lineage: Lineage;
   /** The highest `sequence` that was given out here by then. */
-  readonly sequence: number;
+  readonly sequence: Sequence;
   /** What could not be done, and stops nothing. */
   readonly problems: readonly StoreProblem[];
 }
@@ -36,7 +37,7 @@ export async function recover(
 ): Promise<Omit<Opening, "links" | "lock" | "lineage" | "sequence">> {
   const { disk, weights, aliases } = site;
   const problems: StoreProblem[] = [];
-  const folders = [generationsFolder(site), ...(aliases ? [weights] : [])];
+  const folders = [generationsFolder(site), ...(aliases ? [folderPath(weights)] : [])];
   const leftovers = await removeLeftovers(disk, folders, problems);
   const { whole, damaged } = await listGenerations(site);
   // Whatever their class: the familiar names are those of the label and the name.

@@ -78,7 +78,7 @@ export async function saveGeneration(
     const generation = { ...committed, verifiedAt: new Date().toISOString(), nameRemoved: false };
     const seconds = (performance.now() - started) / 1000;
     const stale = await isStale(session, manifest);
-    session.parent = id;
+    session.parent = identity.id;
     session.verified.add(id);
 
     const problems: StoreProblem[] = [];

@@ -1,6 +1,7 @@
 /** What an opened store knows beyond the disk, and what it gives a new generation: a free name and its place in the order. */
 import { randomBytes } from "node:crypto";
 import type { Identity, SaveRequest } from "./artifact.js";
+import type { GenerationId, Lineage, SaveId, Sequence } from "./brands.js";
 import type { Generation } from "./generations.js";
 import type { Lock } from "./lock.js";
 import {
@@ -23,19 +24,19 @@ export interface Session extends Site {
   /** Whether the file system has hard links. */
   readonly links: boolean;
   readonly rules: RetentionRules;
-  readonly lineage: string;
+  readonly lineage: Lineage;
   /** The generation saved last, or that training went on from. */
-  parent: string | undefined;
+  parent: GenerationId | undefined;
   /** The highest sequence ever seen here. A manifest that cannot be read for a moment must not let the count begin again. */
-  sequence: number;
+  sequence: Sequence;
   /** Ids of what was read back in this session, whether or not the disk took the mark. */
   readonly verified: Set<string>;
   /** Of all series of the store: whether an emergency save, or the end, cannot wait. What can is called off then. */
   readonly hurry: { isUrgent: boolean };
 }
 
-export function newToken(): string {
-  return randomBytes(16).toString("hex");
+export function newToken<Token extends SaveId | Lineage>(): Token {
+  return randomBytes(16).toString("hex") as Token;
 }
 
 /** Whole copies of a generation that its names take, where the file system has no hard links. */
@@ -67,7 +68,7 @@ export async function identify(
   older: readonly Generation[],
 ): Promise<Identity> {
   const { disk, weights, series } = session;
-  session.sequence = 1 + Math.max(session.sequence, ...older.map((one) => one.sequence));
+  session.sequence = (1 + Math.max(session.sequence, ...older.map((one) => one.sequence))) as Sequence;
   const now = new Date();
   const taken = new Set(await disk.list(generationsFolder(session)));
   const isNamed = kind === "emergency" && session.aliases;

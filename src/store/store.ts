@@ -6,6 +6,7 @@ import { dirname, join, resolve } from "node:path";
 import { invariant } from "../base/invariant.js";
 import { listBackups } from "./backup-list.js";
 import type { SaveRequest } from "./artifact.js";
+import type { GenerationId, Lineage, Sequence } from "./brands.js";
 import { deviceOf, diskError, makeFolders } from "./disk.js";
 import { refuseLink } from "./folder.js";
 import { listGenerations } from "./generations.js";
@@ -51,7 +52,7 @@ export interface OpenOptions extends SeriesOptions {
 /** What saves the generations of one series. */
 export interface Saver {
   /** The line of descent that its generations are of. */
-  readonly lineage: string;
+  readonly lineage: Lineage;
   /**
    * Saves, one after the other when called again meanwhile. When it throws, the older generations are as they were, and the
    * store can be used on.
@@ -167,16 +168,17 @@ async function startSession(
   const journal = await readJournal(site);
   // Whoever has lost all but the backups goes on counting: what is saved now is newer than they are.
   const { whole: backups } = await listBackups(site);
-  const sequence = Math.max(0, ...[...whole, ...journal, ...backups].map((one) => one.sequence));
+  const counted = [...whole, ...journal, ...backups].map(({ sequence }) => sequence);
+  const sequence = Math.max(0, ...counted) as Sequence;
   const goesOn = parent !== undefined && isPerhapsOf(parent, series) && options.apart !== true;
-  const lineage = goesOn ? parent.lineage : newToken();
+  const lineage = goesOn ? parent.lineage : newToken<Lineage>();
   return {
     ...site,
     ...shared,
     series,
     rules,
     lineage,
-    parent: parent?.id,
+    parent: parent?.id as GenerationId | undefined,
     sequence,
     verified: new Set(),
   };

@@ -127,7 +127,7 @@ async function removeGeneration(site: Site, generation: Generation): Promise<boo
   const { disk, weights, aliases } = site;
   const { id, folder, kind } = generation;
   if ((await isGone(disk, folder)) || (await isMarkedKept(disk, folder))) return false;
-  // The names could not be brought to a newer one: removing this one would leave half a pair of names.
+  // The names could not be brought to a newer one: removing this one would leave names of two saves.
   if (aliases && (await isPointedAt(disk, weights, generation))) return false;
   const stamp = parseId(id)?.stamp ?? "";
   const isNamed = aliases && kind === "emergency";

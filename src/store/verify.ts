@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { reasonOf, type Damage } from "../base/errors.js";
 import type { ArtifactRecord } from "./artifact.js";
+import { folderPath } from "./brands.js";
 import { codeOf } from "./disk.js";
 import { damageOf, fileFault, isGone, readManifest, type Generation } from "./generations.js";
 import { hashFile } from "./hash-file.js";
@@ -32,7 +33,7 @@ export interface VerifyOptions {
   /** Also decode every tensor and compare its digest; without it only files whose SHA-256 is wrong are decoded. */
   readonly deep?: boolean;
   /** The generation it came from, for `stale`. */
-  readonly parent?: Pick<Generation, "id" | "folder">;
+  readonly parent?: Omit<Readable, "bytes">;
   /** Told the share done, 0 to 1. */
   readonly onProgress?: (share: number) => void;
   /** Another way to the SHA-256 of a large file, such as in a thread. */
@@ -40,7 +41,7 @@ export interface VerifyOptions {
 }
 
 /** What must be known of a generation to read it. */
-export type Readable = Pick<Generation, "id" | "folder" | "bytes">;
+export type Readable = Pick<Generation, "id" | "bytes"> & { readonly folder: string };
 
 /** By which means files are read. */
 export type Reading = Pick<Site, "disk" | "codecs">;
@@ -52,7 +53,8 @@ export async function verifyGeneration(
   options: VerifyOptions = {},
 ): Promise<Verification> {
   const { disk } = reading;
-  const { id, folder } = generation;
+  const { id } = generation;
+  const folder = folderPath(generation.folder);
   let manifest: Manifest;
   try {
     manifest = await readManifest(disk, folder, id);
@@ -146,10 +148,10 @@ async function compareTensors(
 async function isStale(
   disk: Site["disk"],
   manifest: Manifest,
-  parent: Pick<Generation, "id" | "folder"> | undefined,
+  parent: Omit<Readable, "bytes"> | undefined,
 ): Promise<boolean | undefined> {
   if (parent === undefined) return undefined;
-  const before = await readManifest(disk, parent.folder, parent.id).catch(() => undefined);
+  const before = await readManifest(disk, folderPath(parent.folder), parent.id).catch(() => undefined);
   return before === undefined ? undefined : isRepeat(before, manifest);
 }
 

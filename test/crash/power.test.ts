@@ -2,6 +2,7 @@
  * Power cuts after every operation of real saves, on a disk that loses or tears whatever was not synced. See power.ts for the
  * model.
  */
+import { folderPath } from "../../src/store/brands.js";
 import { readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -242,7 +243,12 @@ async function examine(
       expect.soft(await Promise.all(names.map(isForeign)), context).toContain(true);
     }
     for (const name of (await readdir(join(weights, "backups")).catch(() => [])).filter(isBackupName)) {
-      const copy = await readGeneration(nodeDisk, join(weights, "backups", name), name, undefined);
+      const copy = await readGeneration(
+        nodeDisk,
+        folderPath(join(weights, "backups", name)),
+        name,
+        undefined,
+      );
       expect.soft((await verifyGeneration(copy)).damages, context).toEqual([]);
     }
     if (saveAfterwards)

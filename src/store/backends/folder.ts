@@ -2,6 +2,7 @@
  * Copies in a folder, laid out like the store's own generations: `NAME/manifest.json` and the files beside it. What is not
  * finished lies in `.tmp-NAME`, and becomes `NAME` by one rename with the manifest.
  */
+import { folderPath } from "../brands.js";
 import { join } from "node:path";
 import type { StoreProblem } from "../attempt.js";
 import { discardFolder, removeFolder, removeLeftovers } from "../commit.js";
@@ -81,7 +82,7 @@ export function readFolder(disk: Disk, folder: string): BackendReader {
  * @param problems what could not be cleared away is added; it stays
  */
 export async function openFolder(disk: Disk, folder: string, problems: StoreProblem[]): Promise<Backend> {
-  await removeLeftovers(disk, [folder], problems);
+  await removeLeftovers(disk, [folderPath(folder)], problems);
   const unfinished = new Map<string, Promise<void>>();
   const staging = (generation: string): string => join(folder, temporaryName(generation));
   /** Makes the folder of what is not finished, once, for several puts that begin together. */
@@ -123,7 +124,7 @@ export async function openFolder(disk: Disk, folder: string, problems: StoreProb
       await discardFolder(disk, staging(generation));
     },
     async delete(generation) {
-      return (await exists(disk, folder, generation)) && removeFolder(disk, folder, generation);
+      return (await exists(disk, folder, generation)) && removeFolder(disk, folderPath(folder), generation);
     },
   };
 }
