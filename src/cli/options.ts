@@ -146,6 +146,15 @@ export const revocable = [
   "stopAt",
 ] as const satisfies OptionName[];
 
+/** Of somebody else's training that is looked at. */
+export const watchOptions = {
+  weights: placeOptions.weights,
+  name,
+  once: onOff,
+  events: text,
+} as const satisfies OptionTable;
+export const importOptions = { weights: placeOptions.weights, name } as const satisfies OptionTable;
+
 export const configOption = { config: text } as const satisfies OptionTable;
 /** Whose checkpoints a command is about, where there are several; of the command line alone. */
 const seriesOptions = { class: text, name } as const satisfies OptionTable;

@@ -20,7 +20,9 @@ import { run } from "./commands/run.js";
 import { stats } from "./commands/stats.js";
 import { stop } from "./commands/stop.js";
 import { train } from "./commands/train.js";
+import { importOnce } from "./commands/import.js";
 import { verify } from "./commands/verify.js";
+import { watch } from "./commands/watch.js";
 import type { Context } from "./context.js";
 import { nearest } from "../base/nearest.js";
 import type { OptionTable } from "./options.js";
@@ -31,6 +33,7 @@ import {
   configOption,
   convertOptions,
   generateOptions,
+  importOptions,
   inspectOptions,
   keepOptions,
   listOptions,
@@ -42,6 +45,7 @@ import {
   seriesListOptions,
   trainingOptions,
   verifyOptions,
+  watchOptions,
 } from "./options.js";
 
 interface CommandNames {
@@ -68,6 +72,8 @@ const names: Readonly<Record<CommandName, CommandNames>> = {
   monitor: { en: "monitor", es: "vigilar" },
   inspect: { en: "inspect", es: "inspeccionar" },
   convert: { en: "convert", es: "convertir" },
+  watch: { en: "watch", es: "observar" },
+  import: { en: "import", es: "importar" },
 };
 
 const allNames = Object.values(names).flatMap(({ en, es, other }) => [
@@ -167,6 +173,18 @@ const definitions: readonly Definition[] = [
   { name: "doctor", options: { ...listOptions, ...configOption }, act: doctor },
   { name: "monitor", options: { ...monitorOptions, ...configOption }, act: monitor },
   { name: "inspect", options: inspectOptions, arguments: [{ name: "inspected" }], act: inspect },
+  {
+    name: "watch",
+    options: { ...watchOptions, ...configOption },
+    arguments: [{ name: "watched" }],
+    act: watch,
+  },
+  {
+    name: "import",
+    options: { ...importOptions, ...configOption },
+    arguments: [{ name: "imported" }],
+    act: importOnce,
+  },
   { name: "convert", options: convertOptions, arguments: [{ name: "from" }, { name: "to" }], act: convert },
 ];
 

@@ -14,6 +14,14 @@ export interface ForeignTexts {
     files: number,
     progress: { readonly step?: number; readonly epoch?: number },
   ) => string;
+  /** @param folder where they are kept */
+  readonly watching: (path: string, folder: string, series: string) => string;
+  /** What has become of what was found: ids, and paths. */
+  readonly watched: (report: {
+    readonly kept: readonly string[];
+    readonly broken: readonly string[];
+    readonly unfinished: readonly string[];
+  }) => readonly string[];
   readonly whole: (path: string, size: number) => string;
   readonly unknown: (path: string, size: number, unseen: readonly Unseen[]) => string;
   readonly notWhole: (path: string, problems: readonly FolderProblem[]) => string;
@@ -73,6 +81,19 @@ function unreadOf(part: UnreadPart): string {
 }
 
 export const foreign: ForeignTexts = {
+  watching: (path, folder, series) =>
+    `👀 Watching ${path}: each finished checkpoint is kept in ${folder} (${series}). Nothing in ${path} is ever changed; Ctrl+C ends the watching, and not the training.`,
+  watched: ({ kept, broken, unfinished }) => [
+    kept.length === 0
+      ? "💡 Nothing new was kept."
+      : `✅ Kept: ${and(kept.slice(-MOST))}${kept.length > MOST ? ` and ${integer(kept.length - MOST)} before them` : ""}`,
+    ...(broken.length === 0
+      ? []
+      : [`❌ Not whole, and not kept: ${and(broken.slice(0, MOST))}. What was kept before is whole.`]),
+    ...(unfinished.length === 0
+      ? []
+      : [`⏳ Still being written when the watching ended, and not kept: ${and(unfinished.slice(0, MOST))}.`]),
+  ],
   found: (path, kind, size, files, { step, epoch }) => {
     const facts = [
       bytes(size),

@@ -143,6 +143,7 @@ const options = {
   heatSet: { value: "name=value", help: "like --set, when it is started again after heat" },
   hangKill: { help: "kill a script that has shown no progress for far too long (default: only say so)" },
   agent: { help: "put nothing into the script: no whole saves, no snapshots, plain signals" },
+  once: { help: "keep what is finished now and end, as cron wants it" },
   events: { value: "file", help: "add every event to this file, one JSON object per line" },
   log: {
     value: "file",
@@ -237,6 +238,15 @@ const commands = {
       "guardapesos monitor --sensor simulated:model",
     ],
   },
+  watch: {
+    description:
+      "Looks after a training that somebody else started: keeps each finished checkpoint of a folder, verified. Changes nothing in it.",
+    examples: ["guardapesos watch runs --weights weights", "guardapesos watch runs --once"],
+  },
+  import: {
+    description: "Keeps a checkpoint of another program, once: a file, or a folder.",
+    examples: ["guardapesos import runs/checkpoint-500", "guardapesos import best.ckpt --name ckpt-a"],
+  },
   inspect: {
     description:
       "Shows what is inside a .pth or .safetensors file or another program's checkpoint folder, without running anything in it.",
@@ -275,6 +285,8 @@ export interface HelpTexts {
     readonly destination: { readonly name: string; readonly help: string };
     readonly backup: { readonly name: string; readonly help: string };
     readonly program: { readonly name: string; readonly help: string };
+    readonly watched: { readonly name: string; readonly help: string };
+    readonly imported: { readonly name: string; readonly help: string };
     readonly judged: { readonly name: string; readonly help: string };
     readonly inspected: { readonly name: string; readonly help: string };
     readonly file: { readonly name: string; readonly help: string };
@@ -311,6 +323,8 @@ export const help: HelpTexts = {
       help: "the day of a backup, an id, or the folder of either (without one: shows them and asks)",
     },
     program: { name: "command", help: "what to run, with its own options: after two dashes" },
+    watched: { name: "folder", help: "where the training saves: a folder, or one above it" },
+    imported: { name: "path", help: "a checkpoint of another program: a file, or a folder" },
     judged: {
       name: "ref",
       help: "an id, a kind such as emergency, latest, a .pth file, or a file or folder of another program (default: latest)",

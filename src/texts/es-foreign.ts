@@ -58,6 +58,21 @@ function unreadOf(part: UnreadPart): string {
 }
 
 export const foreign: ForeignTexts = {
+  watching: (path, folder, series) =>
+    `👀 Se observa ${path}: cada checkpoint terminado se guarda en ${folder} (${series}). En ${path} nunca se cambia nada; Ctrl+C acaba de observar, y no el entrenamiento.`,
+  watched: ({ kept, broken, unfinished }) => [
+    kept.length === 0
+      ? "💡 No había nada nuevo que guardar."
+      : `✅ Guardado: ${and(kept.slice(-MOST))}${kept.length > MOST ? ` y ${integer(kept.length - MOST)} antes` : ""}`,
+    ...(broken.length === 0
+      ? []
+      : [
+          `❌ No están enteros y no se guardan: ${and(broken.slice(0, MOST))}. Lo guardado antes está entero.`,
+        ]),
+    ...(unfinished.length === 0
+      ? []
+      : [`⏳ Aún se escribían al acabar de observar y no se guardan: ${and(unfinished.slice(0, MOST))}.`]),
+  ],
   found: (path, kind, size, files, { step, epoch }) => {
     const facts = [
       bytes(size),

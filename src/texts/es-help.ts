@@ -107,6 +107,15 @@ export const help: HelpTexts = {
         "guardapesos vigilar --sensor simulated:model",
       ],
     },
+    watch: {
+      description:
+        "Cuida de un entrenamiento que lanzó otro: guarda, verificado, cada checkpoint terminado de una carpeta. No cambia nada en ella.",
+      examples: ["guardapesos observar runs --weights weights", "guardapesos observar runs --once"],
+    },
+    import: {
+      description: "Guarda una vez un checkpoint de otro programa: un archivo o una carpeta.",
+      examples: ["guardapesos importar runs/checkpoint-500", "guardapesos importar best.ckpt --name ckpt-a"],
+    },
     inspect: {
       description:
         "Muestra qué hay dentro de un .pth, un .safetensors o la carpeta de checkpoints de otro programa, sin ejecutar nada de lo que trae.",
@@ -274,6 +283,7 @@ export const help: HelpTexts = {
     agent: {
       help: "no poner nada dentro del script: sin guardados enteros ni instantáneas, con señales simples",
     },
+    once: { help: "guardar lo que esté terminado ahora y acabar, como lo quiere cron" },
     events: { value: "archivo", help: "añadir cada evento a este archivo, un objeto JSON por línea" },
     log: {
       value: "archivo",
@@ -298,6 +308,11 @@ export const help: HelpTexts = {
       name: "comando",
       help: "lo que hay que ejecutar, con sus propias opciones: detrás de dos guiones",
     },
+    watched: {
+      name: "carpeta",
+      help: "dónde guarda el entrenamiento: una carpeta, o una que la contenga",
+    },
+    imported: { name: "ruta", help: "un checkpoint de otro programa: un archivo o una carpeta" },
     judged: {
       name: "ref",
       help: "un id, un tipo como emergency, latest, un archivo .pth, o un archivo o una carpeta de otro programa (por defecto: latest)",

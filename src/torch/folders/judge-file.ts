@@ -5,6 +5,7 @@ import { isGuardapesosError, type ErrorData } from "../../base/errors.js";
 import type { FolderProblem, UnreadPart } from "../../base/folder-problem.js";
 import { describeTensors } from "../describe-tensor.js";
 import { beginningOf } from "../look.js";
+import { numberIn, optimizersIn } from "../optimizer.js";
 import { readSafetensors } from "../safetensors.js";
 import { openSource, type Source } from "../source.js";
 import { readTorch } from "../torch-read.js";
@@ -126,11 +127,23 @@ export async function judgeTorch(source: Source, name: string): Promise<JudgedFi
       bytes: file.size,
       unseen,
       tensors: tensors.map((tensor) => ({ ...tensor, file: name })),
-      says: said(file.value),
+      says: { ...said(file.value), ...(await updatesIn(file.value)) },
     };
   } finally {
     await file.close();
   }
+}
+
+/** Whether a checkpoint says how many updates its optimizers have made. */
+async function updatesIn(value: TorchValue): Promise<{ readonly updates?: number }> {
+  let most: number | undefined;
+  for (const { state } of optimizersIn(value)) {
+    for (const entry of state.values()) {
+      const step = isDict(entry) ? await numberIn(entry.get("step")) : undefined;
+      if (step !== undefined) most = Math.max(step, most ?? step);
+    }
+  }
+  return most === undefined ? {} : { updates: most };
 }
 
 function said(value: TorchValue): Says {

@@ -30,16 +30,23 @@ export type Candidate =
 
 type FolderKind = NonNullable<ReturnType<typeof kindOfFolder>>;
 
-/** Folders inside each other that are looked into. */
 const DEEPEST = 6;
 /** Folders that no checkpoint is in. */
 const skipped = /^(\.git|node_modules|__pycache__|\.venv|venv)$/;
+
+export interface FindOptions {
+  /** Folders inside each other that are looked into. */
+  readonly deepest?: number;
+  /** Folders that are left out, by their paths. */
+  readonly isLeftOut?: (path: string) => boolean;
+}
 
 /**
  * The checkpoints at a path: itself, or, of a folder that is none, those in it.
  * @throws Node's own errors when `path` cannot be read
  */
-export async function findForeign(path: string, deepest = DEEPEST): Promise<Candidate[]> {
+export async function findForeign(path: string, options: FindOptions = {}): Promise<Candidate[]> {
+  const { deepest = DEEPEST, isLeftOut = () => false } = options;
   if (!(await stat(path)).isDirectory()) return [{ path, is: "file" }];
   const content = await readFolder(path);
   const names = content.files.map(({ name }) => name);
@@ -51,8 +58,11 @@ export async function findForeign(path: string, deepest = DEEPEST): Promise<Cand
     .map((name): Candidate => ({ path: join(path, name), is: "file" }));
   const inside: Candidate[] = [];
   if (deepest > 0) {
-    for (const name of content.folders.filter((one) => !skipped.test(one)))
-      inside.push(...(await findForeign(join(path, name), deepest - 1).catch(() => [])));
+    const below = { ...options, deepest: deepest - 1 };
+    for (const name of content.folders.filter((one) => !skipped.test(one))) {
+      if (isLeftOut(join(path, name))) continue;
+      inside.push(...(await findForeign(join(path, name), below).catch(() => [])));
+    }
   }
   return [...folder, ...found, ...inside];
 }
@@ -100,7 +110,7 @@ function checkpointOf(
   kind: ForeignCheckpoint["kind"],
   found: Finding,
   artifacts: readonly ForeignArtifact[],
-  { step, epoch }: ForeignProgress,
+  { step, epoch, updates }: ForeignProgress,
 ): ForeignCheckpoint {
   const { problems, unseen, unread, tensors } = found;
   return {
@@ -110,7 +120,11 @@ function checkpointOf(
     problems,
     unseen,
     unread,
-    progress: { ...(step === undefined ? {} : { step }), ...(epoch === undefined ? {} : { epoch }) },
+    progress: {
+      ...(step === undefined ? {} : { step }),
+      ...(epoch === undefined ? {} : { epoch }),
+      ...(updates === undefined ? {} : { updates }),
+    },
     artifacts,
     bytes: artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
     tensors,

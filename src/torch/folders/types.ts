@@ -14,6 +14,8 @@ export interface ForeignArtifact {
 export interface ForeignProgress {
   readonly step?: number;
   readonly epoch?: number;
+  /** Of its optimizers, the most that one of them has made. */
+  readonly updates?: number;
 }
 
 export interface ForeignCheckpoint {
