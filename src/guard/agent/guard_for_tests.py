@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,11 @@ PATIENCE = 120  # seconds until a test gives up; nothing waits so long when all 
 def fits(message, field, value):
     """Equal; of `batches` at least so many."""
     return message.get(field, -1) >= value if field == "batches" else message.get(field) == value
+
+
+def with_default_interrupt():
+    """A shell's background job ignores SIGINT, and so would the child: the guard's own children never do."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Guard:
@@ -75,6 +81,8 @@ class Guard:
         environment = self.environment(**options.pop("env", {}))
         options.setdefault("stdout", subprocess.PIPE)
         options.setdefault("stderr", subprocess.STDOUT)
+        if os.name == "posix":
+            options.setdefault("preexec_fn", with_default_interrupt)
         command = [options.pop("python", sys.executable)] + list(arguments)
         self.child = subprocess.Popen(command, cwd=self.folder, env=environment, **options)
         return self.child

@@ -346,16 +346,23 @@ class HeldBack:
         if in_main_thread():
             self.depth += 1
             if self.depth == 1:
-                self._hold()
+                try:
+                    self._hold()
+                except BaseException:  # A handler that is not held yet has raised: Python calls no __exit__ then.
+                    self._release()
+                    raise
 
     def __exit__(self, *failure):
         if in_main_thread():
-            self.depth -= 1
-            if self.depth == 0:
-                try:
-                    self._give_back(list(self.before))
-                finally:
-                    self._deliver()
+            self._release()
+
+    def _release(self):
+        self.depth -= 1
+        if self.depth == 0:
+            try:
+                self._give_back(list(self.before))
+            finally:
+                self._deliver()
 
     def _hold(self):
         for signum in HELD_SIGNALS:

@@ -6,9 +6,11 @@ import io
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import torch  # noqa: E402
@@ -467,6 +469,26 @@ class Boundaries(AgentTest):
         self.assertEqual(AGENT.steps, 3)
         own.step()
         self.assertGreaterEqual(AGENT.steps, 4)
+
+
+class Held(unittest.TestCase):
+    def test_a_handler_that_raises_while_signals_begin_to_be_held_leaves_all_as_it_was(self):
+        before = [signal.getsignal(signum) for signum in agent.HELD_SIGNALS]
+        real, calls = signal.signal, []
+
+        def interrupted(signum, handler):
+            result = real(signum, handler)
+            calls.append(signum)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+            return result
+
+        with mock.patch.object(signal, "signal", interrupted):
+            with self.assertRaises(KeyboardInterrupt):
+                with agent.HELD:
+                    self.fail("it has been interrupted")
+        self.assertEqual(agent.HELD.depth, 0)
+        self.assertEqual([signal.getsignal(signum) for signum in agent.HELD_SIGNALS], before)
 
 
 if __name__ == "__main__":
