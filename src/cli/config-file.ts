@@ -39,11 +39,14 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 function recipeOf(recipe: unknown): RecipeSettings | undefined {
   if (!isObject(recipe)) return undefined;
   const names = Object.keys(recipeOptions) as (keyof typeof recipeOptions)[];
-  const settings = Object.entries(recipe).map(([written, value]) => {
+  const settings = new Map<string, unknown>();
+  for (const [written, value] of Object.entries(recipe)) {
     const name = names.find((known) => kebab(known) === written || known === written);
-    return [name, name && acceptedValue(withoutBlanks(value), recipeOptions[name])] as const;
-  });
-  return settings.some(([, value]) => value === undefined) ? undefined : Object.fromEntries(settings);
+    const accepted = name && acceptedValue(withoutBlanks(value), recipeOptions[name]);
+    if (name === undefined || accepted === undefined) return undefined;
+    settings.set(name, accepted);
+  }
+  return Object.fromEntries(settings);
 }
 
 /** The recipes of a file, by their names; undefined where one is none. */
@@ -100,13 +103,13 @@ export function parseConfig(file: string, content: string): FileSettings {
     typed.set(key, written);
     entries.push([key, value]);
   }
-  return Object.fromEntries(
-    entries.map(([key, value]) => {
-      const accepted = valueOf(key, value);
-      if (accepted === undefined) throw faultOf(file, key, typed.get(key) ?? key, value);
-      return [key, accepted];
-    }),
-  );
+  const settings = new Map<FileKey, unknown>();
+  for (const [key, value] of entries) {
+    const accepted = valueOf(key, value);
+    if (accepted === undefined) throw faultOf(file, key, typed.get(key) ?? key, value);
+    settings.set(key, accepted);
+  }
+  return Object.fromEntries(settings);
 }
 
 /** What is wrong with a value, as well as it can be said. */

@@ -47,8 +47,9 @@ function numberForEach(
   { min, max, count }: { min: number; max: number; count: number },
 ): readonly number[] | undefined {
   if (isWhole(value, min, max)) return Array.from({ length: count }, () => value);
-  const isList = Array.isArray(value) && value.length === count;
-  return isList && value.every((one) => isWhole(one, min, max)) ? value : undefined;
+  const list: readonly unknown[] = Array.isArray(value) ? value : [];
+  const fits = (one: unknown): one is number => isWhole(one, min, max);
+  return list.length === count && list.every(fits) ? list : undefined;
 }
 
 const kinds: {
