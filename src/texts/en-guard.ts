@@ -35,10 +35,9 @@ const inBrackets = (detail: string): string => (detail === "" ? "" : ` (${detail
 const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 const noAgent: Record<AgentMissing, string> = {
-  "not-wanted": "as --no-agent asks",
+  "not-wanted": "--no-agent",
   "no-python": "the command is no Python and starts none",
-  isolated:
-    "this Python does not read PYTHONPATH (-I, -E, -S, an empty environment, or an embeddable Python)",
+  isolated: "this Python does not read PYTHONPATH: -I, -E, -S, an empty environment, or an embeddable Python",
   "too-old": "this Python is older than 3.8",
   "no-torch": "this Python has no PyTorch",
   "no-answer": "no Python has answered",
@@ -182,7 +181,7 @@ export const guardEvents: GuardEventTexts = {
   "child-ended": () => [],
   "agent-connected": () => [],
   "agent-missing": ({ reason }) => [
-    `⚠ There is no agent in the script: ${noAgent[reason]}. It makes its own saves alone, is interrupted by a plain signal, and is cooled by stopping it wherever it is. Its checkpoints are kept from the folders that --from names.`,
+    `⚠ The script runs without an agent (${noAgent[reason]}): there are no saves but its own, it is interrupted by a plain signal, and it is cooled by stopping it wherever it is. Its checkpoints are kept from the folders that --from names.`,
   ],
   "agent-lost": (event) => [
     `⚠ The connection to the script broke${ofRank(event)}. It goes on, and its saves stay whole; its checkpoints are kept from the folders that --from names.`,

@@ -29,9 +29,9 @@ const inBrackets = (detail: string): string => (detail === "" ? "" : ` (${detail
 const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 const noAgent: Record<AgentMissing, string> = {
-  "not-wanted": "así lo pide --no-agent",
+  "not-wanted": "--no-agent",
   "no-python": "el comando no es Python ni lo inicia",
-  isolated: "este Python no lee PYTHONPATH (-I, -E, -S, un entorno vacío o un Python «embeddable»)",
+  isolated: "este Python no lee PYTHONPATH: -I, -E, -S, un entorno vacío o un Python «embeddable»",
   "too-old": "este Python es anterior al 3.8",
   "no-torch": "este Python no tiene PyTorch",
   "no-answer": "ningún Python ha contestado",
@@ -177,7 +177,7 @@ export const guardEvents: GuardEventTexts = {
   "child-ended": () => [],
   "agent-connected": () => [],
   "agent-missing": ({ reason }) => [
-    `⚠ No hay agente en el script: ${noAgent[reason]}. Solo se guarda lo que él guarda, se le interrumpe con una simple señal y se le enfría parándolo donde esté. Sus checkpoints se conservan de las carpetas que indique --from.`,
+    `⚠ El script va sin agente (${noAgent[reason]}): solo hay los guardados que él mismo hace, se le interrumpe con una simple señal y se le enfría parándolo donde esté. Sus checkpoints se conservan de las carpetas que indique --from.`,
   ],
   "agent-lost": (event) => [
     `⚠ Se cortó la conexión con el script${ofRank(event)}. Él continúa y sus guardados siguen siendo enteros; sus checkpoints se conservan de las carpetas que indique --from.`,
