@@ -44,7 +44,7 @@ const inputAndOutput = [
   "store/disk",
   "store/refuge",
   "training/saved-files",
-  "guard/(agent-server|child|crash|emergency|finder|program|process-tree|resume-point|run|stage|system)",
+  "guard/(agent-server|child|crash|emergency|finder|put-back|program|process-tree|resume-point|run|stage|system)",
   "thermal/sensors",
   "engine/device",
   "progan/folder-listing",

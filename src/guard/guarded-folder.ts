@@ -18,6 +18,7 @@ import {
   writeText,
   type Disk,
   type Owner,
+  type Series,
   type Store,
 } from "../store/index.js";
 import { codecs } from "../checkpoint/torch-codec.js";
@@ -44,6 +45,7 @@ export interface GuardedFolder {
   /** As the weights folder was given. */
   readonly path: string;
   readonly store: Store;
+  readonly series: Series;
   /** Id of the newest checkpoint of the series, as far as its manifest tells. */
   readonly newest: () => Promise<string | undefined>;
   /** What the script can go on from; throws as findResumePoint does. */
@@ -88,7 +90,8 @@ export async function openGuardedFolder(
   const path = join(weights, guardedFolder);
   const note = join(path, noteName);
   const site = siteOf(weights, { folder: guardedFolder, codecs, disk });
-  const store = await openStore(site, { label, class: label, name: series, patience: 60 });
+  const whose: Series = { label, class: label, name: series };
+  const store = await openStore(site, { ...whose, patience: 60 });
   const { lock } = store.opening;
   const running = await stillRunning(disk, note);
   if (running !== undefined) {
@@ -114,9 +117,9 @@ export async function openGuardedFolder(
   return {
     path,
     store,
-    newest: async () =>
-      (await listGenerations(site)).whole.find((one) => isOf(one, { label, name: series }))?.id,
-    resumePoint: () => findResumePoint(site, { label, name: series }),
+    series: whose,
+    newest: async () => (await listGenerations(site)).whole.find((one) => isOf(one, whose))?.id,
+    resumePoint: () => findResumePoint(site, whose),
     lock: () => lock,
     note(script, pids) {
       // Without it a later guard only knows less.

@@ -25,6 +25,7 @@ import { watchForHangs, type HangWatch } from "./hang-watch.js";
 import { watchGuardHeat, type GuardHeat } from "./heat.js";
 import type { HeatSummary } from "../thermal/history.js";
 import type { HeatOptions } from "../thermal/watch.js";
+import { createGuardBackups } from "./backups.js";
 import { createFinder, type Finder } from "./finder.js";
 import { createInterrupter, type Interrupter } from "./interrupt.js";
 import { noExtras, type Launch, type LaunchContext } from "./launch.js";
@@ -44,6 +45,8 @@ export interface GuardOptions {
   readonly command: readonly string[];
   readonly weights: string;
   readonly series: string;
+  /** Daily backups that stay; 0: none are made. */
+  readonly backups: number;
   /** Folders to look in for what no agent tells of. */
   readonly from: readonly string[];
   /** Whether the agent goes into the command. */
@@ -331,7 +334,16 @@ async function withSession<T>(
   const files = createStage(stage);
   const { command, weights, series } = options;
   const keep = intoStore(folder.store, scriptName(command), command);
-  const keeper = createKeeper({ agents, stage: rescue.around(files), keep, emit, now });
+  const backups = createGuardBackups({
+    weights,
+    series: folder.series,
+    keep: options.backups,
+    emit,
+  });
+  const done = (_: unknown, kept: { readonly bytes: number } | undefined): void => {
+    if (kept) backups.consider(kept.bytes);
+  };
+  const keeper = createKeeper({ agents, stage: rescue.around(files), keep, emit, now, done });
   const { isTold, found } = keeper;
   const finder = createFinder({ folders: options.from, since: Date.now(), isTold, found });
   const autosave = options.autosave === "auto" ? createAutosave(agents, interrupter, now) : undefined;
@@ -384,6 +396,7 @@ async function withSession<T>(
     interrupter.close();
     keeper.close();
     finder.close();
+    await backups.close();
     hangs.close();
     await heat?.close();
     autosave?.close();

@@ -38,6 +38,8 @@ export interface StoreTexts {
     readonly yes: RegExp;
     readonly declined: string;
     readonly done: (id: string, from: string) => string;
+    /** Where a file of a script has gone, in whose place the restored one is now. */
+    readonly aside: (path: string) => string;
   };
   readonly stop: {
     /** @param host where it runs, when that is another computer */
@@ -103,6 +105,7 @@ export const store: StoreTexts = {
     question: (newest) => `Restore ${newest}? (y: yes; the name of another: that one; anything else: none) `,
     yes: /^(?:y|yes)$/i,
     declined: "Nothing was restored; nothing was touched.",
+    aside: (path) => `   What stood there before: ${path}`,
     done: (id, from) =>
       `✅ ${from} is the newest checkpoint again, as ${id}; guardapesos train goes on from it. Nothing was removed.`,
   },

@@ -54,6 +54,7 @@ export const store: StoreTexts = {
     question: (newest) =>
       `¿Restaurar ${newest}? (s: sí; el nombre de otra: esa; cualquier otra cosa: ninguna) `,
     yes: /^(?:s|si|sí|y|yes)$/i,
+    aside: (path) => `   Lo que había antes: ${path}`,
     declined: "No se ha restaurado nada ni se ha tocado nada.",
     done: (id, from) =>
       `✅ ${from} vuelve a ser el checkpoint más reciente, como ${id}; guardapesos entrenar sigue desde él. No se ha borrado nada.`,

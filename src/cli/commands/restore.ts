@@ -142,6 +142,14 @@ export const restore = weightsCommand<Flags>(async ({ context, flags, weights, c
   );
   tell(context, "restored", { id: generation.id, from: source.id, step: generation.step, files, problems });
   say(context, context.texts.store.restore.done(generation.id, source.id));
-  for (const { path, bytes } of files) say(context, `   ${path} (${context.texts.format.bytes(bytes)})`);
+  const show = ({ path, bytes }: { readonly path: string; readonly bytes: number }): void =>
+    say(context, `   ${path} (${context.texts.format.bytes(bytes)})`);
+  files.forEach(show);
   sayProblems(context, problems);
+  const { putBack } = await import("../../guard/put-back.js");
+  const back = await putBack(generation.progress, generation.files, new Date());
+  if (back.files.length === 0) return;
+  tell(context, "put-back", back);
+  back.files.forEach(show);
+  for (const path of back.aside) say(context, context.texts.store.restore.aside(path));
 });

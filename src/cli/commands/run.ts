@@ -66,6 +66,7 @@ function guardOptions(
   return {
     command,
     weights: settings.weights ?? "weights",
+    backups: settings.backups ?? 7,
     from: settings.from ?? [],
     agent: settings.agent ?? true,
     autosave: autosaveOf(settings.autosave),
