@@ -544,6 +544,10 @@ class Save:
             if not self.sent_saved:
                 text = "%s: %s" % (type(error).__name__, error)
                 send("save-failed", save=self.number, path=self.absolute, error=text[:2000])
+                # PyTorch 1.13 may end the process in a moment: it throws in a destructor when the disk is full.
+                link = AGENT.link
+                if link is not None:
+                    link.flush(0.5)
             raise
         finally:
             AGENT.open_saves.discard(self.number)

@@ -36,6 +36,9 @@ class Heard:
     def wake(self):
         pass
 
+    def flush(self, seconds):
+        pass
+
 
 def load(path):
     return torch.load(path, weights_only=False)
