@@ -13,6 +13,9 @@ export interface Found extends Seen {
   readonly bytes: number;
 }
 
+/** What `restore` has put aside: it was kept when it was new. */
+const asideName = /^OLD_.+_\d{8}_\d{6}([-_]\d+)?(\.\w+)?$/;
+
 /** The store's own folders, and links to nowhere in them: what lies there is kept already. */
 export function isOfStore(weights: string, folder: string): (path: string) => boolean {
   const own = new Set([folder, "backups"].map((name) => join(weights, name)));
@@ -32,6 +35,7 @@ export async function look(path: string, isLeftOut: (path: string) => boolean): 
     // Another name for one of the others: "last" for the newest.
     const target = await realpath(candidate.path).catch(() => candidate.path);
     if (target !== candidate.path && own.has(target)) continue;
+    if (asideName.test(basename(candidate.path))) continue;
     const state = await stateOf(candidate).catch(() => undefined);
     if (state !== undefined) found.push({ candidate, path: candidate.path, ...state });
   }

@@ -4,7 +4,7 @@
  */
 import { constants } from "node:fs";
 import { chmod, copyFile, mkdir, open, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+import { basename, dirname, extname, join, relative, sep } from "node:path";
 import { z } from "zod";
 import { diskError } from "../store/index.js";
 import { stampOf } from "./emergency.js";
@@ -12,8 +12,13 @@ import { stampOf } from "./emergency.js";
 const schema = z.looseObject({
   guarded: z.looseObject({
     files: z.array(z.looseObject({ name: z.string(), path: z.string().optional() })),
+    kind: z.string().optional(),
+    watched: z.string().optional(),
+    checkpoint: z.array(z.string()).optional(),
   }),
 });
+
+type Guarded = z.infer<typeof schema>["guarded"];
 
 /** A file of a generation. */
 interface Kept {
@@ -25,6 +30,21 @@ export interface PutBack {
   readonly files: readonly Kept[];
   /** Where what stood there has gone. */
   readonly aside: readonly string[];
+}
+
+/** Checkpoints that are a folder: it goes aside as a whole, so that nothing of two saves lies in it. */
+const folderKinds = ["hf-trainer", "accelerate", "dcp", "shards"];
+
+/** The folder that a checkpoint is; undefined where it is files. */
+function folderOf(
+  { kind = "", watched, checkpoint = [] }: Guarded,
+  paths: readonly string[],
+): string | undefined {
+  const [own, ...others] = checkpoint;
+  if (!folderKinds.includes(kind) || watched === undefined || own === undefined || others.length > 0)
+    return undefined;
+  const folder = join(watched, own);
+  return paths.every((path) => path.startsWith(`${folder}${sep}`)) ? folder : undefined;
 }
 
 /** A name beside a file that nobody has. */
@@ -54,6 +74,8 @@ export async function putBack(metadata: unknown, kept: readonly Kept[], now: Dat
     const from = kept.find((file) => basename(file.path) === name);
     return from && path !== undefined ? [{ from, path, temporary: `${path}.${process.pid}.restored` }] : [];
   });
+  const folder = data && folderOf(data.guarded, places.map(({ path }) => path)); // prettier-ignore
+  const wasThere = folder !== undefined && (await isThere(folder));
   try {
     for (const { from, path, temporary } of places) {
       await mkdir(dirname(path), { recursive: true });
@@ -64,7 +86,18 @@ export async function putBack(metadata: unknown, kept: readonly Kept[], now: Dat
       await file.sync().finally(() => file.close());
     }
     const aside: string[] = [];
+    let moved: string | undefined;
+    if (folder !== undefined) {
+      moved = await freeAside(folder, stampOf(now));
+      await rename(folder, moved);
+      if (wasThere) aside.push(moved);
+    }
     for (const { path, temporary } of places) {
+      if (folder !== undefined && moved !== undefined) {
+        await mkdir(dirname(path), { recursive: true });
+        await rename(join(moved, relative(folder, temporary)), path);
+        continue;
+      }
       if (await isThere(path)) {
         const old = await freeAside(path, stampOf(now));
         await rename(path, old);
@@ -72,6 +105,8 @@ export async function putBack(metadata: unknown, kept: readonly Kept[], now: Dat
       }
       await rename(temporary, path);
     }
+    // It was made here, for what was put back.
+    if (moved !== undefined && !wasThere) await rm(moved, { recursive: true });
     return { files: places.map(({ path, from }) => ({ path, bytes: from.bytes })), aside };
   } catch (error) {
     for (const { temporary } of places) await rm(temporary, { force: true }).catch(() => undefined);
