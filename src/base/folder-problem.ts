@@ -39,21 +39,19 @@ export type FolderProblem = { readonly file: string } & (
 );
 
 /** What no look at the files can tell. */
-export const unseenFacts = [
+export type Unseen =
   /** Of a zip that was closed properly: it was written without checksums. */
-  "checksums",
+  | "checksums"
   /** Damage inside a file whose format has none. */
-  "unchecked",
+  | "unchecked"
   /** Whether all files are of the same save. */
-  "one-save",
+  | "one-save"
   /** Whether a file is missing that nothing names. */
-  "file-list",
+  | "file-list"
   /** What is in a part that is not read. */
-  "content",
+  | "content"
   /** Every number is 0, as after a power cut, and perhaps as it was saved. */
-  "all-zeros",
-] as const;
-export type Unseen = (typeof unseenFacts)[number];
+  | "all-zeros";
 
 /** A good file, or a part of one, of a kind that is not read. */
 export type UnreadPart = { readonly file: string } & (

@@ -113,7 +113,7 @@ function isAllZeros({ sha256, bytes }: ForeignTensor): boolean {
 }
 
 /** @param source is closed */
-export async function judgeTorch(source: Source, name: string): Promise<JudgedFile> {
+async function judgeTorch(source: Source, name: string): Promise<JudgedFile> {
   const file = await readTorch(source, { skipUnknown: true, anyValue: true });
   try {
     await file.verify();

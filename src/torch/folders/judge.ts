@@ -34,7 +34,7 @@ const DEEPEST = 6;
 /** Folders that no checkpoint is in. */
 const skipped = /^(\.git|node_modules|__pycache__|\.venv|venv)$/;
 
-export interface FindOptions {
+interface FindOptions {
   /** Folders inside each other that are looked into. */
   readonly deepest?: number;
   /** Folders that are left out, by their paths. */

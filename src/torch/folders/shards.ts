@@ -9,7 +9,7 @@ import { foreignNames, shardName, shardOf } from "./recognise.js";
 /** Bytes of the largest text that is read. */
 const MAX_TEXT = 64 * 2 ** 20;
 
-export interface WeightsIndex {
+interface WeightsIndex {
   readonly file: string;
   /** Name of a tensor -> name of its file; undefined where the index makes no sense. */
   readonly map: ReadonlyMap<string, string> | undefined;
