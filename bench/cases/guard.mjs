@@ -23,9 +23,9 @@ const execute = promisify(execFile);
  * @param {Record<string, string>} more of the environment
  */
 async function timed(words, more) {
-  const { PYTHONPATH: _, ...environment } = process.env;
   const started = performance.now();
-  const { stdout } = await execute(python, [...words], { env: { ...environment, ...more } });
+  const env = { ...process.env, PYTHONPATH: undefined, ...more };
+  const { stdout } = await execute(python, [...words], { env });
   return { milliseconds: performance.now() - started, stdout };
 }
 

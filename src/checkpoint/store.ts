@@ -68,13 +68,13 @@ export async function openStore(
   onWaiting?: LockOptions["onWaiting"],
 ): Promise<Store> {
   const site = networkSite(options.folder, disk);
-  const { opening, save, device, close } = await openFiles(site, options, onWaiting);
-  const { lineage, ...opened } = opening;
+  const files = await openFiles(site, options, onWaiting);
+  const { lineage, ...opened } = files.opening;
   return {
-    device,
-    close,
+    device: files.device,
     opening: { ...opened, run: lineage },
-    save: async (checkpoint, onProgress) => reportOf(await save(requestOf(checkpoint), onProgress)),
+    save: async (checkpoint, onProgress) => reportOf(await files.save(requestOf(checkpoint), onProgress)),
+    close: () => files.close(),
   };
 }
 

@@ -16,7 +16,8 @@ export interface EventFile {
 }
 
 /** Windows has no such flag, and no pipes in the file system. */
-const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK = 0 } = constants;
+const { O_WRONLY, O_APPEND, O_CREAT } = constants;
+const O_NONBLOCK = process.platform === "win32" ? 0 : constants.O_NONBLOCK;
 
 /** A reader that has gone comes back under no number. */
 const isOver = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "EPIPE";

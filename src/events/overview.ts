@@ -136,7 +136,7 @@ function statusOf(view: RunView, now: number): { readonly status: Status; readon
   const resumed = newest(view, ["child-resumed", "child-started"]);
   // A paused process goes on beating.
   const isPaused = paused && (resumed?.envelope.seq ?? 0) < paused.envelope.seq && turn.event.type === "beat";
-  const at = isPaused && turn.event.type === "beat" && turn.event.paused ? paused : turn;
+  const at = isPaused && turn.event.paused ? paused : turn;
   const status = wordOf(at.event);
   if (status !== "training") return { status, since: at };
   const since = newest(view, ["child-resumed", "stage-started", "heat", "trains"]) ?? at;

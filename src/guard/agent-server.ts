@@ -48,7 +48,10 @@ function serve(socket: Socket, token: string, listener: ServerListener): void {
       if (message !== undefined && message.t !== "hello") listener.message(connection, message);
       return;
     }
-    if (message?.t !== "hello" || !isSame(message.token, token)) return drop();
+    if (message?.t !== "hello" || !isSame(message.token, token)) {
+      drop();
+      return;
+    }
     socket.setTimeout(0);
     connection = {
       hello: message,
@@ -63,7 +66,10 @@ function serve(socket: Socket, token: string, listener: ServerListener): void {
   socket.on("error", () => undefined); // "close" comes after it
   socket.on("data", (bytes) => {
     const lines = cutter.push(bytes);
-    if (lines === undefined) return drop();
+    if (lines === undefined) {
+      drop();
+      return;
+    }
     for (const line of lines) if (!socket.destroyed) receive(line);
   });
   socket.on("close", () => {

@@ -109,7 +109,7 @@ export function createAgents(now: () => number): Agents {
       return new Promise((resolve) => {
         const given = resolve as (answer: AgentMessage | undefined) => void;
         waiting = [...waiting, { connection, id, answers, resolve: given }];
-        connection.send({ ...request, id } as GuardMessage);
+        connection.send({ ...request, id });
       });
     },
   };

@@ -3,7 +3,7 @@
  * that fails is told and tried again an hour later; it disturbs nothing.
  */
 import { isGuardapesosError, reasonOf } from "../base/errors.js";
-import { codecs } from "../checkpoint/torch-codec.js";
+import { codecs } from "../checkpoint/index.js";
 import type { Emit, RunEventOf } from "../events/event.js";
 import {
   backup,

@@ -62,7 +62,7 @@ export async function startChild(
   environment: Environment,
 ): Promise<Child> {
   const child = spawn(program, args, {
-    env: environment as NodeJS.ProcessEnv,
+    env: environment,
     stdio: "inherit",
     // On Windows this would take its console away.
     detached: process.platform !== "win32",
@@ -72,7 +72,9 @@ export async function startChild(
   });
   await new Promise<void>((resolve, reject) => {
     child.once("spawn", resolve);
-    child.once("error", (error) => reject(startError(program, error) as Error));
+    child.once("error", (error) => {
+      reject(startError(program, error));
+    });
   });
   child.on("error", () => undefined);
   return { pid: child.pid!, startedAt: performance.now(), ended };

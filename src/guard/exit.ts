@@ -42,7 +42,7 @@ const ofCause: Readonly<Record<StopCause, number>> = {
 
 /** What a shell would say of it: its own code, or 128 + the signal's number. */
 export function ownCode({ code, signal }: CommandEnd): number {
-  if (signal !== undefined) return 128 + (constants.signals[signal] ?? 0);
+  if (signal !== undefined) return 128 + constants.signals[signal];
   return code ?? 0;
 }
 

@@ -42,7 +42,7 @@ function filesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && isCheckpoint(entry.name))
-      .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+      .map((entry) => join(entry.parentPath, entry.name))
       .filter((path) => !/[\\/](?:guardapesos|\.guardapesos-[^\\/]*)[\\/]/.test(path));
   } catch {
     return [];

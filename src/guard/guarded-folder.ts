@@ -21,7 +21,7 @@ import {
   type Series,
   type Store,
 } from "../store/index.js";
-import { codecs } from "../checkpoint/torch-codec.js";
+import { codecs } from "../checkpoint/index.js";
 import type { ResumePoint } from "./placeholders.js";
 import { findResumePoint } from "./resume-point.js";
 import { startOf } from "./process-tree.js";

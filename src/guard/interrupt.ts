@@ -138,7 +138,10 @@ export function createInterrupter(
       wish ??= { cause, times: 0, deliveredAt: undefined, batches: new Map(), ignoredTold: false };
       wish.times += 1;
       const batchSeconds = agents.mains()[0]?.state.batchSeconds;
-      if (wish.ignoredTold) return tellIgnored();
+      if (wish.ignoredTold) {
+        tellIgnored();
+        return;
+      }
       emit({ type: "interrupt-asked", signal: cause, times: wish.times, awaits: awaits(), batchSeconds });
       deliver();
     },

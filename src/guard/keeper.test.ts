@@ -78,8 +78,8 @@ async function keeperIn(folder: string) {
 async function network(path: string, weights: readonly number[], step: number): Promise<string> {
   const weight = float32Tensor([weights.length], new Float32Array(weights));
   const state = dict([[0, dict({ step: float32Tensor([], new Float32Array([step])) })]] as never);
-  const optimizer = dict({ state, param_groups: [dict({ lr: 0.001, params: [0] } as never)] } as never);
-  await writeTorchFile(`${path}.tmp`, dict({ state_dict: dict({ weight }), optimizer } as never));
+  const optimizer = dict({ state, param_groups: [dict({ lr: 0.001, params: [0] })] });
+  await writeTorchFile(`${path}.tmp`, dict({ state_dict: dict({ weight }), optimizer }));
   // As torch.save under the agent does it: another file in its place.
   await rename(`${path}.tmp`, path);
   return path;

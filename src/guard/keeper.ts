@@ -205,7 +205,7 @@ export function createKeeper({ agents, stage, keep, emit, now, done }: KeeperOpt
     } catch (error) {
       const isOurs = isGuardapesosError(error);
       // It was overwritten before it was copied: the newer one is on its way.
-      if (isOurs && String(error.code) === "ARTIFACT_CHANGED" && !isPrecious(checkpoint)) return;
+      if (isOurs && error.code === "ARTIFACT_CHANGED" && !isPrecious(checkpoint)) return;
       failed = true;
       emit({
         type: "save-failed",

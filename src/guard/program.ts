@@ -33,7 +33,7 @@ export function requireProgram(name: string, path: string | undefined): void {
 }
 
 /** The error of a start that has failed all the same. */
-export function startError(name: string, error: unknown): unknown {
+export function startError(name: string, error: Error): Error {
   const { code } = error as NodeJS.ErrnoException;
   if (code === "ENOENT") return new GuardapesosError("PROGRAM_NOT_FOUND", { program: name }, error);
   if (code === "EACCES" || code === "EPERM" || code === "ENOEXEC")

@@ -26,6 +26,6 @@ export function seriesName(command: readonly string[]): string {
     .normalize()
     .replace(/[^\p{L}\p{N}._-]+/gu, "_")
     .replace(/^[.-]+/, "_");
-  const short = [...name].slice(0, 60).join("");
+  const short = Array.from(name).slice(0, 60).join("");
   return short === "" ? "script" : short;
 }

@@ -46,7 +46,10 @@ export function watchForAgents(
     },
   });
   const timer = setInterval(() => {
-    if (agents.everConnected() || told) return clearInterval(timer);
+    if (agents.everConnected() || told) {
+      clearInterval(timer);
+      return;
+    }
     const seen = look(root);
     if (seen.pythons.length > 0) sight = seen;
     const age = performance.now() - startedAt;

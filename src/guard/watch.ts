@@ -72,7 +72,7 @@ export async function watch(
   let standings: Standings = new Map();
   const started = seconds();
   let waiting: readonly Found[] = [];
-  for (let first = true; ; first = false) {
+  for (let first = true; !stop.aborted; first = false) {
     const found = await look(path, isLeftOut).catch((error: unknown) => {
       if (first) throw new GuardapesosError("FOLDER_NOT_READABLE", { folder: path, reason: reasonOf(error) });
       return []; // it was unmounted or moved, and may come back
@@ -81,12 +81,10 @@ export async function watch(
     standings = withLook(standings, found, now);
     waiting = await keeper.keepFinished(found, (one) => stillFor(standings, one.path, now) / every, stop);
     const isDone = waiting.length === 0 || now - started > onceAtMost;
-    if (stop.aborted || (once && isDone)) break;
+    if (once && isDone) break;
     // A folder with tens of thousands of files is not looked at all the time.
-    await wait(1000 * Math.max(every, 5 * (seconds() - now)), undefined, { signal: stop }).catch(
-      () => undefined,
-    );
-    if (stop.aborted) break;
+    const rest = 1000 * Math.max(every, 5 * (seconds() - now));
+    await wait(rest, undefined, { signal: stop }).catch(() => undefined);
   }
   return { ...keeper.report(), unfinished: waiting.map((one) => one.path) };
 }

@@ -35,9 +35,9 @@ export interface Session extends Site {
   readonly hurry: { isUrgent: boolean };
 }
 
-export function newToken<Token extends SaveId | Lineage>(): Token {
-  return randomBytes(16).toString("hex") as Token;
-}
+const newToken = (): string => randomBytes(16).toString("hex");
+const newSaveId = (): SaveId => newToken() as SaveId;
+export const newLineage = (): Lineage => newToken() as Lineage;
 
 /** Whole copies of a generation that its names take, where the file system has no hard links. */
 export function copiesOf(
@@ -83,7 +83,7 @@ export async function identify(
     return {
       id,
       sequence: session.sequence,
-      saveId: newToken(),
+      saveId: newSaveId(),
       lineage: session.lineage,
       parent: session.parent ?? null,
       ...series,

@@ -17,7 +17,7 @@ import { recover, type Opening } from "./recover.js";
 import { defaultRetention, type RetentionRules } from "./retention-policy.js";
 import { saveGeneration, type SaveReport } from "./save.js";
 import { isOf, isPerhapsOf } from "./series.js";
-import { copiesOf, newToken, type Session } from "./session.js";
+import { copiesOf, newLineage, type Session } from "./session.js";
 import type { Site } from "./site.js";
 import { keepBallast, spaceNeeded } from "./space.js";
 
@@ -171,7 +171,7 @@ async function startSession(
   const counted = [...whole, ...journal, ...backups].map(({ sequence }) => sequence);
   const sequence = Math.max(0, ...counted) as Sequence;
   const goesOn = parent !== undefined && isPerhapsOf(parent, series) && options.apart !== true;
-  const lineage = goesOn ? parent.lineage : newToken<Lineage>();
+  const lineage = goesOn ? parent.lineage : newLineage();
   return {
     ...site,
     ...shared,

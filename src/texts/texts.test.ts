@@ -513,7 +513,7 @@ const warnings: { readonly [Code in WarningCode]: WarningData[Code] } = {
   DISK_FILLING: { savesLeft: 1 },
   WEIGHTS_NOT_FINITE: { id: "7-auto", values: 3 },
 };
-const saidOf = <Code extends WarningCode>(language: Language, code: Code): string =>
+const saidOf = (language: Language, code: WarningCode): string =>
   textsOf(language).events.warning(warning(code, warnings[code])).join("\n");
 
 it.each(Object.keys(warnings) as WarningCode[])("warns of %s in a sentence of each language", (code) => {

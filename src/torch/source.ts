@@ -26,7 +26,7 @@ export async function sourceFrom(path: string, opening: Promise<ByteSource>): Pr
 }
 
 function unreadable(file: string, error: unknown): GuardapesosError {
-  if (error instanceof GuardapesosError) return error;
+  if (error instanceof GuardapesosError) return error as GuardapesosError;
   const because = (reason: "missing" | "not-a-file" | "shrank" | "system", detail = "") =>
     new GuardapesosError("TORCH_FILE_UNREADABLE", { file, reason, detail }, error);
   if (error instanceof NotRegular) return because("not-a-file");

@@ -12,7 +12,7 @@ export interface Pictures {
   /** Draws the preview of a place. @returns its path; undefined when it could not */
   preview(place: Place): Promise<string | undefined>;
   /** Draws some of the images of a resolution as training sees them. */
-  showReal(images: ImageSet): Promise<void>;
+  readonly showReal: (images: ImageSet) => Promise<void>;
 }
 
 /** What may go wrong with a picture alone; an engine that has died takes training with it. */

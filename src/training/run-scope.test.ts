@@ -159,7 +159,10 @@ describe("a run", { timeout: 60_000 }, () => {
   it("closes what has been opened when a stop comes meanwhile", async () => {
     const folder = await testFolder();
     const stop = createStop();
-    hooks.beforeWriter = () => Promise.resolve(stop.request("SIGINT"));
+    hooks.beforeWriter = () => {
+      stop.request("SIGINT");
+      return Promise.resolve();
+    };
     const told: string[] = [];
     const onEvent = ({ type }: RunEvent): void => void told.push(type);
     const { ended } = await trainHere(folder, { heat, stop, onEvent });

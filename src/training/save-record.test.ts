@@ -15,7 +15,7 @@ const pair = { path: "new.pth", bytes: 2 };
 function reportOf(id: string, nonFinite = 0, more: Partial<SaveReport> = {}): SaveReport {
   const generation = { id, kind: "auto", nonFinite, bytes: 1 } as Generation;
   const nothing = { removed: [], spared: [], movedAside: [], damaged: [], problems: [], stale: false };
-  return { generation, files: [pair], seconds: 1, savesLeft: undefined, ...nothing, ...more } as SaveReport;
+  return { generation, files: [pair], seconds: 1, savesLeft: undefined, ...nothing, ...more };
 }
 
 describe("what a session has saved", () => {

@@ -24,13 +24,13 @@ backendContract("a folder", async () => {
     open: () => open(folder),
     read: () => readFolder(nodeDisk, folder),
     async breakAt(at, lasting, act) {
-      const { disk, arm, count } = faulty(nodeDisk);
-      const backend = await open(folder, disk);
-      arm(at, "EIO", lasting);
+      const faults = faulty(nodeDisk);
+      const backend = await open(folder, faults.disk);
+      faults.arm(at, "EIO", lasting);
       await act(backend).catch((error: unknown) => {
         if (!String(error).startsWith("Error: EIO")) throw error;
       });
-      return count() > at ? "failed" : undefined;
+      return faults.count() > at ? "failed" : undefined;
     },
   };
 });

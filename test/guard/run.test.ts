@@ -30,7 +30,7 @@ async function call(folder: string, argv: readonly string[]) {
   const [file, ...args] = argv as [string, ...string[]];
   const answer = await promisify(execFile)(file, args, { cwd: folder, timeout: 60_000 }).then(
     (output) => ({ ...output, code: 0 }),
-    (error: { stdout: string; stderr: string; code: number }) => error,
+    (error: unknown) => error as { stdout: string; stderr: string; code: number },
   );
   const { stdout, stderr, code } = answer;
   return { stdout, stderr, code };

@@ -30,7 +30,7 @@ async function withScript() {
       env,
     }).then(
       (output) => ({ ...output, code: 0 }),
-      (error: { stdout: string; stderr: string; code: number }) => error,
+      (error: unknown) => error as { stdout: string; stderr: string; code: number },
     );
     const lines = answer.stderr
       .split("\n")

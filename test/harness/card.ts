@@ -19,7 +19,7 @@ export function stillClock(): { clock: Clock; move: (seconds: number) => Promise
     scale: 1,
     sleep: (seconds, signal) =>
       new Promise((resolve) => {
-        const sleeper = { until: now + seconds, wake: () => undefined as void };
+        const sleeper = { until: now + seconds, wake: (): void => undefined };
         sleeper.wake = () => {
           signal.removeEventListener("abort", sleeper.wake);
           sleepers.delete(sleeper);

@@ -60,7 +60,7 @@ export async function watchPath(
     () => file?.close(),
     listenToSignals({
       request(signal) {
-        cause ??= String(signal);
+        cause ??= signal;
         aborting.abort();
       },
     }),
