@@ -22,7 +22,6 @@ export {
   removeMirror,
   whichFolder,
   type FiledArrays,
-  type LeftCopy,
   type MirrorFacts,
   type MirrorFile,
 } from "./mirror-file.js";

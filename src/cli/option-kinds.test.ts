@@ -55,8 +55,8 @@ describe("an option's value", () => {
 
   it("is tried above for every kind that options have", () => {
     const used = new Set(
-      [trainingOptions, runOptions, monitorOptions].flatMap((table: Readonly<Record<string, OptionExpected>>) =>
-        Object.values(table).map(({ kind }) => kind),
+      [trainingOptions, runOptions, monitorOptions].flatMap(
+        (table: Readonly<Record<string, OptionExpected>>) => Object.values(table).map(({ kind }) => kind),
       ),
     );
     used.delete("boolean");

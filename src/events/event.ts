@@ -13,7 +13,7 @@ import type { Losses } from "../trainer/contract.js";
 import type { ChildEnd, GuardedEventData } from "./guarded.js";
 import type { Detailed } from "./warning.js";
 
-export type { ImageNote, Losses };
+export type { Losses };
 type Note<Type extends ImageNote["type"]> = Omit<Extract<ImageNote, { type: Type }>, "type">;
 type News<Type extends HeatEvent["type"]> = Omit<Extract<HeatEvent, { type: Type }>, "type">;
 

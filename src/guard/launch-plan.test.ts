@@ -122,9 +122,7 @@ describe("what a start gets", () => {
     expect(() => filled("{file:other.pth}")).toThrow(code("PLACEHOLDER_EMPTY"));
     expect(() => filled("{generator}", [])).toThrow(code("PLACEHOLDER_EMPTY"));
     const two = [...point.files, { name: "old/critic_v11.pth", path: "/store/c" }];
-    expect(() => filled("{critic}", two)).toThrow(
-      having({ data: having({ several: true }) }),
-    );
+    expect(() => filled("{critic}", two)).toThrow(having({ data: having({ several: true }) }));
     expect(filled("{file:old/critic_v11.pth} {file:weights/critic_DRUSEN_local.pth}", two).args).toEqual([
       "/store/c",
       "/store/it's here/critic_DRUSEN_local.pth",

@@ -37,7 +37,10 @@ describe("NAME=VALUE", () => {
     ["a:b=1", "name"],
   ])("refuses %j", (typed, problem) => {
     expect(() => parsed(typed)).toThrow(
-      expect.objectContaining({ code: "SETTING_INVALID", data: expect.objectContaining({ problem }) as unknown }),
+      expect.objectContaining({
+        code: "SETTING_INVALID",
+        data: expect.objectContaining({ problem }) as unknown,
+      }),
     );
   });
 

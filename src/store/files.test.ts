@@ -58,12 +58,15 @@ async function writeSet(script: string, step: number, value = step): Promise<voi
 }
 
 const artifactsIn = async (script: string): Promise<CopiedArtifact[]> => {
-  const media = { pth: "torch", safetensors: "safetensors" } as const;
+  const media: Readonly<Record<string, CopiedArtifact["medium"]>> = {
+    pth: "torch",
+    safetensors: "safetensors",
+  };
   const names = (await readdir(script)).sort();
   return Promise.all(
     names.map(async (name) => {
       const from = join(script, name);
-      const medium = media[name.split(".").at(-1) as keyof typeof media] ?? "opaque";
+      const medium = media[name.split(".").at(-1)!] ?? "opaque";
       return { name, medium, from, bytes: (await stat(from)).size };
     }),
   );

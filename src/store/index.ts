@@ -21,7 +21,6 @@
  */
 export type { JsonObject } from "../base/plain-json.js";
 export type { NamedFile } from "./aliases.js";
-export { familiarNames } from "./aliases.js";
 export { sha256Of } from "./artifact.js";
 export type {
   Artifact,
@@ -50,7 +49,7 @@ export { backup, restore, type BackupOptions, type BackupReport, type RestoreRep
 export { listBackups } from "./backup-list.js";
 export type { Codec, Codecs, TensorAlgorithm } from "./codec.js";
 export { hashInThread } from "./disk-hash.js";
-export { codeOf, diskError, isDiskFault, makeFolders, nodeDisk, writeText, type Disk } from "./disk.js";
+export { diskError, isDiskFault, makeFolders, nodeDisk, writeText, type Disk } from "./disk.js";
 export { nodeSyncDisk, type SyncDisk } from "./disk-sync.js";
 export { examine, type ExamineOptions, type Finding, type FindingCode } from "./doctor.js";
 export { stateOfFolder, type FolderState } from "./folder.js";
@@ -65,7 +64,7 @@ export {
   type Skipped,
 } from "./generations.js";
 export { findWriters, isRunning, takeLock, type Lock, type LockOptions, type Owner } from "./lock.js";
-export { manifestFormat, type Manifest } from "./manifest.js";
+export type { Manifest } from "./manifest.js";
 export {
   checkpointKinds,
   familiarName,
