@@ -27,11 +27,11 @@ const layers = Object.entries(below).map(([folder, allowed]) => ({
 }));
 
 /** Folders that others know by their index alone. */
-const byIndex = ["store", "checkpoint"].map((folder) => ({
+const byIndex = ["torch", "store", "checkpoint", "texts"].map((folder) => ({
   name: `${folder}-by-its-index`,
   severity: "error",
   from: { path: "^src/", pathNot: `^src/${folder}/` },
-  to: { path: `^src/${folder}/`, pathNot: `^src/${folder}/index\\.ts$` },
+  to: { path: `^src/${folder}/`, pathNot: `^src/${folder}/(folders/)?index\\.ts$` },
 }));
 
 /** The files that touch the world. Everything else is a function of what it is given. */

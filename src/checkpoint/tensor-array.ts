@@ -1,7 +1,7 @@
 /** Tensors of a file as the float32 arrays that training has. */
 import { GuardapesosError } from "../base/errors.js";
 import { sizeOf, type NamedArray } from "../base/named-arrays.js";
-import { bfloat16ToNumber, halfToNumber } from "../torch/half.js";
+import { bfloat16ToNumber, halfToNumber } from "../base/half.js";
 import { dtypes, type Dtype, type TorchTensor } from "../torch/index.js";
 
 /** Bytes of the largest array: no network that the engine computes has a larger one. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeTorchFile } from "./describe.js";
 import { statisticsOf, type DescribeOptions } from "./describe-tensor.js";
-import { bfloat16ToNumber, halfToNumber } from "./half.js";
+import { bfloat16ToNumber, halfToNumber } from "../base/half.js";
 import { readFloat32 } from "./numbers.js";
 import { findStateDict } from "./state-dict.js";
 import { asParameter, float32Tensor, tensorOf, tensorOver } from "./tensor.js";

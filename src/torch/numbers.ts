@@ -1,6 +1,6 @@
 /** The elements of a tensor as numbers to calculate with, whatever their type. */
 import { dtypes, type Dtype, type TypedArray } from "./dtypes.js";
-import { bfloat16ToNumber, halfToNumber } from "./half.js";
+import { bfloat16ToNumber, halfToNumber } from "../base/half.js";
 import { invariant } from "../base/invariant.js";
 import type { TorchTensor } from "./values.js";
 

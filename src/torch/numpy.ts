@@ -1,6 +1,6 @@
 /** numpy's scalars, which users put beside their tensors (a loss, an epoch): read as the plain numbers they are. */
 import type { CallSite } from "./globals.js";
-import { halfToNumber } from "./half.js";
+import { halfToNumber } from "../base/half.js";
 import { isKind, pythonFloat, type TorchValue } from "./values.js";
 
 // prettier-ignore
