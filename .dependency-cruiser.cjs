@@ -45,7 +45,7 @@ const inputAndOutput = [
   "store/refuge",
   "torch/folders/(folder-files|judge|shards)",
   "training/saved-files",
-  "guard/(agent-server|child|crash|emergency|finder|look|put-back|program|process-tree|resume-point|run|stage|system|watch)",
+  "guard/(agent-server|child|crash|emergency|finder|look|put-back|program|process-tree|resume-point|session|stage|system|watch)",
   "thermal/sensors",
   "engine/device",
   "progan/folder-listing",

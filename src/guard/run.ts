@@ -1,154 +1,25 @@
-/**
- * A guarded training from beginning to end: the folder, the socket, the command, its interrupt, and what is said at the end.
- * Everything that is opened here is closed here, whatever happens.
- */
-import { mkdir, rm } from "node:fs/promises";
-import { resolve } from "node:path";
+/** A guarded training from beginning to end: the command, started once or again, and what is said when it has ended. */
 import { setTimeout as wait } from "node:timers/promises";
 import type { GuardapesosError } from "../base/errors.js";
+import { inScope } from "../base/scope.js";
 import type { Emit, RunEventOf } from "../events/event.js";
 import type { CrashCause, GuardedFile } from "../events/guarded.js";
-import { listenForStop } from "../store/index.js";
-import { openAgentServer, type AgentServer } from "./agent-server.js";
-import { createAgents, type Agents } from "./agents.js";
-import { environmentOf, startChild, type Child } from "./child.js";
-import { exitOf, type CommandEnd, type StopCause } from "./exit.js";
-import { createAutosave } from "./autosaver.js";
-import { createRescue, type Rescue } from "./rescue.js";
-import { intoStore } from "./into-store.js";
-import { createKeeper, type Keeper } from "./keeper.js";
-import { createStage } from "./stage.js";
-import { openGuardedFolder, type GuardedFolder } from "./guarded-folder.js";
-import { createCoolDown, type CoolDown } from "./cool-down.js";
-import { countMemoryKills, crashCause, type ToldCrash } from "./crash.js";
-import { watchForHangs, type HangWatch } from "./hang-watch.js";
-import { watchGuardHeat, type GuardHeat } from "./heat.js";
 import type { HeatSummary } from "../thermal/history.js";
-import type { HeatOptions } from "../thermal/watch.js";
-import { createGuardBackups } from "./backups.js";
-import { createFinder, type Finder } from "./finder.js";
-import { createInterrupter, type Interrupter } from "./interrupt.js";
-import { noExtras, type Launch, type LaunchContext } from "./launch.js";
-import { eventOf, processOf } from "./news.js";
-import { createPauser, type Pauser } from "./pause.js";
-import { resumeFolder } from "./resume-point.js";
-import { decideRestart, type PastStart } from "./restart.js";
-import { settingMissing, settingName } from "./settings.js";
-import { systemOf, type System } from "./system.js";
+import { environmentOf, startChild, type Child } from "./child.js";
+import { countMemoryKills, crashCause, type ToldCrash } from "./crash.js";
+import { exitOf, type CommandEnd } from "./exit.js";
+import { noExtras, type LaunchContext } from "./launch.js";
+import { processOf } from "./news.js";
 import { requireProgram } from "./program.js";
+import { decideRestart, type PastStart } from "./restart.js";
 import { scriptName } from "./script-name.js";
-import { watchForAgents } from "./watch-for-agents.js";
+import { lastWords, openSession, type GuardOptions, type Session, type StopSource } from "./session.js";
+import { settingMissing, settingName } from "./settings.js";
 import { listenToTerminal } from "./terminal.js";
-
-export interface GuardOptions {
-  /** The words after `--`. */
-  readonly command: readonly string[];
-  readonly weights: string;
-  readonly series: string;
-  /** Daily backups that stay; 0: none are made. */
-  readonly backups: number;
-  /** Folders to look in for what no agent tells of. */
-  readonly from: readonly string[];
-  /** Whether the agent goes into the command. */
-  readonly agent: boolean;
-  /** What the agent does by itself: a snapshot every so many batches or seconds. */
-  readonly autosave: { readonly batches: number } | { readonly seconds: number } | "auto" | undefined;
-  readonly heat: HeatOptions;
-  /** Whether a command that hangs is killed. */
-  readonly hangKill: boolean;
-  readonly language: string;
-  /** What a person types to start it again. */
-  readonly again: string;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** How often it is started again after a crash or a hang. */
-  readonly restart?: number;
-  /** Whether heat ends the script and starts it again, instead of pausing it in place. */
-  readonly coolByRestart?: boolean;
-  /** What is added to a start. */
-  readonly launch?: Launch;
-}
-
-/** Who asks for a stop: signals, the clock, other processes. */
-export interface StopSource {
-  /** Told of every request; of those before, too. */
-  readonly listen: (listener: (cause: StopCause) => void) => void;
-}
-
-/** One guarded command while it runs. */
-interface Session {
-  readonly options: GuardOptions;
-  readonly emit: Emit;
-  readonly now: () => number;
-  readonly agents: Agents;
-  readonly server: AgentServer | undefined;
-  readonly folder: GuardedFolder;
-  readonly system: System;
-  readonly pauser: Pauser;
-  readonly interrupter: Interrupter;
-  readonly keeper: Keeper;
-  readonly finder: Finder;
-  readonly rescue: Rescue;
-  readonly hangs: HangWatch;
-  readonly heat: GuardHeat;
-  readonly coolDown: CoolDown | undefined;
-  /** Whether somebody asked for an end while nothing ran: before a restart. */
-  readonly waited: { stopped: boolean };
-  /** Of this run, absolute; goes at its end. */
-  readonly stage: string;
-}
+import { watchForAgents } from "./watch-for-agents.js";
 
 /** Seconds for a boundary at Ctrl+Z: a person waits. */
 const terminalPatience = 5;
-/** Milliseconds for the last words of agents whose process has ended. */
-const lastWords = 2000;
-
-/** Tells what the agents tell, and keeps the note of which processes are guarded. */
-function tellOfAgents({ agents, emit, folder, options, system }: Session, welcome: () => object): void {
-  const name = scriptName(options.command);
-  const note = (): void => {
-    const pids = agents.mains().map(({ state }) => state.hello.pid);
-    const root = system.root();
-    void folder.note(name, [...new Set([...pids, ...(root === undefined ? [] : [root])])]);
-  };
-  agents.observe({
-    connected({ connection, state }) {
-      connection.send({ t: "welcome", lang: options.language, ...welcome() } as never);
-      const { python, executable, main, module, world } = state.hello;
-      const { rank } = state.hello;
-      const whose = processOf(state);
-      emit({
-        type: "agent-connected",
-        ...whose,
-        python,
-        executable,
-        script: main,
-        module,
-        ...(rank === undefined ? {} : { world }),
-      });
-    },
-    message({ state }, message, before) {
-      const event = eventOf(message, state);
-      if (event) emit(event);
-      if (message.t === "no-snapshot" && state.trains) {
-        const { reason: why, detail } = message;
-        emit({ type: "no-snapshot", ...processOf(state), reason: "asked", why, detail });
-      }
-      if (state.trains && !before.trains) note();
-    },
-    closed({ state }) {
-      if (state.leaving || !state.trains) return;
-      // A process that ends takes its connection with it, a moment earlier.
-      setTimeout(() => {
-        if (system.isAlive(state.hello.pid)) emit({ type: "agent-lost", ...processOf(state) });
-      }, lastWords).unref();
-    },
-  });
-}
-
-/** What the agent is told first. "auto" is decided here, from what a snapshot costs. */
-function welcomeOf({ autosave }: GuardOptions): object {
-  return { autosave: typeof autosave === "object" ? autosave : null };
-}
 
 /** Waits for the command, and for what trains on after it has gone: a launcher may leave first. */
 async function ended(child: Child, { agents }: Session): Promise<CommandEnd> {
@@ -305,113 +176,6 @@ function tellEnd(
 
 type Ended = RunEventOf<"ended">;
 
-/** Everything of a run but its command, in one scope: what is opened is closed in every exit. */
-async function withSession<T>(
-  options: GuardOptions,
-  emit: Emit,
-  stop: StopSource,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  const begun = performance.now();
-  const now = (): number => (performance.now() - begun) / 1000;
-  const folder = await openGuardedFolder(options.weights, options.series);
-  const agents = createAgents(now);
-  const system = systemOf();
-  const stage = resolve(folder.path, stageName);
-  const pauser = createPauser(agents, system, emit, now);
-  const interrupter = createInterrupter(agents, system, emit, now);
-  const request = (cause: StopCause): void => {
-    interrupter.request(cause);
-    pauser.resumeAll();
-  };
-  const coolDown = options.coolByRestart ? createCoolDown(() => request("heat")) : undefined;
-  const stopBy = (cause: StopCause): void => {
-    coolDown?.cancel();
-    request(cause);
-  };
-  const asked = listenForStop(folder.lock, () => stopBy("stop"));
-  const rescue = createRescue(agents, interrupter);
-  const files = createStage(stage);
-  const { command, weights, series } = options;
-  const keep = intoStore(folder.store, scriptName(command), command);
-  const backups = createGuardBackups({
-    weights,
-    series: folder.series,
-    keep: options.backups,
-    emit,
-  });
-  const done = (_: unknown, kept: { readonly bytes: number } | undefined): void => {
-    if (kept) backups.consider(kept.bytes);
-  };
-  const keeper = createKeeper({ agents, stage: rescue.around(files), keep, emit, now, done });
-  const { isTold, found } = keeper;
-  const finder = createFinder({ folders: options.from, since: Date.now(), isTold, found });
-  const autosave = options.autosave === "auto" ? createAutosave(agents, interrupter, now) : undefined;
-  const hangs = watchForHangs(agents, options.hangKill ? () => system.kill() : undefined, emit, now);
-  let server: AgentServer | undefined;
-  let heat: GuardHeat | undefined;
-  let answer: unknown;
-  const tell: Emit = (event) => {
-    if (event.type === "ended") answer = event;
-    emit(event);
-  };
-  try {
-    // What a killed guard has left.
-    await rm(stage, { recursive: true, force: true });
-    await mkdir(stage, { recursive: true });
-    if (options.agent) server = await openAgentServer(agents.listener);
-    const newest = await folder.newest();
-    emit({ type: "guard-started", command, folder: process.cwd(), weights, series, newest });
-    heat = await watchGuardHeat(options.heat, {
-      agents,
-      pauser,
-      tree: system,
-      emit,
-      request: stopBy,
-      coolDown,
-    });
-    const session: Session = {
-      hangs,
-      heat,
-      options,
-      emit: tell,
-      now,
-      agents,
-      server,
-      folder,
-      system,
-      pauser,
-      interrupter,
-      keeper,
-      finder,
-      rescue,
-      coolDown,
-      waited: { stopped: false },
-      stage,
-    };
-    tellOfAgents(session, () => welcomeOf(options));
-    stop.listen(stopBy);
-    return await work(session);
-  } finally {
-    interrupter.close();
-    keeper.close();
-    finder.close();
-    await backups.close();
-    hangs.close();
-    await heat?.close();
-    autosave?.close();
-    server?.close();
-    await asked.close(answer);
-    for (const path of [stage, resolve(folder.path, resumeFolder)])
-      await rm(path, { recursive: true, force: true }).catch(() => undefined);
-    await folder.note("", []);
-    await folder.release();
-  }
-}
-
-/** In the guarded folder: snapshots and held files of the run that is on. */
-const stageName = "snapshots";
-
 /** Waits before a restart: so long, and until the card is cool. @returns whether nobody has asked to stop meanwhile */
 async function waitFor(seconds: number, { interrupter, coolDown, waited }: Session): Promise<boolean> {
   const until = performance.now() + 1000 * seconds;
@@ -484,7 +248,8 @@ async function guardAll(session: Session, missing: () => GuardapesosError | unde
 export async function guard(options: GuardOptions, emit: Emit, stop: StopSource): Promise<number> {
   const startedAt = performance.now();
   requireProgram(options.command[0]!, options.environment["PATH"]);
-  return withSession(options, emit, stop, async (session) => {
+  return inScope(async (scope) => {
+    const session = await openSession(scope, options, emit, stop);
     let missing: GuardapesosError | undefined;
     session.agents.observe({
       message: (_, message) => {

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { GuardapesosError, reasonOf, stackOf } from "../../base/errors.js";
 import { createBus, type Bus } from "../../events/bus.js";
-import type { GuardOptions, StopSource } from "../../guard/run.js";
+import type { GuardOptions, StopSource } from "../../guard/session.js";
 import type { StopCause } from "../../guard/exit.js";
 import type { Launch } from "../../guard/launch.js";
 import type { FileSettings } from "../config-file.js";
