@@ -6,7 +6,9 @@ import { processOf } from "./news.js";
 import type { ProcessState } from "./processes.js";
 
 export interface HangWatch {
-  /** Whether it has killed the command. */
+  /** The command has been started, for the first time or once more. */
+  readonly began: () => void;
+  /** Whether it has killed the command since. */
   readonly killed: () => boolean;
   readonly close: () => void;
 }
@@ -79,5 +81,13 @@ export function watchForHangs(
   });
   const timer = setInterval(() => agents.mains().forEach(look), 2000);
   timer.unref();
-  return { killed: () => killed, close: () => clearInterval(timer) };
+  return {
+    began() {
+      killed = false;
+    },
+    killed: () => killed,
+    close() {
+      clearInterval(timer);
+    },
+  };
 }

@@ -54,6 +54,7 @@ async function guardOnce(session: Session, context: LaunchContext): Promise<Roun
   const command = [...options.command, ...launch.args];
   const child = await startChild(command, environmentOf(options.environment, launch.environment, agent));
   system.began(child.pid);
+  session.hangs.began();
   emit({ type: "child-started", pid: child.pid, command, attempt, from: launch.from });
   void folder.note(scriptName(command), [child.pid]);
   const told = listenForCrash(session);
@@ -148,7 +149,7 @@ function tellEnd(
   const { options, interrupter, keeper } = session;
   const cause = interrupter.cause();
   const delivered = interrupter.delivered() || session.waited.stopped;
-  const exit = exitOf({ end, cause, delivered, saveFailed: session.rescue.failed() });
+  const exit = exitOf({ end, cause, delivered, saveFailed: session.rescue.failed() || keeper.failed() });
   const isStopped = exit.of === "guardapesos";
   const how = isStopped
     ? cause === "heat"

@@ -71,7 +71,7 @@ function doubtOf(files: readonly string[], doubt: Doubt): string {
     case "unchanged":
       return `❌ ${names}: every weight is that of ${doubt.since}, although the optimizer has made ${nth(doubt.steps, "step", "steps")}. Nothing is being learnt, or old weights were saved; the older checkpoints are kept.`;
     case "unproven":
-      return `⚠ ${names}: nothing in these files tells whether they are whole, so they are neither called verified nor damaged.`;
+      return `⚠ ${names}: nothing is wrong in these files, but they alone cannot prove that they are whole, so they are neither called verified nor damaged.`;
   }
 }
 

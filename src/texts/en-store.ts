@@ -38,6 +38,8 @@ export interface StoreTexts {
     readonly yes: RegExp;
     readonly declined: string;
     readonly done: (id: string, from: string) => string;
+    /** Of a guarded training, which goes on as its script does. */
+    readonly doneGuarded: (id: string, from: string) => string;
     /** Where a file of a script has gone, in whose place the restored one is now. */
     readonly aside: (path: string) => string;
   };
@@ -108,6 +110,8 @@ export const store: StoreTexts = {
     aside: (path) => `   What stood there before: ${path}`,
     done: (id, from) =>
       `✅ ${from} is the newest checkpoint again, as ${id}; guardapesos train goes on from it. Nothing was removed.`,
+    doneGuarded: (id, from) =>
+      `✅ ${from} is the newest checkpoint of its script again, as ${id}. Nothing was removed.`,
   },
   stop: {
     asked: (pid, since, host) =>

@@ -65,7 +65,7 @@ function doubtOf(files: readonly string[], doubt: Doubt): string {
     case "unchanged":
       return `❌ ${names}: todos los pesos son los de ${doubt.since}, aunque el optimizador ha dado ${nth(doubt.steps, "paso", "pasos")}. No se está aprendiendo nada, o se guardaron pesos viejos; los checkpoints anteriores se conservan.`;
     case "unproven":
-      return `⚠ ${names}: nada en estos archivos dice si están enteros, así que no se dan por verificados ni por dañados.`;
+      return `⚠ ${names}: no se ve nada malo en estos archivos, pero por sí solos no pueden probar que están enteros, así que no se dan por verificados ni por dañados.`;
   }
 }
 

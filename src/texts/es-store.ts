@@ -58,6 +58,8 @@ export const store: StoreTexts = {
     declined: "No se ha restaurado nada ni se ha tocado nada.",
     done: (id, from) =>
       `✅ ${from} vuelve a ser el checkpoint más reciente, como ${id}; guardapesos entrenar sigue desde él. No se ha borrado nada.`,
+    doneGuarded: (id, from) =>
+      `✅ ${from} vuelve a ser el checkpoint más reciente de su script, como ${id}. No se ha borrado nada.`,
   },
   stop: {
     asked: (pid, since, host) =>

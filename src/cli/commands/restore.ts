@@ -141,7 +141,9 @@ export const restore = weightsCommand<Flags>(async ({ context, flags, weights, c
     { accepts, before: () => saveLeft(context, weights) },
   );
   tell(context, "restored", { id: generation.id, from: source.id, step: generation.step, files, problems });
-  say(context, context.texts.store.restore.done(generation.id, source.id));
+  const { done, doneGuarded } = context.texts.store.restore;
+  const isOwn = keepers.some((keeper) => keeper.isOwn && keeper.store === generation.store);
+  say(context, (isOwn ? done : doneGuarded)(generation.id, source.id));
   const show = ({ path, bytes }: { readonly path: string; readonly bytes: number }): void =>
     say(context, `   ${path} (${context.texts.format.bytes(bytes)})`);
   files.forEach(show);
