@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import type { SpillTrouble } from "../../src/base/image-note.js";
 
 const program = join(import.meta.dirname, "two-epochs.mjs");
 const imageBytes = 3 * 64 ** 2;
@@ -16,7 +17,7 @@ const allBytes = 240 * imageBytes;
 interface Line {
   readonly loaded?: number;
   readonly done?: number;
-  readonly uncached?: string;
+  readonly uncached?: SpillTrouble;
   readonly hash?: string;
 }
 
@@ -100,8 +101,8 @@ it.skipIf(process.platform === "win32")(
     const folder = await temporary();
     // 512 or 1024 bytes a block, as the shell likes.
     const { hash, uncached } = await start(folder, 0, "ulimit -f 1000").ended();
-    expect(uncached).toEqual([expect.stringContaining("EFBIG")]);
-    expect(uncached[0]).toContain(folder);
+    const because = { reason: "system", detail: expect.stringContaining("EFBIG") as string };
+    expect(uncached).toEqual([{ folders: [folder], ...because }]);
     expect(hash).toBe(expected);
   },
 );
@@ -153,7 +154,10 @@ describe.skipIf(!canMount)("on a small disk", () => {
     const least = freeOn(disk);
     expect(least).toBeLessThan(free - imageBytes);
     expect(least).toBeGreaterThan(0.45 * free);
-    expect(await running.ended()).toEqual({ hash: expected, uncached: [`${disk} (ENOSPC)`] });
+    expect(await running.ended()).toEqual({
+      hash: expected,
+      uncached: [{ folders: [disk], reason: "full", detail: "" }],
+    });
     expect(freeOn(disk)).toBeGreaterThan(0.95 * free);
   });
 
