@@ -8,6 +8,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Two cores: real processes and ONNX Runtime sessions run inside the tests.
     maxWorkers: 2,
+    maxConcurrency: 2,
     pool: "forks",
   },
 });

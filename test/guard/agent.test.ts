@@ -57,7 +57,8 @@ const pythons = [...new Set([system, ...(own ? [own] : []), ...ofPyenv()])]
   .map(look)
   .filter((found) => found !== undefined);
 
-describe("the agent", () => {
+// Beside each other: most of their time they wait.
+describe.concurrent("the agent", () => {
   it.skipIf(pythons.length === 0)(
     `has a Python to be tested on${pythons.length === 0 ? " (skipped: none is here)" : ""}`,
     () => {
