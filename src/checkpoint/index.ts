@@ -27,5 +27,5 @@ export {
 } from "./mirror-file.js";
 export type { MirrorPaths } from "./mirror-names.js";
 export type { PlainChoice } from "./network-file.js";
-export { codecs } from "./torch-codec.js";
+export { codecs, torchFault } from "./torch-codec.js";
 export { isRestored } from "./upkeep.js";

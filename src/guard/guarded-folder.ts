@@ -13,6 +13,7 @@ import {
   siteOf,
   isOf,
   isRunning,
+  ownerSchema,
   listGenerations,
   nodeDisk,
   writeText,
@@ -29,17 +30,7 @@ import { startOf } from "./process-tree.js";
 const noteName = "running.json";
 const noteAtMost = 65_536;
 
-const word = z.string().max(300).default("");
-const owner = z.looseObject({
-  host: word,
-  boot: word,
-  machine: word,
-  namespace: word,
-  pid: z.int().positive(),
-  started: word,
-  since: z.iso.datetime(),
-});
-const noteSchema = z.looseObject({ script: z.string(), guard: z.int(), processes: z.array(owner) });
+const noteSchema = z.looseObject({ script: z.string(), guard: z.int(), processes: z.array(ownerSchema) });
 
 export interface GuardedFolder {
   /** As the weights folder was given. */

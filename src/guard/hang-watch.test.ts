@@ -1,25 +1,9 @@
 import { describe, expect, it, onTestFinished } from "vitest";
+import { hello } from "../../test/harness/agent.js";
 import type { RunEvent } from "../events/event.js";
 import { createAgents } from "./agents.js";
 import { watchForHangs } from "./hang-watch.js";
-import type { AgentMessage, GuardMessage, Hello } from "./protocol.js";
-
-const hello: Hello = {
-  t: "hello",
-  token: "",
-  pid: 7,
-  ppid: 1,
-  python: "3.12.3",
-  platform: "linux",
-  executable: "python3",
-  argv: [],
-  main: "/train.py",
-  module: undefined,
-  rank: undefined,
-  world: undefined,
-  restart: 0,
-  spawned: false,
-};
+import type { AgentMessage, GuardMessage } from "./protocol.js";
 
 /** A process that trains a batch a second, on a clock that the test moves. */
 function trainingUnderWatch(hangKill: boolean) {

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rename, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { hello } from "../../test/harness/agent.js";
 import { testFolder } from "../../test/harness/folder.js";
 import type { RunEvent, RunEventOf } from "../events/event.js";
 import { keepersIn, listEvery, verifyGeneration } from "../checkpoint/index.js";
@@ -10,25 +11,8 @@ import { createAgents } from "./agents.js";
 import { openGuardedFolder } from "./guarded-folder.js";
 import { intoStore } from "./into-store.js";
 import { createKeeper } from "./keeper.js";
-import type { AgentMessage, Hello } from "./protocol.js";
+import type { AgentMessage } from "./protocol.js";
 import { createStage } from "./stage.js";
-
-const hello: Hello = {
-  t: "hello",
-  token: "",
-  pid: 7,
-  ppid: 1,
-  python: "3.12.3",
-  platform: "linux",
-  executable: "python3",
-  argv: [],
-  main: "/train.py",
-  module: undefined,
-  rank: undefined,
-  world: undefined,
-  restart: 0,
-  spawned: false,
-};
 
 /** A keeper over a real store, and a process that tells it of saves. */
 async function keeperIn(folder: string) {

@@ -3,7 +3,8 @@
  * pickle names against its record, values that are no numbers counted. Nothing in the file is run.
  */
 import { createHash } from "node:crypto";
-import { GuardapesosError, type ErrorData, type Fault } from "../base/errors.js";
+import { GuardapesosError, type Fault } from "../base/errors.js";
+import { torchFault } from "../checkpoint/index.js";
 import {
   digestOf,
   optimizersIn,
@@ -76,23 +77,10 @@ async function ofSafetensors(path: string): Promise<Content> {
   }
 }
 
-/** What is wrong, for what the readers throw; undefined for a bug. */
-function faultOf(error: unknown): Fault | undefined {
-  if (!(error instanceof GuardapesosError)) return undefined;
-  const { code, data } = error as GuardapesosError;
-  switch (code) {
-    case "TORCH_FILE_INVALID": {
-      const { file: _, where, opcode, offset, ...problem } = data as ErrorData["TORCH_FILE_INVALID"];
-      const place = { where, ...(opcode === undefined ? {} : { opcode }), offset };
-      return { reason: "torch", problem, place };
-    }
-    case "TORCH_FILE_UNREADABLE": {
-      const { reason, detail } = data as ErrorData["TORCH_FILE_UNREADABLE"];
-      return { reason: "unreadable", detail: detail === "" ? reason : detail };
-    }
-    default:
-      return undefined;
-  }
+/** The damage that a reader has found; undefined for what it does not know or refuses to look at, and for a bug. */
+function damageOf(error: unknown): Fault | undefined {
+  const fault = torchFault(error);
+  return fault?.reason === "refused" || fault?.reason === "unsupported" ? undefined : fault;
 }
 
 /**
@@ -104,7 +92,7 @@ export async function prove(path: string, medium: "torch" | "safetensors"): Prom
     const content = await (medium === "torch" ? ofTorch(path) : ofSafetensors(path));
     return { whole: true, content };
   } catch (error) {
-    const fault = faultOf(error);
+    const fault = damageOf(error);
     if (fault !== undefined) return { whole: false, fault };
     // It holds what our reader does not know, or refuses to look at.
     if (error instanceof GuardapesosError) return undefined;

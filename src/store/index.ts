@@ -63,7 +63,15 @@ export {
   type Listing,
   type Skipped,
 } from "./generations.js";
-export { findWriters, isRunning, takeLock, type Lock, type LockOptions, type Owner } from "./lock.js";
+export {
+  findWriters,
+  isRunning,
+  ownerSchema,
+  takeLock,
+  type Lock,
+  type LockOptions,
+  type Owner,
+} from "./lock.js";
 export type { Manifest } from "./manifest.js";
 export {
   checkpointKinds,

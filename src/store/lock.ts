@@ -35,7 +35,8 @@ export interface Owner extends Place {
 }
 
 const word = z.string().max(300).default("");
-const ownerSchema = z.looseObject({
+/** A process as it is written down on a disk. */
+export const ownerSchema = z.looseObject({
   host: word,
   boot: word,
   machine: word,
