@@ -30,8 +30,9 @@ const hasTerminal = (): boolean => [0, 1, 2].some((stream) => isatty(stream));
 export function listenToSignals(stop: StopTarget, now: () => number = Date.now): () => void {
   let last = -Infinity;
   const deaf = process.platform !== "win32" && !hasTerminal() ? "SIGHUP" : undefined;
+  let isOver = false;
   const listener = (signal: NodeJS.Signals) => {
-    if (signal === deaf) return;
+    if (signal === deaf || isOver) return;
     const pressed = now();
     if (pressed - last >= samePress) stop.request(signal);
     last = pressed;
@@ -39,7 +40,11 @@ export function listenToSignals(stop: StopTarget, now: () => number = Date.now):
   const listening = stopSignals.filter((signal) => signal !== "SIGBREAK" || process.platform === "win32");
   for (const signal of listening) process.on(signal, listener);
   return () => {
-    for (const signal of listening) process.off(signal, listener);
+    isOver = true;
+    // Not at once: who ends the program listens next, and a press that fell in between would kill it, exit code and all.
+    setImmediate(() => {
+      for (const signal of listening) process.off(signal, listener);
+    });
   };
 }
 
